@@ -1,0 +1,1 @@
+"""The Linux kernel: TAP devices, UDP sockets, netlink, Docker.  Knows nothing of VXLAN."""

@@ -1,0 +1,1 @@
+"""One and many: a super-frame becomes datagrams.  Imports wire only."""
