@@ -1,0 +1,131 @@
+"""Super-frames drawn at random, and a slow, plain opinion on checksums to hold ours to."""
+
+import struct
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from vtep.wire import ip, virtio
+from vtep.wire.virtio import VirtioHeader
+
+TAGS = [b"", bytes.fromhex("81000064"), bytes.fromhex("88a8000281000003")]
+
+
+@dataclass(frozen=True)
+class SuperFrame:
+    """A super-frame, and where its parts are by the account of who built it."""
+
+    raw: bytes
+    header: VirtioHeader
+    version: int
+    protocol: int
+    l3: int
+    l4: int
+    payload_at: int
+
+    @property
+    def payload(self) -> bytes:
+        return self.raw[self.payload_at :]
+
+    @property
+    def overhead(self) -> int:
+        """Octets of IP packet that are not payload."""
+        return self.payload_at - self.l3
+
+
+def add_words(buf: bytes) -> int:
+    """Ones' complement sum, word by word as RFC 1071 section 1 tells it."""
+    total = 0
+    for (word,) in struct.iter_unpack(">H", buf + bytes(len(buf) & 1)):
+        total += word
+        if total > 0xFFFF:
+            total = (total & 0xFFFF) + 1
+    return total
+
+
+def transport_sum(version: int, l3: int, l4: int, protocol: int, frame: bytes) -> int:
+    """Sum of pseudo header, transport header and payload: 0xffff when the checksum is right."""
+    addresses = frame[l3 + 12 : l3 + 20] if version == 4 else frame[l3 + 8 : l3 + 40]
+    return add_words(addresses + struct.pack(">IHH", len(frame) - l4, 0, protocol) + frame[l4:])
+
+
+@st.composite
+def ip_headers(draw: st.DrawFn, version: int, protocol: int, length: int) -> bytes:
+    """IP header with options or extension headers, announcing `length` octets of transport."""
+    if version == 4:
+        options = draw(st.sampled_from([0, 0, 4, 40]))
+        header = struct.pack(
+            ">BBHHHBBH8s",
+            0x45 + options // 4,
+            draw(st.integers(0, 255)),
+            20 + options + length,
+            draw(st.integers(0, 0xFFFF)),
+            draw(st.sampled_from([0, 0x4000])),
+            draw(st.integers(1, 255)),
+            protocol,
+            draw(st.integers(0, 0xFFFF)),
+            draw(st.binary(min_size=8, max_size=8)),
+        )
+        return header + b"\x01" * options
+    kinds = draw(st.lists(st.sampled_from([0, 60]), max_size=3))
+    chain = b""
+    following = protocol
+    for kind in kinds:
+        octets = draw(st.sampled_from([8, 16]))
+        chain = bytes([following, octets // 8 - 1, 1, octets - 4]) + bytes(octets - 4) + chain
+        following = kind
+    label = 6 << 28 | draw(st.integers(0, 0xFFFFFFF))
+    addresses = draw(st.binary(min_size=32, max_size=32))
+    payload_length = len(chain) + length
+    return struct.pack(">IHBB", label, payload_length, following, 64) + addresses + chain
+
+
+@st.composite
+def transport_headers(draw: st.DrawFn, protocol: int, payload: int) -> bytes:
+    """TCP (with options) or UDP header, its checksum field still zero."""
+    ports = draw(st.integers(0, 0xFFFFFFFF))
+    if protocol == ip.UDP:
+        return struct.pack(">IHH", ports, 8 + payload, 0)
+    options = draw(st.sampled_from([0, 0, 12, 40]))
+    return (
+        struct.pack(
+            ">IIIBBHHH",
+            ports,
+            draw(st.integers(0, 0xFFFFFFFF)),
+            draw(st.integers(0, 0xFFFFFFFF)),
+            5 + options // 4 << 4 | draw(st.integers(0, 1)),
+            draw(st.integers(0, 255)),
+            draw(st.integers(0, 0xFFFF)),
+            0,
+            draw(st.integers(0, 0xFFFF)),
+        )
+        + b"\x01" * options
+    )
+
+
+@st.composite
+def super_frames(draw: st.DrawFn) -> SuperFrame:
+    """A TCP or UDP super-frame as a TAP hands it over, and its virtio header."""
+    version = draw(st.sampled_from([4, 6]))
+    protocol = draw(st.sampled_from([ip.TCP, ip.UDP]))
+    # Random content for a short pattern, repeated: long payloads, cheap to draw and to shrink.
+    pattern = draw(st.binary(min_size=1, max_size=64))
+    length = draw(st.integers(1, 3000))
+    payload = (pattern * (length // len(pattern) + 1))[:length]
+    transport = draw(transport_headers(protocol, len(payload)))
+    link = draw(st.binary(min_size=12, max_size=12)) + draw(st.sampled_from(TAGS))
+    link += b"\x08\x00" if version == 4 else b"\x86\xdd"
+    network = draw(ip_headers(version, protocol, len(transport) + len(payload)))
+    l3, l4 = len(link), len(link) + len(network)
+    field = 16 if protocol == ip.TCP else 6
+    frame = bytearray(link + network + transport + payload)
+    pseudo = transport_sum(version, l3, l4, protocol, bytes(frame[:l4]) + bytes(len(frame) - l4))
+    struct.pack_into(">H", frame, l4 + field, pseudo)
+    kind = virtio.GSO_UDP_L4
+    if protocol == ip.TCP:
+        kind = virtio.GSO_TCPV4 if version == 4 else virtio.GSO_TCPV6
+        kind |= draw(st.sampled_from([0, virtio.GSO_ECN]))
+    hint = draw(st.integers(0, 0xFFFF))
+    size = draw(st.integers(max(1, length // 60), length + 10))
+    header = VirtioHeader(virtio.NEEDS_CSUM, kind, hint, size, l4, field)
+    return SuperFrame(bytes(frame), header, version, protocol, l3, l4, l4 + len(transport))

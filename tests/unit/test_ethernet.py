@@ -1,0 +1,80 @@
+import pytest
+
+from vtep.wire import ethernet
+
+MACS = bytes.fromhex("02000000000b02000000000a")
+UNTAGGED = MACS + b"\x08\x06" + b"payload"
+
+
+def slot_with(frame: bytes, room: int = 16) -> memoryview:
+    return memoryview(bytearray(b"\xee" * room + frame))
+
+
+def test_group_addresses_are_told_by_one_bit() -> None:
+    assert ethernet.is_group(ethernet.BROADCAST)
+    assert ethernet.is_group(b"\x01\x00\x5e\x00\x00\x01")
+    assert not ethernet.is_group(b"\x02\x00\x00\x00\x00\x01")
+
+
+def test_a_mac_is_written_and_read_again() -> None:
+    mac = bytes.fromhex("02ab00ff0001")
+    assert ethernet.format_mac(mac) == "02:ab:00:ff:00:01"
+    assert ethernet.parse_mac("02:ab:00:ff:00:01") == mac
+    assert ethernet.parse_mac("02-AB-00-FF-00-01") == mac
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "02:00", "02:00:00:00:00:01:02", "0200.0000.0001", "2:0:0:0:0:1"),
+        *("02:00:00:00:00:0g", "02:00:00:00:00: 1", "02:00:00:00:00:+1", "02:00:00:00:00:1_"),
+    ],
+)
+def test_what_is_no_mac_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(ValueError, match="write it as 02:00:00:00:00:01"):
+        ethernet.parse_mac(text)
+
+
+@pytest.mark.parametrize("ethertype", [ethernet.VLAN, ethernet.QINQ])
+def test_the_vlan_is_read_without_priority_bits(ethertype: int) -> None:
+    frame = MACS + ethertype.to_bytes(2, "big") + b"\xf0\x64" + b"\x08\x00"
+    assert ethernet.vlan_id(slot_with(frame), 16) == 100
+
+
+def test_an_untagged_frame_has_no_vlan() -> None:
+    assert ethernet.vlan_id(slot_with(UNTAGGED), 16) is None
+
+
+def test_a_tag_cut_short_is_no_tag() -> None:
+    frame = MACS + b"\x81\x00\x00\x64\x08"
+    assert ethernet.vlan_id(slot_with(frame), 16) is None
+
+
+def test_pushing_then_popping_a_tag_gives_the_frame_back() -> None:
+    slot = slot_with(UNTAGGED)
+    start = ethernet.push_tag(slot, 16, 100)
+    assert start == 12
+    assert slot[start:] == MACS + b"\x81\x00\x00\x64" + UNTAGGED[12:]
+    assert slot[:start] == b"\xee" * 12
+    assert ethernet.vlan_id(slot, start) == 100
+    assert ethernet.pop_tag(slot, start) == 16
+    assert slot[16:] == UNTAGGED
+
+
+def test_only_the_outer_of_two_tags_is_popped() -> None:
+    slot = slot_with(MACS + bytes.fromhex("88a80002810000030800") + b"payload")
+    start = ethernet.pop_tag(slot, 16)
+    assert slot[start:] == MACS + bytes.fromhex("810000030800") + b"payload"
+
+
+@pytest.mark.parametrize("vid", [-1, 0, 4095, 4096])
+def test_a_vlan_that_cannot_be_is_refused_and_the_frame_untouched(vid: int) -> None:
+    slot = slot_with(UNTAGGED)
+    with pytest.raises(ValueError, match=f"VLAN {vid} is outside 1..4094"):
+        ethernet.push_tag(slot, 16, vid)
+    assert slot[16:] == UNTAGGED
+
+
+def test_a_tag_needs_headroom() -> None:
+    with pytest.raises(ValueError, match="needs 4 octets of headroom, there are 3"):
+        ethernet.push_tag(slot_with(UNTAGGED, room=3), 3, 100)

@@ -1,0 +1,60 @@
+"""Unfinished work of a kernel peer: partial checksums and super-frames that crossed the underlay.
+
+Between namespaces of one machine (veth, no real wire) the kernel's vxlan device leaves the inner
+checksum and the segmentation to hardware that never comes: a UDP socket then receives inner
+frames whose checksum field holds only the pseudo-header sum, up to 64 KB long.  Nothing on the
+wire says so, but the field does: a finished checksum equals the pseudo-header sum in one packet
+of 65535, and finishing that one again changes nothing.  The TAP takes such a frame when its
+virtio header tells what is left to do.
+"""
+
+from vtep.wire import ip, virtio
+
+_CHECKSUM_AT = {ip.TCP: 16, ip.UDP: 6}
+_TCP_HEADER_LEN = 20
+_UDP_HEADER_LEN = 8
+
+
+def is_partial(frame: memoryview, headers: ip.Headers) -> bool:
+    """Tell whether the TCP or UDP checksum of *frame* is only its pseudo-header sum."""
+    at = _CHECKSUM_AT.get(headers.protocol)
+    if at is None or headers.fragment:
+        return False
+    length = headers.end - headers.l4
+    if length < (_TCP_HEADER_LEN if headers.protocol == ip.TCP else _UDP_HEADER_LEN):
+        return False
+    at += headers.l4
+    field = frame[at] << 8 | frame[at + 1]
+    return field == ip.pseudo_header_sum(frame, headers, length)
+
+
+def describe(
+    frame: memoryview, headers: ip.Headers, max_packet: int
+) -> virtio.VirtioHeader | None:
+    """Return the virtio header that has the kernel finish a partial *frame*.
+
+    A TCP packet longer than *max_packet* octets is described as a super-frame of segments that
+    fit; the sender's own segment size is not known any more, and any size is right for TCP.
+    None for a UDP packet that is too long: its datagram boundaries are lost.
+    """
+    csum_offset = _CHECKSUM_AT[headers.protocol]
+    plain = virtio.VirtioHeader(virtio.NEEDS_CSUM, virtio.GSO_NONE, 0, 0, headers.l4, csum_offset)
+    if headers.end - headers.l3 <= max_packet:
+        return plain
+    if headers.protocol != ip.TCP:
+        return None
+    payload_at = headers.l4 + (frame[headers.l4 + 12] >> 4) * 4
+    gso_size = max_packet - (payload_at - headers.l3)
+    if payload_at < headers.l4 + _TCP_HEADER_LEN or gso_size <= 0:
+        return None
+    gso_type = virtio.GSO_TCPV4 if headers.version == 4 else virtio.GSO_TCPV6
+    return plain._replace(gso_type=gso_type, hdr_len=payload_at, gso_size=gso_size)
+
+
+def shift(header: virtio.VirtioHeader, octets: int) -> virtio.VirtioHeader:
+    """Return *header* for a frame that begins *octets* earlier (a tag pushed), or later if < 0."""
+    if octets == 0 or not (header.flags & virtio.NEEDS_CSUM or header.gso_type):
+        return header
+    return header._replace(
+        hdr_len=max(header.hdr_len + octets, 0), csum_start=max(header.csum_start + octets, 0)
+    )

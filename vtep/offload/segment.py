@@ -1,0 +1,168 @@
+"""One to many: finish what a TAP's virtio header leaves undone, one frame at a time.
+
+The kernel hands a TAP reader that accepts offloads (TUNSETOFFLOAD) frames whose TCP or UDP
+checksum is only begun, and super-frames that stand for many packets. This is the plain form of
+finishing them, with the meaning of the kernel's own software path (net/core/dev.c
+skb_checksum_help, net/ipv4/tcp_offload.c, net/ipv4/udp_offload.c): readable, and what a faster form
+is held to.
+"""
+
+import struct
+
+from vtep.wire import ip, virtio
+from vtep.wire.buffer import Readable
+from vtep.wire.checksum import complement, ones_sum
+from vtep.wire.ip import Headers
+from vtep.wire.virtio import VirtioHeader
+
+_UDP_LEN = 8
+_UDP_CHECKSUM_AT = 6
+_TCP_LEN = 20
+_TCP_CHECKSUM_AT = 16
+_TCP_FLAGS_AT = 13
+_FIN = 0x01
+_PSH = 0x08
+_CWR = 0x80
+
+_WORD = struct.Struct(">H")
+_word_at = _WORD.unpack_from
+_put_word = _WORD.pack_into
+_LONG = struct.Struct(">I")
+
+_TYPES = {
+    (virtio.GSO_TCPV4, 4, ip.TCP),
+    (virtio.GSO_TCPV6, 6, ip.TCP),
+    (virtio.GSO_UDP_L4, 4, ip.UDP),
+    (virtio.GSO_UDP_L4, 6, ip.UDP),
+}
+
+
+def complete_checksum(frame: memoryview, header: VirtioHeader) -> bool:
+    """Finish the checksum of a frame marked NEEDS_CSUM, in place.
+
+    The field at csum_start + csum_offset holds the pseudo-header sum; everything from csum_start to
+    the end of the frame is summed, the field with it. A UDP checksum of 0 is sent as 0xffff, for 0
+    says "none" (RFC 768).
+
+    Returns:
+        False, and the frame untouched, when the offsets point outside of it.
+    """
+    start = header.csum_start
+    field = start + header.csum_offset
+    if field + 2 > len(frame):
+        return False
+    result = complement(ones_sum(frame[start:]))
+    if result == 0 and header.csum_offset == _UDP_CHECKSUM_AT:
+        result = 0xFFFF
+    _put_word(frame, field, result)
+    return True
+
+
+def segment(
+    frame: memoryview, header: VirtioHeader, max_packet: int, prefix: bytes
+) -> list[bytearray] | None:
+    """Cut a TCP or UDP super-frame into finished frames.
+
+    Args:
+        frame: the super-frame as read from a TAP, from its destination MAC on; only read.
+        header: its virtio header. `hdr_len` is not used, GSO_ECN says nothing new.
+        max_packet: the largest IP packet in octets that may come out. TCP is cut finer than
+            gso_size where that does not fit: its sender may have agreed on an MSS before the tunnel
+            was there. UDP datagrams have boundaries that mean something and are not.
+        prefix: put before each frame (the VXLAN header of the overlay).
+
+    Returns:
+        New buffers, each `prefix` and one frame, in the order of the payload, VLAN tags and options
+        as they were. IP lengths, IPv4 IDs (counting up) and header checksums, TCP sequence numbers,
+        UDP lengths and TCP or UDP checksums are final; CWR is on the first only, FIN and PSH are on
+        the last only. None when header and frame contradict each other (other IP version or
+        protocol, checksum elsewhere, a fragment, headers cut short, no payload, gso_size 0) and
+        when what has to go into one packet is larger than `max_packet`.
+    """
+    found = ip.locate(frame)
+    kind = header.gso_type & ~virtio.GSO_ECN
+    if found is None or found.fragment or (kind, found.version, found.protocol) not in _TYPES:
+        return None
+    checksum_at = _UDP_CHECKSUM_AT if found.protocol == ip.UDP else _TCP_CHECKSUM_AT
+    checksum = (header.csum_start, header.csum_offset)
+    if header.flags & virtio.NEEDS_CSUM and checksum != (found.l4, checksum_at):
+        return None
+    payload_at = _payload_at(frame, found)
+    if payload_at is None:
+        return None
+    payload = frame[payload_at : found.end]
+    size = min(header.gso_size, len(payload))
+    room = max_packet - (payload_at - found.l3)
+    if kind != virtio.GSO_UDP_L4:
+        size = min(size, room)
+    if size <= 0 or size > room:
+        return None
+    template = bytes(prefix) + bytes(frame[:payload_at])
+    rows = [
+        bytearray(template + payload[start : start + size])
+        for start in range(0, len(payload), size)
+    ]
+    _patch_ip(rows, len(prefix), found)
+    if found.protocol == ip.TCP:
+        _patch_tcp(rows, len(prefix) + found.l4, size)
+    else:
+        _patch_udp(rows, len(prefix) + found.l4)
+    _patch_checksums(rows, len(prefix), found)
+    return rows
+
+
+def _payload_at(frame: Readable, found: Headers) -> int | None:
+    """Return where the payload starts by the transport header itself; None if that is cut short."""
+    l4, end = found.l4, found.end
+    if found.protocol == ip.UDP:
+        return l4 + _UDP_LEN if l4 + _UDP_LEN <= end else None
+    if l4 + _TCP_LEN > end:
+        return None
+    length = (frame[l4 + 12] >> 4) * 4
+    return l4 + length if length >= _TCP_LEN and l4 + length <= end else None
+
+
+def _patch_ip(rows: list[bytearray], at: int, found: Headers) -> None:
+    """Give each row its IP length and, for IPv4, its ID and header checksum."""
+    l3, l4 = at + found.l3, at + found.l4
+    if found.version == 6:
+        for row in rows:
+            _put_word(row, l3 + 4, len(row) - l3 - ip.IPV6_LEN)
+        return
+    (identification,) = _word_at(rows[0], l3 + 4)
+    for index, row in enumerate(rows):
+        _put_word(row, l3 + 2, len(row) - l3)
+        _put_word(row, l3 + 4, (identification + index) & 0xFFFF)
+        _put_word(row, l3 + 10, 0)
+        _put_word(row, l3 + 10, complement(ones_sum(row[l3:l4])))
+
+
+def _patch_tcp(rows: list[bytearray], l4: int, size: int) -> None:
+    """Count the sequence number up by `size` per row and leave each flag where it belongs."""
+    (sequence,) = _LONG.unpack_from(rows[0], l4 + 4)
+    flags = rows[0][l4 + _TCP_FLAGS_AT]
+    last = len(rows) - 1
+    for index, row in enumerate(rows):
+        _LONG.pack_into(row, l4 + 4, (sequence + index * size) & 0xFFFFFFFF)
+        absent = (0 if index == 0 else _CWR) | (0 if index == last else _FIN | _PSH)
+        row[l4 + _TCP_FLAGS_AT] = flags & ~absent
+
+
+def _patch_udp(rows: list[bytearray], l4: int) -> None:
+    """Give each row its UDP length."""
+    for row in rows:
+        _put_word(row, l4 + 4, len(row) - l4)
+
+
+def _patch_checksums(rows: list[bytearray], at: int, found: Headers) -> None:
+    """Finish the TCP or UDP checksum of each row, whose other fields are final already."""
+    l4 = at + found.l4
+    udp = found.protocol == ip.UDP
+    field = l4 + (_UDP_CHECKSUM_AT if udp else _TCP_CHECKSUM_AT)
+    # The pseudo header is the same for all rows but for the length.
+    addresses = ip.pseudo_header_sum(memoryview(rows[0])[at:], found, 0)
+    for row in rows:
+        _put_word(row, field, 0)
+        total = ones_sum(memoryview(row)[l4:]) + addresses + len(row) - l4
+        result = complement(total % 0xFFFF or 0xFFFF)
+        _put_word(row, field, 0xFFFF if udp and result == 0 else result)

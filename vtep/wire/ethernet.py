@@ -1,0 +1,89 @@
+"""Ethernet: MAC addresses and the 802.1Q tag (IEEE 802.3 clause 3, 802.1Q clause 9).
+
+A tag stands right behind the two MACs, so it is removed or added by moving those 12 octets over it
+or away from it. The rest of the frame stays where it is.
+"""
+
+import re
+import struct
+
+from vtep.wire.buffer import Readable, Writable
+
+HEADER_LEN = 14
+TAG_LEN = 4
+
+IPV4 = 0x0800
+ARP = 0x0806
+VLAN = 0x8100
+IPV6 = 0x86DD
+QINQ = 0x88A8
+
+BROADCAST = b"\xff\xff\xff\xff\xff\xff"
+
+_MACS_LEN = 12
+_MAC_TEXT = re.compile("[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}")
+_TAG = struct.Struct(">HH")
+_tag_at = _TAG.unpack_from
+
+
+def is_group(mac: Readable) -> bool:
+    """Tell whether a MAC is a multicast or the broadcast address (lowest bit of octet 0)."""
+    return bool(mac[0] & 1)
+
+
+def format_mac(mac: bytes) -> str:
+    """Return six octets as lower-case "02:00:00:00:00:01"."""
+    return mac.hex(":")
+
+
+def parse_mac(text: str) -> bytes:
+    """Return the six octets of a MAC written with colons or dashes.
+
+    Raises:
+        ValueError: it is not six pairs of hexadecimal digits.
+    """
+    if not _MAC_TEXT.fullmatch(text):
+        raise ValueError(f"{text!r} is not a MAC address: write it as 02:00:00:00:00:01")
+    return bytes.fromhex(text.replace(":", "").replace("-", ""))
+
+
+def vlan_id(frame: Readable, at: int) -> int | None:
+    """Return the VLAN ID of the outermost tag of the frame that starts at `at`, None if untagged.
+
+    0 is a priority tag, which names no VLAN. `frame` ends where the frame ends: one too short to
+    hold MACs, tag and the ethertype behind it counts as untagged.
+    """
+    if len(frame) - at < HEADER_LEN + TAG_LEN:
+        return None
+    ethertype, control = _tag_at(frame, at + _MACS_LEN)
+    if ethertype in (VLAN, QINQ):
+        return int(control & 0x0FFF)
+    return None
+
+
+def pop_tag(slot: Writable, at: int) -> int:
+    """Remove the outermost tag of the frame at `at` in place; return where the frame starts now.
+
+    The caller knows that a tag is there (`vlan_id` was not None).
+    """
+    start = at + TAG_LEN
+    slot[start : start + _MACS_LEN] = slot[at : at + _MACS_LEN]
+    return start
+
+
+def push_tag(slot: Writable, at: int, vid: int) -> int:
+    """Put an 802.1Q tag (priority 0) on the frame at `at` in place; return where it starts now.
+
+    Takes 4 octets of headroom before `at`.
+
+    Raises:
+        ValueError: no such VLAN ID, or no headroom.
+    """
+    start = at - TAG_LEN
+    if start < 0:
+        raise ValueError(f"a tag needs {TAG_LEN} octets of headroom, there are {at}")
+    if not 1 <= vid <= 4094:
+        raise ValueError(f"VLAN {vid} is outside 1..4094")
+    slot[start : start + _MACS_LEN] = slot[at : at + _MACS_LEN]
+    _TAG.pack_into(slot, start + _MACS_LEN, VLAN, vid)
+    return start

@@ -1,0 +1,126 @@
+"""Where the IP and transport headers of a frame stand (RFC 791, RFC 8200), and the pseudo header.
+
+All offsets count from the first octet of the Ethernet frame, as those of a virtio header do.
+"""
+
+import struct
+from typing import NamedTuple
+
+from vtep.wire.buffer import Readable
+from vtep.wire.checksum import ones_sum
+from vtep.wire.ethernet import HEADER_LEN, IPV4, IPV6, QINQ, TAG_LEN, VLAN
+
+TCP = 6
+UDP = 17
+
+IPV4_LEN = 20
+IPV6_LEN = 40
+
+_HOP_BY_HOP = 0
+_ROUTING = 43
+_FRAGMENT = 44
+_DESTINATION = 60
+_MAX_EXTENSIONS = 8
+_MAX_TAGS = 2
+
+# An untagged IPv4 frame at a glance: ethertype, version and IHL, total length, fragment, protocol.
+_glance = struct.Struct(">12xHBxH2xHxB").unpack_from
+_ipv4_at = struct.Struct(">BxH2xHxB").unpack_from
+_ipv6_at = struct.Struct(">B3xHB").unpack_from
+_extension_at = struct.Struct(">BBH").unpack_from
+_word_at = struct.Struct(">H").unpack_from
+
+
+class Headers(NamedTuple):
+    """What `locate` found: offsets in octets from the start of the frame.
+
+    `end` is where the packet ends by its own length field; behind it there is only Ethernet
+    padding. With `fragment` set (any real fragment, the first one too) nothing is said about what
+    stands at `l4`.
+    """
+
+    version: int
+    l3: int
+    l4: int
+    end: int
+    protocol: int
+    fragment: bool
+
+
+def locate(frame: Readable) -> Headers | None:
+    """Find the IP and transport headers of an Ethernet frame; never raises.
+
+    Skips up to two VLAN tags, IPv4 options, and up to eight IPv6 extension headers (hop-by-hop,
+    routing, destination, fragment). None when the frame is not IP, is cut short, or contradicts
+    itself. That l4 <= end <= len(frame) is sure, that a whole transport header fits there is not.
+    """
+    size = len(frame)
+    if size < HEADER_LEN + IPV4_LEN:
+        return None
+    ethertype, first, total, fragment, protocol = _glance(frame)
+    if ethertype == IPV4 and first == 0x45:
+        end = 14 + total
+        if total < IPV4_LEN or end > size:
+            return None
+        return Headers(4, 14, 34, end, protocol, fragment & 0x3FFF != 0)
+    l3 = HEADER_LEN
+    for _ in range(_MAX_TAGS):
+        if ethertype not in (VLAN, QINQ):
+            break
+        (ethertype,) = _word_at(frame, l3 + 2)
+        l3 += TAG_LEN
+    if ethertype == IPV4:
+        return _locate_ipv4(frame, l3)
+    if ethertype == IPV6:
+        return _locate_ipv6(frame, l3)
+    return None
+
+
+def _locate_ipv4(frame: Readable, l3: int) -> Headers | None:
+    # Behind two tags, too, these octets are among those `locate` made sure of.
+    first, total, fragment, protocol = _ipv4_at(frame, l3)
+    header_len = (first & 0x0F) * 4
+    end = l3 + total
+    if first >> 4 != 4 or header_len < IPV4_LEN or total < header_len or end > len(frame):
+        return None
+    return Headers(4, l3, l3 + header_len, end, protocol, fragment & 0x3FFF != 0)
+
+
+def _locate_ipv6(frame: Readable, l3: int) -> Headers | None:
+    l4 = l3 + IPV6_LEN
+    if l4 > len(frame):
+        return None
+    first, payload, protocol = _ipv6_at(frame, l3)
+    end = l4 + payload
+    if first >> 4 != 6 or end > len(frame):
+        return None
+    for _ in range(_MAX_EXTENSIONS + 1):
+        if protocol not in (_HOP_BY_HOP, _ROUTING, _DESTINATION, _FRAGMENT):
+            return Headers(6, l3, l4, end, protocol, False)
+        if l4 + 8 > end:
+            return None
+        following, units, position = _extension_at(frame, l4)
+        if protocol == _FRAGMENT:
+            l4 += 8
+            # Offset 0 and no more to come: an atomic fragment, whole in itself (RFC 6946).
+            if position & 0xFFF9:
+                return Headers(6, l3, l4, end, following, True)
+        else:
+            l4 += 8 + units * 8
+        if l4 > end:
+            return None
+        protocol = following
+    return None
+
+
+def pseudo_header_sum(frame: Readable, headers: Headers, length: int) -> int:
+    """Return the sum of the TCP or UDP pseudo header, 1..0xffff, not complemented.
+
+    This is what the kernel leaves in the checksum field of a frame marked NEEDS_CSUM. `length` is
+    that of transport header and payload in octets (RFC 9293 section 3.1, RFC 768, RFC 8200 section
+    8.1). The addresses are those of the IP header: on the way through an IPv6 routing header that
+    is not yet used up, the final destination is another one.
+    """
+    l3 = headers.l3
+    addresses = frame[l3 + 12 : l3 + 20] if headers.version == 4 else frame[l3 + 8 : l3 + 40]
+    return (ones_sum(addresses) + headers.protocol + length - 1) % 0xFFFF + 1

@@ -1,0 +1,27 @@
+"""The slot: one buffer in which a frame keeps its place while its header is exchanged.
+
+             6        8                16                     end
+    +--------+--------+----------------+----------------------+
+    |  room  |   virtio header (10)    |  Ethernet frame      |   as read from the TAP
+    +--------+--------+----------------+----------------------+
+    |  room           | VXLAN header   |  Ethernet frame      |   as received from UDP
+    +-----------------+----------------+----------------------+
+
+The frame begins at FRAME_AT in both directions, so that encapsulation is one header written
+over another, and no frame is copied.  The room in front lets one 802.1Q tag be pushed: the
+MACs move four octets to the left.
+"""
+
+from typing import Final
+
+FRAME_AT: Final = 16
+"""Octet of a slot at which the Ethernet frame begins."""
+
+TAP_AT: Final = 6
+"""Where a TAP read puts its first octet: the virtio header ends at FRAME_AT."""
+
+UDP_AT: Final = 8
+"""Where a UDP receive puts its first octet: the VXLAN header ends at FRAME_AT."""
+
+SLOT_LEN: Final = FRAME_AT + 14 + 8 + 65535
+"""Room for the largest IP packet a super-frame can hold, with two 802.1Q tags."""

@@ -1,0 +1,56 @@
+"""The virtio network header that a TAP opened with IFF_VNET_HDR puts before every frame.
+
+Layout and constants are those of `struct virtio_net_hdr` in linux/virtio_net.h, 10 octets in the
+order of the host (no TUNSETVNETLE). All offsets count from the first octet of the Ethernet frame.
+"""
+
+import struct
+from typing import NamedTuple
+
+from vtep.wire.buffer import Readable, Writable
+
+HEADER_LEN = 10
+
+NEEDS_CSUM = 1
+"""Flag: the octets from csum_start on still have to be summed into csum_start + csum_offset."""
+DATA_VALID = 2
+"""Flag: the checksum was verified by whoever handed the frame over."""
+
+GSO_NONE = 0
+GSO_TCPV4 = 1
+GSO_TCPV6 = 4
+GSO_UDP_L4 = 5
+GSO_ECN = 0x80
+"""Added to a TCP type: the first segment carries CWR."""
+
+_LAYOUT = struct.Struct("=BBHHHH")
+_unpack_from = _LAYOUT.unpack_from
+_pack_into = _LAYOUT.pack_into
+
+
+class VirtioHeader(NamedTuple):
+    """What is still to be done to a frame: finish its checksum, cut it into segments.
+
+    `hdr_len` is a hint only: on forwarded frames it may be the whole first packet.
+    """
+
+    flags: int
+    gso_type: int
+    hdr_len: int
+    gso_size: int
+    csum_start: int
+    csum_offset: int
+
+
+PLAIN = VirtioHeader(0, GSO_NONE, 0, 0, 0, 0)
+"""A finished frame: nothing to sum, nothing to cut."""
+
+
+def parse(buf: Readable, at: int = 0) -> VirtioHeader:
+    """Read the header at `at`; the caller knows that 10 octets are there (struct.error if not)."""
+    return VirtioHeader(*_unpack_from(buf, at))
+
+
+def pack_into(buf: Writable, at: int, header: VirtioHeader) -> None:
+    """Write the header into buf[at:at + 10]."""
+    _pack_into(buf, at, *header)
