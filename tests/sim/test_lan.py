@@ -1,0 +1,118 @@
+"""A LAN of several Vteps in memory, with a clock of its own: the stories a VTEP lives through.
+
+Each host is a Vtep with one TAP.  `say` puts a frame on a host's TAP and carries every datagram
+that follows to its destination; what reached a TAP is returned by host.
+"""
+
+from collections import defaultdict
+
+from tests.frames import BROADCAST, MAC_A, MAC_B, MAC_C, frame, mac, read_from_tap, received_raw
+from vtep.endpoint import AccessPort, Overlay, Vtep
+from vtep.wire import virtio
+
+VNI = 100
+
+
+class Lan:
+    """Hosts 1..n at 10.0.1.1.., each a peer of all others."""
+
+    def __init__(self, hosts: int, ageing: float = 300.0) -> None:
+        self.now = 0.0
+        addresses = [f"10.0.1.{number}" for number in range(1, hosts + 1)]
+        self.vteps: dict[str, Vtep] = {}
+        self.ports: dict[str, AccessPort] = {}
+        for number, ip in enumerate(addresses):
+            port = AccessPort("vx0", bytes([2, 255, 0, 0, 0, number]))
+            peers = [(other, (other, 4789)) for other in addresses if other != ip]
+            overlay = Overlay(vni=VNI, port=port, peers=peers, mtu=1450, ageing=ageing)
+            self.ports[ip] = port
+            self.vteps[ip] = Vtep([overlay], frozenset({ip}), 4789)
+        self.datagrams = 0
+        self.down: set[str] = set()
+
+    def say(self, ip: str, src: str, dst: str) -> dict[str, list[bytes]]:
+        heard = defaultdict(list)
+        batch = [read_from_tap(frame(src=src, dst=dst))]
+        for transmit in self.vteps[ip].encapsulate(self.ports[ip], batch, self.now):
+            for peer in transmit.peers:
+                self.datagrams += 1
+                if peer.ip in self.down:
+                    continue
+                arrived = received_raw(bytes(transmit.datagram), ip)
+                for delivery in self.vteps[peer.ip].decapsulate([arrived], self.now):
+                    heard[peer.ip].append(bytes(delivery.frame[virtio.HEADER_LEN :]))
+        return dict(heard)
+
+    def restart(self, ip: str) -> None:
+        old = self.vteps[ip].overlays[VNI]
+        port = AccessPort("vx0", old.port.mac)
+        peers = [(peer.ip, peer.address) for peer in old.flood]
+        overlay = Overlay(vni=VNI, port=port, peers=peers, mtu=1450, ageing=old.fdb.ageing)
+        self.ports[ip], self.vteps[ip] = port, Vtep([overlay], frozenset({ip}), 4789)
+
+
+H1, H2, H3 = "10.0.1.1", "10.0.1.2", "10.0.1.3"
+
+
+def test_the_first_frame_reaches_all_and_the_answer_only_the_one_who_asked() -> None:
+    lan = Lan(3)
+    assert lan.say(H1, MAC_A, BROADCAST) == {
+        H2: [frame(dst=BROADCAST)],
+        H3: [frame(dst=BROADCAST)],
+    }
+    assert set(lan.say(H2, MAC_B, MAC_A)) == {H1}
+    assert set(lan.say(H1, MAC_A, MAC_B)) == {H2}
+    assert lan.datagrams == 4
+
+
+def test_nothing_that_came_from_the_underlay_goes_back_to_it() -> None:
+    lan = Lan(3)
+    lan.say(H1, MAC_A, BROADCAST)
+    assert lan.datagrams == 2
+
+
+def test_a_container_that_moved_is_found_at_its_new_host_with_its_first_frame() -> None:
+    lan = Lan(3)
+    lan.say(H2, MAC_B, BROADCAST)
+    assert set(lan.say(H1, MAC_A, MAC_B)) == {H2}
+    lan.say(H3, MAC_B, BROADCAST)
+    assert set(lan.say(H1, MAC_A, MAC_B)) == {H3}
+    assert set(lan.say(H2, MAC_C, MAC_B)) == {H3}
+
+
+def test_a_container_that_fell_silent_is_flooded_for_again_after_the_ageing_time() -> None:
+    lan = Lan(3, ageing=30.0)
+    lan.say(H2, MAC_B, BROADCAST)
+    for second in range(30):
+        lan.now = float(second)
+        assert set(lan.say(H1, MAC_A, MAC_B)) == {H2}
+    lan.now = 30.0
+    assert set(lan.say(H1, MAC_A, MAC_B)) == {H2, H3}
+
+
+def test_a_vtep_that_was_restarted_is_understood_by_the_others_at_once() -> None:
+    lan = Lan(2)
+    lan.say(H1, MAC_A, BROADCAST)
+    lan.say(H2, MAC_B, MAC_A)
+    lan.down.add(H2)
+    assert lan.say(H1, MAC_A, MAC_B) == {}
+    lan.down.clear()
+    lan.restart(H2)
+    assert set(lan.say(H1, MAC_A, MAC_B)) == {H2}
+    assert set(lan.say(H2, MAC_B, MAC_A)) == {H1}
+    assert lan.vteps[H2].overlays[VNI].flooded == 0
+
+
+def test_a_batch_keeps_its_order() -> None:
+    lan = Lan(2)
+    frames = [frame() + bytes([number]) for number in range(32)]
+    transmits = lan.vteps[H1].encapsulate(lan.ports[H1], map(read_from_tap, frames), 0.0)
+    arrived = [received_raw(bytes(transmit.datagram), H1) for transmit in transmits]
+    deliveries = lan.vteps[H2].decapsulate(arrived, 0.0)
+    assert [bytes(delivery.frame[virtio.HEADER_LEN :]) for delivery in deliveries] == frames
+
+
+def test_the_lan_uses_macs_of_its_own() -> None:
+    taps = {port.mac for port in Lan(3).ports.values()}
+    assert len(taps) == 3
+    assert not taps & {mac(MAC_A), mac(MAC_B), mac(MAC_C)}

@@ -1,0 +1,180 @@
+"""From the underlay to the TAP: each decision on a datagram, with its counter."""
+
+import errno
+
+import pytest
+
+from tests.frames import BROADCAST, IP, MAC_B, TCP, UDP, frame, mac, received_raw
+from tests.memory import (
+    PEER_1,
+    PEER_2,
+    PEERS,
+    TAP_MAC,
+    delivered,
+    make,
+    pseudo_sum,
+    receive,
+    send,
+    sent_to,
+    trunk,
+)
+from vtep import endpoint
+from vtep.counters import Drop
+from vtep.endpoint import AccessPort, Overlay, Vtep
+from vtep.wire import virtio, vxlan
+
+
+def test_a_datagram_becomes_the_frame_it_carries() -> None:
+    vtep, _, overlay = make()
+    [delivery] = receive(vtep, frame())
+    assert bytes(delivery.frame) == bytes(10) + frame()
+    assert delivery.overlay is overlay
+    assert overlay.traffic.as_dict()["rx_bytes"] == 60
+
+
+@pytest.mark.parametrize("length", range(8))
+def test_a_datagram_shorter_than_the_header_is_short(length: int) -> None:
+    vtep, _, _ = make()
+    assert vtep.decapsulate([received_raw(vxlan.pack(100)[:length], PEER_1)], 0.0) == []
+    assert vtep.drops == {Drop.SHORT: 1}
+
+
+@pytest.mark.parametrize("length", range(14))
+def test_a_datagram_whose_frame_is_cut_short_is_a_runt(length: int) -> None:
+    vtep, _, overlay = make()
+    assert receive(vtep, frame()[:length]) == []
+    assert overlay.drops == {Drop.RUNT: 1}
+
+
+def test_without_the_i_flag_there_is_no_vni() -> None:
+    vtep, _, _ = make()
+    header = bytes.fromhex("f7ffffff000064ff")
+    assert vtep.decapsulate([received_raw(header + frame(), PEER_1)], 0.0) == []
+    assert vtep.drops == {Drop.BAD_FLAGS: 1}
+
+
+@pytest.mark.parametrize("bit", [b for b in range(64) if b not in (4, *range(32, 56))])
+def test_every_reserved_bit_is_ignored_and_counted(bit: int) -> None:
+    vtep, _, overlay = make()
+    header = int.from_bytes(vxlan.pack(100), "big") | 1 << (63 - bit)
+    datagram = header.to_bytes(8, "big") + frame()
+    assert delivered(vtep.decapsulate([received_raw(datagram, PEER_1)], 0.0)) == [frame()]
+    assert overlay.reserved_bits == 1
+
+
+def test_a_vni_that_is_not_ours_is_unknown() -> None:
+    vtep, _, _ = make()
+    assert receive(vtep, frame(), vni=101) == []
+    assert vtep.drops == {Drop.UNKNOWN_VNI: 1}
+
+
+def test_a_stranger_is_dropped_and_teaches_nothing() -> None:
+    vtep, _, overlay = make()
+    assert receive(vtep, frame(), "192.0.2.1") == []
+    assert overlay.drops == {Drop.UNKNOWN_PEER: 1}
+    assert len(overlay.fdb) == 0
+
+
+def test_a_peer_of_another_overlay_is_a_stranger_here() -> None:
+    port = AccessPort("vx0", mac(TAP_MAC))
+    other = AccessPort("vx1", mac(TAP_MAC))
+    red = Overlay(vni=1, port=port, peers=PEERS[:1], mtu=1450)
+    blue = Overlay(vni=2, port=other, peers=PEERS[1:], mtu=1450)
+    vtep = Vtep([red, blue], frozenset(), 4789)
+    assert receive(vtep, frame(), PEER_2, vni=1) == []
+    assert red.drops == {Drop.UNKNOWN_PEER: 1}
+
+
+def test_accept_any_takes_strangers_answers_them_and_forgets_them() -> None:
+    vtep, port, overlay = make(accept_any=True, ageing=10.0)
+    assert len(receive(vtep, frame(src=MAC_B), "192.0.2.1", now=0.0)) == 1
+    [transmit] = send(vtep, port, frame(dst=MAC_B), now=1.0)
+    assert [peer.address for peer in transmit.peers] == [("192.0.2.1", 4789)]
+    assert sent_to(send(vtep, port, frame(dst=BROADCAST), now=1.0)) == [[PEER_1, PEER_2]]
+    vtep.expire(9.9)
+    assert "192.0.2.1" in overlay.peers
+    vtep.expire(10.0)
+    assert set(overlay.peers) == {PEER_1, PEER_2}
+
+
+def test_accept_any_does_not_let_strangers_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoint, "MAX_LEARNED_PEERS", 4)
+    vtep, _, overlay = make(accept_any=True)
+    for number in range(5):
+        receive(vtep, frame(), f"192.0.2.{number}")
+    assert len(overlay.peers) == 4
+    assert overlay.drops == {Drop.PEER_LIMIT: 3}
+
+
+def test_our_own_datagram_and_our_own_mac_are_echoes() -> None:
+    vtep, _, overlay = make(accept_any=True)
+    assert receive(vtep, frame(), "10.0.1.4") == []
+    assert receive(vtep, frame(src=TAP_MAC)) == []
+    assert overlay.drops == {Drop.SELF_SOURCE: 2}
+
+
+def test_equal_macs_in_two_overlays_never_meet() -> None:
+    ports = [AccessPort(name, mac(TAP_MAC)) for name in ("vx0", "vx1")]
+    red, blue = (
+        Overlay(vni=vni, port=port, peers=PEERS, mtu=1450)
+        for vni, port in zip((1, 2), ports, strict=True)
+    )
+    vtep = Vtep([red, blue], frozenset(), 4789)
+    receive(vtep, frame(src=MAC_B), PEER_1, vni=1)
+    [delivery] = receive(vtep, frame(src=MAC_B), PEER_2, vni=2)
+    assert delivery.overlay is blue
+    for port, vni, peer in ((ports[0], 1, PEER_1), (ports[1], 2, PEER_2)):
+        [transmit] = send(vtep, port, frame(dst=MAC_B))
+        assert vxlan.parse(transmit.datagram) == vni
+        assert sent_to([transmit]) == [[peer]]
+
+
+def test_two_overlays_with_one_vni_are_refused() -> None:
+    port = AccessPort("vx0", mac(TAP_MAC))
+    overlays = [Overlay(vni=7, port=port, vlan=v, peers=PEERS, mtu=1450) for v in (1, 2)]
+    with pytest.raises(ValueError, match="VNI 7"):
+        Vtep(overlays, frozenset(), 4789)
+
+
+def test_an_unfinished_checksum_from_a_peer_is_left_to_the_kernel() -> None:
+    vtep, _, _ = make()
+    begun = bytearray(frame(inner=IP(dst="172.18.0.12") / TCP() / b"hello"))
+    begun[50:52] = pseudo_sum(begun, 6).to_bytes(2, "big")
+    [delivery] = receive(vtep, bytes(begun))
+    expected = virtio.VirtioHeader(virtio.NEEDS_CSUM, 0, 0, 0, 34, 16)
+    assert virtio.parse(delivery.frame) == expected
+    assert delivered([delivery]) == [bytes(begun)]
+
+
+def test_an_unfinished_super_frame_is_described_to_the_tap_behind_the_trunk_tag_too() -> None:
+    vtep, _, _, _ = trunk()
+    begun = bytearray(frame(inner=IP(dst="172.18.0.12") / TCP() / bytes(9000)))
+    begun[50:52] = pseudo_sum(begun, 6).to_bytes(2, "big")
+    [delivery] = receive(vtep, bytes(begun), vni=1010)
+    assert virtio.parse(delivery.frame) == virtio.VirtioHeader(
+        virtio.NEEDS_CSUM, virtio.GSO_TCPV4, 58, 1410, 38, 16
+    )
+
+
+def test_an_unfinished_udp_packet_above_the_mtu_cannot_be_cut() -> None:
+    vtep, _, overlay = make()
+    begun = bytearray(frame(inner=IP(dst="172.18.0.12") / UDP() / bytes(9000)))
+    begun[40:42] = pseudo_sum(begun, 17).to_bytes(2, "big")
+    assert receive(vtep, bytes(begun)) == []
+    assert overlay.drops == {Drop.OVERSIZE: 1}
+
+
+def test_a_finished_frame_above_our_mtu_is_delivered_as_it_is() -> None:
+    vtep, _, _ = make()
+    large = frame(inner=IP(dst="172.18.0.12") / UDP() / bytes(1472))
+    [delivery] = receive(vtep, large)
+    assert bytes(delivery.frame) == bytes(10) + large
+
+
+def test_a_tap_that_refuses_a_frame_is_counted() -> None:
+    vtep, _, overlay = make()
+    [delivery] = receive(vtep, frame())
+    errors = {errno.EAGAIN: Drop.TAP_FULL, errno.EIO: Drop.TAP_DOWN, errno.EINVAL: Drop.TAP_REFUSED}
+    for error, reason in errors.items():
+        vtep.write_failed(delivery, error)
+        assert overlay.drops[reason] == 1

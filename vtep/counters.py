@@ -1,0 +1,80 @@
+"""Named reasons why a frame was not forwarded, and the counters of one overlay or peer.
+
+Silence is what makes an overlay hard to debug: every frame that goes no further is counted
+under a name, and every name says what it means.
+"""
+
+from enum import StrEnum
+
+
+class Drop(StrEnum):
+    """Why a frame or datagram was not forwarded.
+
+    Attributes:
+        meaning: the same in words.
+    """
+
+    meaning: str
+
+    def __new__(cls, name: str, meaning: str) -> "Drop":
+        """Make a member whose value is *name*."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.meaning = meaning
+        return member
+
+    # Received from the underlay.
+    SHORT = "short", "the datagram is shorter than the VXLAN header"
+    BAD_FLAGS = "bad_flags", "the I flag is 0, so there is no valid VNI (RFC 7348 section 5)"
+    UNKNOWN_VNI = "unknown_vni", "no overlay here has this VNI"
+    UNKNOWN_PEER = "unknown_peer", "the sender is no peer of this overlay (see --accept-any)"
+    PEER_LIMIT = "peer_limit", "too many senders are known under --accept-any"
+    INNER_VLAN = "inner_vlan", "the inner frame has an 802.1Q tag (see --vlan pass)"
+
+    # Either way.
+    RUNT = "runt", "the frame is shorter than an Ethernet header"
+    INVALID_SOURCE = "invalid_source", "the source MAC is a group address or all zeros"
+    SELF_SOURCE = "self_source", "our own frame came back: our address outside, or our MAC inside"
+    OVERSIZE = "oversize", "the frame is longer than the MTU and may not be cut"
+
+    # Read from the TAP.
+    UNKNOWN_VLAN = "unknown_vlan", "no overlay on this TAP has this VLAN"
+    LOCAL_DESTINATION = "local_destination", "the destination is on our own side of the tunnel"
+    NO_PEER = "no_peer", "the frame is to be flooded, and no peer is configured"
+    BAD_OFFLOAD = "bad_offload", "the virtio header does not fit the frame it describes"
+
+    # Leaving.
+    SOCKET_FULL = "socket_full", "the UDP socket's send buffer is full"
+    UNDERLAY_MTU = "underlay_mtu", "the datagram is larger than the path MTU, never fragmented"
+    NO_ROUTE = "no_route", "the kernel could not send: no route, link down, or a firewall"
+    TAP_FULL = "tap_full", "the TAP took no more frames"
+    TAP_DOWN = "tap_down", "the TAP is not up"
+    TAP_REFUSED = "tap_refused", "the kernel refused the frame"
+
+
+HARMLESS = frozenset({Drop.LOCAL_DESTINATION})
+"""Drops that every learning bridge makes, and that nobody need be told of."""
+
+
+class Traffic:
+    """Frames and octets of inner frames, one counter each way.
+
+    tx is towards the underlay and rx from it, as `ip -s link` counts a vxlan device.
+    """
+
+    __slots__ = ("rx_bytes", "rx_frames", "tx_bytes", "tx_frames")
+
+    def __init__(self) -> None:
+        self.tx_frames = 0
+        self.tx_bytes = 0
+        self.rx_frames = 0
+        self.rx_bytes = 0
+
+    def as_dict(self) -> dict[str, int]:
+        """Return the four counters by name."""
+        return {
+            "tx_frames": self.tx_frames,
+            "tx_bytes": self.tx_bytes,
+            "rx_frames": self.rx_frames,
+            "rx_bytes": self.rx_bytes,
+        }

@@ -1,0 +1,61 @@
+"""Log lines on stderr: text for people, or one JSON object a line for programs.
+
+A record may carry `extra={"fields": {...}}`: they are keys of the JSON object.  Its message is
+then complete for a person, or it also carries `lines`, shown below it in text.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Iterable
+from typing import Any, Literal
+
+_logger = logging.getLogger("vtep")
+
+
+def setup(level: int, log_format: Literal["text", "json"]) -> None:
+    """Send what is logged at *level* or above to stderr."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_JsonFormatter() if log_format == "json" else _TextFormatter())
+    _logger.handlers[:] = [handler]
+    _logger.propagate = False
+    _logger.setLevel(level)
+
+
+def info(message: str, lines: Iterable[str] = (), **fields: Any) -> None:
+    """Log *message*, with *fields* for programs and *lines* for people."""
+    _logger.info(message, extra={"fields": fields, "lines": lines})
+
+
+def debug(message: str, lines: Iterable[str] = ()) -> None:
+    """Log *message*, with *lines* for people, where -v asked for it."""
+    _logger.debug(message, extra={"lines": lines})
+
+
+def warning(message: str, **fields: Any) -> None:
+    """Log *message* as a warning, with *fields* for programs."""
+    _logger.warning(message, extra={"fields": fields})
+
+
+def error(message: str) -> None:
+    """Log *message* as an error."""
+    _logger.error(message)
+
+
+class _TextFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        lines = [record.getMessage(), *getattr(record, "lines", ())]
+        return f"{record.levelname} " + "\n  ".join(lines)
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        return json.dumps(
+            {
+                "time": f"{stamp}.{int(record.msecs):03d}Z",
+                "level": record.levelname.lower(),
+                "message": record.getMessage(),
+                **getattr(record, "fields", {}),
+            }
+        )

@@ -1,0 +1,94 @@
+"""The state of a running Vtep for people and programs: counters and the FDB (pure).
+
+tx is towards the underlay and rx from it, as `ip -s link` counts a vxlan device; the FDB reads
+like `bridge fdb show`.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from vtep.counters import HARMLESS, Drop
+from vtep.endpoint import AccessPort, Overlay, Vtep
+from vtep.wire.ethernet import format_mac
+
+
+def counters(vtep: Vtep) -> dict[str, Any]:
+    """Return all counters as a tree of names and numbers, ready for JSON."""
+    return {
+        "underlay": {"drops": _drops(vtep.drops)},
+        "taps": {port.name: {"drops": _drops(port.drops)} for port in ports(vtep)},
+        "overlays": {str(vni): _overlay(overlay) for vni, overlay in vtep.overlays.items()},
+    }
+
+
+def fdb(vtep: Vtep, now: float) -> list[dict[str, Any]]:
+    """Return the live entries of all overlays; `dst` is an IP address, or "local"."""
+    return [
+        {"mac": format_mac(mac), "vni": vni, "dst": peer.ip, "age": round(age, 1)}
+        for vni, overlay in vtep.overlays.items()
+        for mac, peer, age in overlay.fdb.entries(now)
+    ]
+
+
+def counters_text(tree: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines of what `counters` returned: one for each overlay and place of drops."""
+    for vni, overlay in tree["overlays"].items():
+        yield (
+            f"vni {vni}: tx {overlay['tx_frames']} frames {overlay['tx_bytes']} bytes,"
+            f" rx {overlay['rx_frames']} frames {overlay['rx_bytes']} bytes,"
+            f" fdb {overlay['fdb']['entries']}"
+            + (f", {_drops_text(overlay['drops'])}" if overlay["drops"] else "")
+        )
+    for tap, port in tree["taps"].items():
+        if port["drops"]:
+            yield f"tap {tap}: {_drops_text(port['drops'])}"
+    if tree["underlay"]["drops"]:
+        yield f"underlay: {_drops_text(tree['underlay']['drops'])}"
+
+
+def fdb_text(entries: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Yield a line for each entry of what `fdb` returned."""
+    for entry in entries:
+        yield f"{entry['mac']} dst {entry['dst']} vni {entry['vni']} age {entry['age']:.0f}"
+
+
+def all_drops(vtep: Vtep) -> Counter[Drop]:
+    """Return the drops of the whole process by reason, but for the harmless ones."""
+    total = Counter(vtep.drops)
+    for overlay in vtep.overlays.values():
+        total.update(overlay.drops)
+    for port in ports(vtep):
+        total.update(port.drops)
+    return Counter({reason: n for reason, n in total.items() if reason not in HARMLESS})
+
+
+def ports(vtep: Vtep) -> list[AccessPort]:
+    """Return the TAPs of all overlays, each once."""
+    return list(dict.fromkeys(overlay.port for overlay in vtep.overlays.values()))
+
+
+def _overlay(overlay: Overlay) -> dict[str, Any]:
+    return overlay.traffic.as_dict() | {
+        "tap": overlay.port.name,
+        "flooded": overlay.flooded,
+        "reserved_bits": overlay.reserved_bits,
+        "clamped": overlay.clamped,
+        "fdb": {
+            "entries": len(overlay.fdb),
+            "learned": overlay.fdb.learned,
+            "moved": overlay.fdb.moved,
+            "expired": overlay.fdb.expired,
+            "refused": overlay.fdb.refused,
+        },
+        "drops": _drops(overlay.drops),
+        "peers": {peer.ip: peer.traffic.as_dict() for peer in overlay.peers.values()},
+    }
+
+
+def _drops(drops: Counter[Drop]) -> dict[str, int]:
+    return {str(reason): count for reason, count in sorted(drops.items())}
+
+
+def _drops_text(drops: dict[str, int]) -> str:
+    return "drops " + " ".join(f"{name} {count}" for name, count in drops.items())
