@@ -1,0 +1,231 @@
+"""Tap: a real TAP device in a network namespace."""
+
+import errno
+import fcntl
+import os
+import select
+import socket
+import stat
+import struct
+from pathlib import Path
+
+import pytest
+
+from tests.unit.private import in_private_namespaces, mount, sh
+from vtep.host import linux
+from vtep.host.linux import HostError
+from vtep.host.tap import Tap
+
+ETH_P_ALL = 0x0003
+NOBODY = 65534
+VIRTIO = 10
+
+
+def frame(number: int, length: int = 64) -> bytes:
+    return b"\xff" * 6 + b"\x02\0\0\0\0\1" + b"\x88\xb5" + bytes([number]) * (length - 14)
+
+
+def quiet() -> None:
+    """Let the kernel send no frames of its own."""
+    Path("/proc/sys/net/ipv6/conf/default/disable_ipv6").write_text("1")
+
+
+def packet_socket(dev: str) -> socket.socket:
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+    sock.bind((dev, ETH_P_ALL))
+    sock.settimeout(5)
+    return sock
+
+
+def buffers(count: int) -> list[memoryview]:
+    return [memoryview(bytearray(66_000)) for _ in range(count)]
+
+
+def set_mode_of_dev_net_tun(mode: int) -> None:
+    """Put a /dev/net/tun with that mode in the place of this machine's."""
+    mount(b"none", b"/dev/net", b"tmpfs")
+    os.mknod("/dev/net/tun", stat.S_IFCHR, os.makedev(10, 200))
+    os.chmod("/dev/net/tun", mode)
+
+
+def device_exists(name: str) -> bool:
+    return name in {found for _, found in socket.if_nameindex()}
+
+
+@in_private_namespaces
+def test_a_tap_exists_as_long_as_it_is_open() -> None:
+    tap = Tap("vx0")
+    assert device_exists("vx0")
+    assert tap.name == "vx0"
+    assert "tun type tap pi off vnet_hdr on" in sh("ip -d link show vx0")
+    tap.close()
+    assert not device_exists("vx0")
+    tap.close()
+
+
+@in_private_namespaces
+def test_its_descriptor_neither_blocks_nor_is_inherited() -> None:
+    tap = Tap("vx0")
+    assert not os.get_blocking(tap.fileno())
+    assert not os.get_inheritable(tap.fileno())
+
+
+@in_private_namespaces
+def test_it_takes_checksums_and_super_frames_where_the_kernel_can() -> None:
+    tap = Tap("vx0")
+    assert tap.offloads in (0x67, 0x07)
+    assert "tcp-segmentation-offload: on" in sh("ethtool -k vx0")
+
+
+@in_private_namespaces
+def test_a_read_takes_a_frame_per_buffer_until_none_is_left() -> None:
+    quiet()
+    tap = Tap("vx0")
+    sh("ip link set vx0 up")
+    slots = buffers(2)
+    assert tap.read(slots) == []
+    with packet_socket("vx0") as sock:
+        for number in (1, 2, 3):
+            sock.send(frame(number, 60 + number))
+    assert tap.read(slots) == [VIRTIO + 61, VIRTIO + 62]
+    assert bytes(slots[1][VIRTIO : VIRTIO + 62]) == frame(2, 62)
+    assert tap.read(slots) == [VIRTIO + 63]
+    assert bytes(slots[0][VIRTIO : VIRTIO + 63]) == frame(3, 63)
+    assert tap.read(slots) == []
+
+
+@in_private_namespaces
+def test_what_is_written_arrives_at_the_host() -> None:
+    quiet()
+    tap = Tap("vx0")
+    sh("ip link set vx0 up")
+    with packet_socket("vx0") as sock:
+        assert tap.write(memoryview(bytearray(bytes(VIRTIO) + frame(7)))) == 0
+        assert sock.recv(2000) == frame(7)
+
+
+@in_private_namespaces
+def test_a_refused_write_returns_the_errno() -> None:
+    tap = Tap("vx0")
+    assert tap.write(bytes(VIRTIO) + frame(1)) == errno.EIO  # the device is down
+    sh("ip link set vx0 up")
+    assert tap.write(bytes(VIRTIO) + b"runt") == errno.EINVAL
+
+
+@in_private_namespaces
+def test_a_deleted_tap_is_an_error_that_says_so() -> None:
+    tap = Tap("vx0")
+    sh("ip link del vx0")
+    assert tap.write(bytes(VIRTIO) + frame(1)) == errno.EBADFD
+    assert select.select([tap.fileno()], [], [], 5)[0]
+    with pytest.raises(HostError, match="TAP vx0 was deleted while in use"):
+        tap.read(buffers(1))
+    tap.close()
+
+
+@pytest.mark.parametrize("options", ["", "multi_queue", "vnet_hdr multi_queue"])
+@in_private_namespaces
+def test_a_persistent_tap_is_attached_and_outlives_us(options: str) -> None:
+    quiet()
+    sh(f"ip tuntap add vx0 mode tap {options}")
+    sh("ip link set vx0 up")
+    tap = Tap("vx0")
+    with packet_socket("vx0") as sock:
+        sock.send(frame(1))
+    assert tap.read(buffers(1)) == [VIRTIO + 64]
+    tap.close()
+    assert device_exists("vx0")
+
+
+@in_private_namespaces
+def test_a_persistent_tap_is_left_without_our_offloads() -> None:
+    sh("ip tuntap add vx0 mode tap")
+    tap = Tap("vx0")
+    assert "tx-checksumming: on" in sh("ethtool -k vx0")
+    tap.close()
+    assert "tx-checksumming: off" in sh("ethtool -k vx0")
+
+
+@in_private_namespaces
+def test_another_header_length_left_by_its_last_user_does_not_matter() -> None:
+    quiet()
+    sh("ip tuntap add vx0 mode tap")
+    tap = Tap("vx0")
+    fcntl.ioctl(tap.fileno(), linux.TUNSETVNETHDRSZ, struct.pack("=i", 12))
+    tap.close()
+    sh("ip link set vx0 up")
+    tap = Tap("vx0")
+    with packet_socket("vx0") as sock:
+        sock.send(frame(1))
+    assert tap.read(buffers(1)) == [VIRTIO + 64]
+
+
+@in_private_namespaces
+def test_a_tap_of_another_process_is_in_use() -> None:
+    first = Tap("vx0")
+    with pytest.raises(HostError, match=r"TAP vx0 is in use by another process: .*--tap"):
+        Tap("vx0")
+    first.close()
+    Tap("vx0").close()
+
+
+@in_private_namespaces
+def test_a_device_that_is_no_tap_is_refused_and_left_alone() -> None:
+    sh("ip link add v0 type veth peer name v1")
+    sh("ip tuntap add tun0 mode tun")
+    for name in ("v0", "tun0"):
+        with pytest.raises(HostError, match=f"device {name} exists but is no TAP"):
+            Tap(name)
+        assert device_exists(name)
+
+
+@in_private_namespaces
+def test_without_dev_net_tun_the_error_names_it() -> None:
+    mount(b"none", b"/dev/net", b"tmpfs")
+    with pytest.raises(HostError, match=r"there is no /dev/net/tun: .*modprobe tun"):
+        Tap("vx0")
+
+
+@in_private_namespaces
+def test_who_is_not_permitted_is_told_both_ways_out() -> None:
+    set_mode_of_dev_net_tun(0o666)
+    os.setuid(NOBODY)
+    with pytest.raises(HostError, match=r"not permitted .*root.*ip tuntap add vx0 mode tap user"):
+        Tap("vx0")
+
+
+@in_private_namespaces
+def test_who_may_not_even_open_dev_net_tun_is_told_so() -> None:
+    set_mode_of_dev_net_tun(0o600)
+    os.setuid(NOBODY)
+    with pytest.raises(HostError, match="not permitted to open /dev/net/tun: run as root"):
+        Tap("vx0")
+
+
+@in_private_namespaces
+def test_who_owns_a_persistent_tap_needs_no_privilege() -> None:
+    sh(f"ip tuntap add vx0 mode tap user {NOBODY}")
+    set_mode_of_dev_net_tun(0o666)
+    os.setuid(NOBODY)
+    tap = Tap("vx0")
+    assert tap.offloads
+    tap.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("a-name-too-long1", "longer than 15 characters: choose a shorter"),
+        ("", "is empty"),
+        (".", "cannot be the name"),
+        ("..", "cannot be the name"),
+        ("a/b", "cannot be the name"),
+        ("a b", "cannot be the name"),
+        ("a:b", "cannot be the name"),
+        ("vx%d", "cannot be the name"),
+    ],
+)
+def test_a_name_that_cannot_be_is_refused(name: str, why: str) -> None:
+    with pytest.raises(HostError, match=why) as caught:
+        Tap(name)
+    assert "\n" not in str(caught.value)

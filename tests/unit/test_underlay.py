@@ -1,0 +1,206 @@
+"""Underlay: a real UDP socket, on the loopback and on a veth pair."""
+
+import errno
+import os
+import select
+import socket
+import struct
+
+import pytest
+
+from tests.unit.private import in_private_namespaces, sh
+from vtep.host.underlay import BUFFER_OCTETS, Underlay
+
+LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
+ETH_P_IP, ETH_P_IPV6 = 0x0800, 0x86DD
+IP_RECVERR = 11
+
+both_families = pytest.mark.parametrize(
+    "family", [socket.AF_INET, socket.AF_INET6], ids=["ipv4", "ipv6"]
+)
+
+
+def open_loopback(family: int) -> Underlay:
+    return Underlay(family, LOOPBACK[socket.AddressFamily(family)], 0, None)
+
+
+def as_socket(underlay: Underlay) -> socket.socket:
+    """Return a second handle of the same socket."""
+    return socket.socket(fileno=os.dup(underlay.fileno()))
+
+
+def address(underlay: Underlay) -> tuple[str | int, ...]:
+    with as_socket(underlay) as sock:
+        found: tuple[str | int, ...] = sock.getsockname()
+        return found
+
+
+def buffers(count: int) -> list[memoryview]:
+    return [memoryview(bytearray(65_536)) for _ in range(count)]
+
+
+def wait_readable(underlay: Underlay) -> None:
+    assert select.select([underlay.fileno()], [], [], 5)[0], "nothing arrived"
+
+
+@both_families
+def test_datagrams_come_one_per_buffer_with_their_source_until_none_is_left(family: int) -> None:
+    a, b = open_loopback(family), open_loopback(family)
+    slots = buffers(2)
+    assert b.receive(slots) == []
+    for payload in (b"one", b"three", b"seven"):
+        assert a.send(memoryview(payload), address(b)) == 0
+    wait_readable(b)
+    source = LOOPBACK[socket.AddressFamily(family)]
+    assert b.receive(slots) == [(3, source), (5, source)]
+    assert bytes(slots[1][:5]) == b"three"
+    assert b.receive(slots) == [(5, source)]
+    assert b.receive(slots) == []
+    a.close()
+    b.close()
+
+
+def test_a_pending_icmp_error_neither_ends_nor_stalls_a_receive() -> None:
+    a, b = open_loopback(socket.AF_INET), open_loopback(socket.AF_INET)
+    with as_socket(a) as sock:
+        # Without this Linux keeps such errors from a socket that is not connected.
+        sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+    nobody = open_loopback(socket.AF_INET)
+    gone = address(nobody)
+    nobody.close()
+    assert a.send(b"to a closed port", gone) == 0
+    assert b.send(b"hello", address(a)) == 0
+    wait_readable(a)
+    assert a.receive(buffers(2)) == [(5, "127.0.0.1")]
+    a.close()
+    b.close()
+
+
+def test_only_an_error_pending_leaves_an_empty_batch() -> None:
+    a = open_loopback(socket.AF_INET)
+    with as_socket(a) as sock:
+        sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+    nobody = open_loopback(socket.AF_INET)
+    gone = address(nobody)
+    nobody.close()
+    assert a.send(b"to a closed port", gone) == 0
+    wait_readable(a)
+    assert a.receive(buffers(1)) == []
+    a.close()
+
+
+def test_its_descriptor_neither_blocks_nor_is_inherited() -> None:
+    a = open_loopback(socket.AF_INET)
+    assert not os.get_blocking(a.fileno())
+    assert not os.get_inheritable(a.fileno())
+    a.close()
+    a.close()
+
+
+@both_families
+def test_a_port_is_ours_alone(family: int) -> None:
+    a = open_loopback(family)
+    local, port = address(a)[:2]
+    with pytest.raises(OSError) as caught:  # noqa: PT011 - the errno is checked below
+        Underlay(family, str(local), int(port), None)
+    assert caught.value.errno == errno.EADDRINUSE
+    a.close()
+
+
+def test_an_ipv6_socket_leaves_the_port_free_for_ipv4() -> None:
+    six = Underlay(socket.AF_INET6, None, 0, None)
+    four = Underlay(socket.AF_INET, None, int(address(six)[1]), None)
+    assert address(four)[0] == "0.0.0.0"
+    six.close()
+    four.close()
+
+
+def test_a_device_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(OSError) as caught:  # noqa: PT011 - the errno is checked below
+        Underlay(socket.AF_INET, None, 0, "no-such-dev")
+    assert caught.value.errno == errno.ENODEV
+
+
+@in_private_namespaces
+def test_its_buffers_hold_eight_mebioctets_where_we_may() -> None:
+    a = open_loopback(socket.AF_INET)
+    with as_socket(a) as sock:
+        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+            assert sock.getsockopt(socket.SOL_SOCKET, option) >= BUFFER_OCTETS
+
+
+@in_private_namespaces
+def test_its_buffers_are_the_largest_allowed_where_we_may_not_force_them() -> None:
+    os.setuid(65534)
+    a = open_loopback(socket.AF_INET)
+    with as_socket(a) as sock, socket.socket(type=socket.SOCK_DGRAM) as plain:
+        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+            ours = sock.getsockopt(socket.SOL_SOCKET, option)
+            assert ours >= plain.getsockopt(socket.SOL_SOCKET, option)
+
+
+def veth() -> None:
+    sh("ip link add v0 type veth peer name v1")
+    for dev in ("v0", "v1"):
+        sh(f"ip link set {dev} up")
+    sh("ip address add 10.9.0.1/24 dev v0")
+    sh("ip -6 address add fd00:9::1/64 dev v0 nodad")
+    sh("ip neighbor add 10.9.0.2 lladdr 02:00:00:00:00:02 dev v0")
+    sh("ip -6 neighbor add fd00:9::2 lladdr 02:00:00:00:00:02 dev v0")
+
+
+@pytest.mark.parametrize(
+    ("family", "peer", "headers"),
+    [(socket.AF_INET, ("10.9.0.2", 4789), 28), (socket.AF_INET6, ("fd00:9::2", 4789), 48)],
+    ids=["ipv4", "ipv6"],
+)
+@in_private_namespaces
+def test_what_does_not_fit_the_path_is_refused_and_never_fragmented(
+    family: int, peer: tuple[str, int], headers: int
+) -> None:
+    veth()
+    a = Underlay(family, None, 4789, None)
+    protocol = ETH_P_IP if family == socket.AF_INET else ETH_P_IPV6
+    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(protocol)) as wire:
+        wire.bind(("v1", protocol))
+        wire.settimeout(5)
+        assert a.send(bytes(1501 - headers), peer) == errno.EMSGSIZE
+        assert a.send(bytes(1500 - headers), peer) == 0
+        while len(packet := wire.recv(2000)) < 1000:
+            pass  # neighbor discovery of the kernel's own
+    assert len(packet) == 1500
+    if family == socket.AF_INET:
+        flags_and_offset = struct.unpack_from("!H", packet, 6)[0]
+        assert flags_and_offset == 0x4000, "DF, and no fragment"
+    else:
+        assert packet[6] == socket.IPPROTO_UDP, "no fragment header"
+
+
+@in_private_namespaces
+def test_no_route_returns_the_errno() -> None:
+    a = Underlay(socket.AF_INET, None, 4789, None)
+    assert a.send(b"x", ("10.9.0.2", 4789)) == errno.ENETUNREACH
+
+
+@in_private_namespaces
+def test_a_zero_checksum_over_ipv6_is_accepted() -> None:
+    a = Underlay(socket.AF_INET6, "::1", 4789, None)
+    datagram = struct.pack("!HHHH", 5000, 4789, 8 + 5, 0) + b"hello"
+    with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_UDP) as raw:
+        raw.sendto(datagram, ("::1", 0))
+    wait_readable(a)
+    assert a.receive(buffers(1)) == [(5, "::1")]
+
+
+@in_private_namespaces
+def test_a_link_local_sender_is_told_without_its_scope() -> None:
+    sh("ip link add v0 type veth peer name v1")
+    for dev, host in (("v0", 1), ("v1", 2)):
+        sh(f"ip -6 address add fe80::{host}/64 dev {dev} nodad")
+        sh(f"ip link set {dev} up")
+    a = Underlay(socket.AF_INET6, "fe80::1", 4789, "v0")
+    b = Underlay(socket.AF_INET6, "fe80::2%v1", 4789, None)
+    index = socket.if_nametoindex("v1")
+    assert b.send(b"hello", ("fe80::1", 4789, 0, index)) == 0
+    wait_readable(a)
+    assert a.receive(buffers(1)) == [(5, "fe80::2")]

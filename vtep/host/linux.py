@@ -1,0 +1,41 @@
+"""The error for people, and numbers of the Linux kernel that the standard library lacks."""
+
+import socket
+from typing import TypeAlias
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+
+# linux/if_tun.h
+TUNSETOFFLOAD = 0x400454D0
+TUNSETVNETHDRSZ = 0x400454D8
+TUN_F_CSUM = 0x01
+TUN_F_TSO4 = 0x02
+TUN_F_TSO6 = 0x04
+TUN_F_USO4 = 0x20
+TUN_F_USO6 = 0x40
+
+# linux/in.h, linux/in6.h, linux/udp.h
+IP_MTU_DISCOVER = 10
+IP_PMTUDISC_DO = 2
+IPV6_MTU_DISCOVER = 23
+IPV6_PMTUDISC_DO = 2
+IPV6_DONTFRAG = 62
+UDP_NO_CHECK6_RX = 102
+
+# asm-generic/socket.h
+SO_SNDBUFFORCE = 32
+SO_RCVBUFFORCE = 33
+
+# linux/if.h, linux/rtnetlink.h
+IFF_UP = 0x1
+RTN_LOCAL = 2
+RTN_BROADCAST = 3
+
+
+class HostError(Exception):
+    """The host refuses what was asked; str() is one line that says what to change."""
+
+
+def family_name(family: int) -> str:
+    """Return "IPv4" or "IPv6"."""
+    return "IPv6" if family == socket.AF_INET6 else "IPv4"

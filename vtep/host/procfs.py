@@ -1,0 +1,54 @@
+"""Which process has a UDP port: what /proc can tell."""
+
+import os
+from pathlib import Path
+
+_MAX_PROCESSES = 4096
+"""Where more run, the search is given up: it only serves an error message."""
+
+
+def udp_owner(port: int) -> str | None:
+    """Return "NAME, pid N" of a process with a socket on UDP *port*; None where not found.
+
+    Without privileges only processes of the same user are seen.
+    """
+    sockets = {f"socket:[{inode}]" for inode in _inodes(port)}
+    if not sockets:
+        return None
+    processes = [entry for entry in os.listdir("/proc") if entry.isdigit()]
+    for pid in processes[:_MAX_PROCESSES]:
+        if sockets & _open_files(pid):
+            return f"{_name(pid)}, pid {pid}"
+    return None
+
+
+def _inodes(port: int) -> set[str]:
+    """Return the inodes of the sockets on *port* in our network namespace; a kernel's has none."""
+    found = set()
+    for table in ("/proc/net/udp", "/proc/net/udp6"):
+        for line in _lines(table)[1:]:
+            fields = line.split()
+            if int(fields[1].rpartition(":")[2], 16) == port and fields[9] != "0":
+                found.add(fields[9])
+    return found
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text().splitlines()
+    except OSError:
+        return []
+
+
+def _open_files(pid: str) -> set[str]:
+    links = set()
+    try:
+        for fd in os.scandir(f"/proc/{pid}/fd"):
+            links.add(os.readlink(fd.path))
+    except OSError:
+        pass  # it ended meanwhile, or is not ours to look at
+    return links
+
+
+def _name(pid: str) -> str:
+    return "".join(_lines(f"/proc/{pid}/comm")[:1]) or "a process"
