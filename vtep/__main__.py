@@ -1,0 +1,5 @@
+import sys
+
+from vtep.cli import main
+
+sys.exit(main())

@@ -1,0 +1,156 @@
+"""The command line: arguments become a Config, and a command that does something with it.
+
+What a command needs beyond the standard library is imported by that command alone, so that one
+that only asks or checks starts at once.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Never
+
+from vtep import __version__
+from vtep.config import Config, ConfigError, default, from_arguments
+from vtep.options import BOOLEAN, COUNT, GROUPS, OPTIONS, Option
+
+USAGE_ERROR = 2
+"""Exit code when the command cannot be carried out as given; one line on stderr says why."""
+
+_USAGE = """\
+vtep joins Ethernets over an IP network: a VXLAN tunnel endpoint (RFC 7348).
+
+  vtep --tap NAME --vni VNI --peer HOST [option ...]   join one, until SIGINT
+  vtep --config FILE                                   join several
+  vtep check [option ...]                              check only; needs no root
+"""
+_EXAMPLES = """\
+Examples:
+  Join a TAP to the VTEP at 10.0.1.41:
+    vtep --tap vx0 --vni 100 --peer 10.0.1.41
+  Join a Docker network to the same one on another host:
+    vtep --tap vx0 --vni 100 --peer 10.0.1.41 --docker-network vxlan-net
+
+In brackets: what goes when an option is not given. Each is also a key of the
+file and a variable, as VTEP_TAP or VTEP_PEER: see docs/options.md.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Carry out the command line `argv` (default: this process's) and return the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        named = bool(words) and not words[0].startswith("-")
+        command = _command(words.pop(0)) if named else _run
+        arguments = _parse(words)
+        if arguments.help:
+            print(help_text(), end="")
+            return 0
+        if arguments.version:
+            print(f"vtep {__version__}")
+            return 0
+        return command(from_arguments(arguments, os.environ))
+    except ConfigError as error:
+        print("vtep: error:", " ".join(str(error).splitlines()), file=sys.stderr)
+        return USAGE_ERROR
+    except KeyboardInterrupt:
+        return 130  # as a shell has it for SIGINT; only before the daemon handles it
+
+
+def help_text() -> str:
+    """Return what --help prints."""
+    sections = [_USAGE]
+    for group in GROUPS:
+        lines = [_help_line(option) for option in OPTIONS if option.group == group]
+        sections.append("\n".join([f"{group}:", *lines]) + "\n")
+    sections[-1] += f"  {'-h, --help':<27} print this\n  {'--version':<27} print the version\n"
+    return "\n".join([*sections, _EXAMPLES])
+
+
+def _help_line(option: Option) -> str:
+    flag = option.flag.replace("--", "--[no-]", 1) if option.kind is BOOLEAN else option.flag
+    others = [name for name in option.aliases if name != f"--{option.key.replace('-', '')}"]
+    names = sorted((flag, *others), key=lambda name: name.startswith("--"))
+    left = ", ".join(names) + (f" {option.metavar}" if option.metavar else "")
+    value = "" if option.kind is COUNT else default(option)
+    return f"  {left:<27} {option.help}" + (f" [{value}]" if value else "")
+
+
+def _run(config: Config) -> int:
+    """`vtep`: be the VTEP until SIGINT or SIGTERM."""
+    from vtep.daemon import run
+    from vtep.host.linux import HostError
+
+    try:
+        return run(config)
+    except HostError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _check(config: Config) -> int:
+    """`vtep check`: say what would run; the host is not asked."""
+    for overlay in config.overlays:
+        words: list[tuple[str, object]] = [
+            ("tap", overlay.tap),
+            ("vni", overlay.vni),
+            ("vlan", overlay.vlan or (overlay.tags if overlay.tags == "pass" else None)),
+            ("local", config.underlay.local),
+            ("dev", config.underlay.dev),
+            ("dstport", config.underlay.port),
+            ("peers", ",".join(overlay.peers) or "any"),
+            ("mtu", overlay.mtu or "auto"),
+            ("bridge", overlay.bridge),
+            ("docker-network", overlay.docker_network),
+        ]
+        print(*(f"{name} {value}" for name, value in words if value is not None))
+    print("ok")
+    return 0
+
+
+_COMMANDS: dict[str, Callable[[Config], int]] = {"check": _check}
+
+
+def _command(name: str) -> Callable[[Config], int]:
+    if name in _COMMANDS:
+        return _COMMANDS[name]
+    raise ConfigError(f"unknown command {name!r}: {_suggestion(name, _COMMANDS)}")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> Never:
+        """Raise what argparse would print with its usage and exit."""
+        raise ConfigError(message.removeprefix("argument "))
+
+
+def _parse(words: Sequence[str]) -> argparse.Namespace:
+    """Return the options in `words` as texts (from_arguments tells their shape)."""
+    parser = _Parser(prog="vtep", add_help=False, allow_abbrev=False)
+    parser.add_argument("-h", "--help", action="store_true")
+    parser.add_argument("--version", action="store_true")
+    known = ["--help", "--version"]
+    for option in OPTIONS:
+        names = [option.flag, *option.aliases]
+        known += names
+        if option.kind in (BOOLEAN, COUNT):
+            parser.add_argument(*names, dest=option.dest, action="append_const", const="yes")
+        else:
+            parser.add_argument(*names, dest=option.dest, action="append")
+        if option.kind is BOOLEAN:
+            no = option.flag.replace("--", "--no-", 1)
+            known.append(no)
+            parser.add_argument(no, dest=option.dest, action="append_const", const="no")
+    arguments, unknown = parser.parse_known_args(words)
+    for word in unknown:
+        if not word.startswith("-"):
+            raise ConfigError(f"unexpected {word!r}: write each value behind its option")
+        name = word.partition("=")[0]
+        raise ConfigError(f"unknown option {name!r}: {_suggestion(name, known)}")
+    return arguments
+
+
+def _suggestion(name: str, known: Iterable[str]) -> str:
+    """Say what was probably meant by the unknown `name`."""
+    import difflib  # for a mistake only
+
+    near = difflib.get_close_matches(name, known, 1)
+    return f"did you mean {near[0]!r}?" if near else "vtep --help lists what there is"

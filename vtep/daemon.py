@@ -1,0 +1,227 @@
+"""The running process: devices to Vtep and back, on uvloop.  The only clock.
+
+A readable TAP or socket is drained for one bounded batch; what is left makes it readable again,
+so that no side waits behind more than one batch of another.  All sides share one set of slots:
+a batch has left them before the next is read.
+"""
+
+import asyncio
+import logging
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+from typing import Any
+
+import uvloop
+
+from vtep import log, report
+from vtep.bringup import Running, bring_up
+from vtep.config import Config
+from vtep.counters import Drop
+from vtep.endpoint import AccessPort
+from vtep.host import notify
+from vtep.host.linux import HostError
+from vtep.host.tap import Tap
+from vtep.wire.slot import SLOT_LEN, TAP_AT, UDP_AT
+
+BATCH = 32
+"""Most frames or datagrams handled in one turn."""
+
+HOUSEKEEPING_S = 1.0
+REPORT_EVERY_S = 60.0
+"""How often a reason for drops that was named before is named again; with -v, the counters."""
+
+
+def run(config: Config) -> int:
+    """Run the VTEP of *config* until SIGINT or SIGTERM; return the exit code.
+
+    It is 0, or 1 when a device was taken away while in use.
+
+    Raises:
+        HostError: it could not be set up; nothing is left behind.
+    """
+    log.setup(logging.DEBUG if config.verbose else logging.INFO, config.log_format)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
+    with bring_up(config) as running:
+        try:
+            uvloop.run(_serve(config, running))
+        except HostError as error:
+            log.error(str(error))
+            return 1
+        finally:
+            _ignore_signals()
+    return 0
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """Unwind, so that what was set up so far is undone."""
+    _ignore_signals()
+    sys.exit(0)
+
+
+def _ignore_signals() -> None:
+    """Let nothing cut the undoing short."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+async def _serve(config: Config, running: Running) -> None:
+    """Forward until a signal comes.
+
+    Raises:
+        HostError: a device was taken away.
+    """
+    loop = asyncio.get_running_loop()
+    stopped: asyncio.Future[None] = loop.create_future()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, _settle, stopped)
+    loop.add_signal_handler(signal.SIGUSR1, _log_state, running)
+    loop.set_exception_handler(partial(_on_exception, stopped))
+    forwarder = Forwarder(running)
+    forwarder.start(loop)
+    housekeeping = asyncio.create_task(_keep_house(running))
+    _log_start(running)
+    notify.ready(config.ready_fd)
+    notify.sd_notify("READY=1")
+    try:
+        await stopped
+    finally:
+        notify.sd_notify("STOPPING=1")
+        housekeeping.cancel()
+        forwarder.stop(loop)
+        tree = report.counters(running.vtep)
+        log.info("stopped", report.counters_text(tree), counters=tree)
+
+
+def _settle(stopped: asyncio.Future[None], error: HostError | None = None) -> None:
+    if stopped.done():
+        return
+    if error is None:
+        stopped.set_result(None)
+    else:
+        stopped.set_exception(error)
+
+
+def _on_exception(
+    stopped: asyncio.Future[None], loop: asyncio.AbstractEventLoop, context: dict[str, Any]
+) -> None:
+    """Stop when a device is gone; anything else that a callback raised is a bug of ours."""
+    exception = context.get("exception")
+    if isinstance(exception, HostError):
+        _settle(stopped, exception)
+    else:
+        loop.default_exception_handler(context)
+
+
+class Forwarder:
+    """Moves batches between the devices and the Vtep."""
+
+    def __init__(self, running: Running) -> None:
+        self._vtep = running.vtep
+        self._taps = running.taps
+        self._underlay = running.underlay
+        self._slots = [memoryview(bytearray(SLOT_LEN)) for _ in range(BATCH)]
+        self._tap_views = [slot[TAP_AT:] for slot in self._slots]
+        self._udp_views = [slot[UDP_AT:] for slot in self._slots]
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin to forward."""
+        for port, tap in self._taps.items():
+            loop.add_reader(tap.fileno(), self._from_tap, port, tap)
+        loop.add_reader(self._underlay.fileno(), self._from_underlay)
+
+    def stop(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Stop forwarding; to be called before any device is closed."""
+        for tap in self._taps.values():
+            loop.remove_reader(tap.fileno())
+        loop.remove_reader(self._underlay.fileno())
+
+    def _from_tap(self, port: AccessPort, tap: Tap) -> None:
+        lengths = tap.read(self._tap_views)
+        batch = [(slot, TAP_AT + n) for slot, n in zip(self._slots, lengths, strict=False)]
+        send = self._underlay.send
+        for transmit in self._vtep.encapsulate(port, batch, time.monotonic()):
+            for peer in transmit.peers:
+                error = send(transmit.datagram, peer.address)
+                if error:
+                    self._vtep.send_failed(transmit, peer, error)
+
+    def _from_underlay(self) -> None:
+        received = self._underlay.receive(self._udp_views)
+        batch = [
+            (slot, UDP_AT + n, sender)
+            for slot, (n, sender) in zip(self._slots, received, strict=False)
+        ]
+        for delivery in self._vtep.decapsulate(batch, time.monotonic()):
+            error = self._taps[delivery.overlay.port].write(delivery.frame)
+            if error:
+                self._vtep.write_failed(delivery, error)
+
+
+async def _keep_house(running: Running) -> None:
+    """Once a second: forget what aged, and say in the log what was dropped."""
+    say_drops = _drop_reporter(running)
+    report_at = time.monotonic() + REPORT_EVERY_S
+    while True:
+        await asyncio.sleep(HOUSEKEEPING_S)
+        now = time.monotonic()
+        running.vtep.expire(now)
+        say_drops(now)
+        if now >= report_at:
+            report_at = now + REPORT_EVERY_S
+            log.debug("counters", report.counters_text(report.counters(running.vtep)))
+
+
+def _drop_reporter(running: Running) -> Callable[[float], None]:
+    """Return a function that warns of new drops: a new reason at once, then once a minute."""
+    said: Counter[Drop] = Counter()
+    due_at = 0.0
+
+    def say(now: float) -> None:
+        nonlocal said, due_at
+        total = report.all_drops(running.vtep)
+        news = total - said
+        if not news or (now < due_at and news.keys() <= said.keys()):
+            return
+        for reason, count in sorted(news.items()):
+            log.warning(f"dropped {count}: {reason.meaning}", reason=reason, count=count)
+        said, due_at = total, now + REPORT_EVERY_S
+
+    return say
+
+
+def _log_start(running: Running) -> None:
+    for overlay in running.vtep.overlays.values():
+        peers = list(overlay.peers)
+        bridge = running.bridges.get(overlay.port)
+        log.info(
+            f"tap {overlay.port.name} vni {overlay.vni}"
+            + (f" vlan {overlay.vlan}" if overlay.vlan is not None else "")
+            + f" local {running.local} dstport {running.vtep.port}"
+            + f" peers {','.join(peers) or 'any'} mtu {overlay.mtu}"
+            + (f" bridge {bridge}" if bridge else ""),
+            tap=overlay.port.name,
+            vni=overlay.vni,
+            vlan=overlay.vlan,
+            local=running.local,
+            dstport=running.vtep.port,
+            peers=peers,
+            mtu=overlay.mtu,
+            bridge=bridge,
+        )
+    for tap in running.taps.values():
+        log.debug(f"tap {tap.name} offloads {tap.offloads:#x} underlay mtu {running.underlay_mtu}")
+    log.info("ready")
+
+
+def _log_state(running: Running) -> None:
+    """SIGUSR1: counters and FDB into the log."""
+    tree = report.counters(running.vtep)
+    log.info("counters", report.counters_text(tree), counters=tree)
+    entries = report.fdb(running.vtep, time.monotonic())
+    log.info("fdb", report.fdb_text(entries), fdb=entries)
