@@ -28,9 +28,7 @@ def is_partial(frame: memoryview, headers: ip.Headers) -> bool:
     return field == ip.pseudo_header_sum(frame, headers, length)
 
 
-def describe(
-    frame: memoryview, headers: ip.Headers, max_packet: int
-) -> virtio.VirtioHeader | None:
+def describe(frame: memoryview, headers: ip.Headers, max_packet: int) -> virtio.VirtioHeader | None:
     """Return the virtio header that has the kernel finish a partial *frame*.
 
     A TCP packet longer than *max_packet* octets is described as a super-frame of segments that
