@@ -1,0 +1,66 @@
+"""For the whole suite: the netns tests' private namespace, and no test skipped in CI."""
+
+import os
+from collections.abc import Generator
+from typing import TypeVar
+
+import pytest
+from hypothesis import settings
+
+from vtep.lab import LabError, enter
+
+if os.geteuid() != 0:
+    # numpy's threads would keep an ordinary user's process out of a user namespace.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("vtep", deadline=None)
+settings.load_profile("vtep")
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the netns tests last: from the first on, the process has left the machine's network."""
+    items.sort(key=lambda item: item.get_closest_marker("netns") is not None)
+
+
+@pytest.fixture(scope="session")
+def private_namespace() -> None:
+    """Move the test process into namespaces of its own; what is built there vanishes with it."""
+    try:
+        with open("/dev/net/tun", "r+b", buffering=0):
+            pass
+    except OSError as error:
+        pytest.skip(f"a TAP device cannot be made: {error}")
+    try:
+        enter()
+    except LabError as error:
+        pytest.skip(f"a private namespace cannot be made: {error}")
+
+
+@pytest.fixture(autouse=True)
+def _enter_when_marked(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("netns"):
+        request.getfixturevalue("private_namespace")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn a skipped test into a failed one in CI."""
+    return _in_ci_no_skip((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Turn a skipped file into a failed one in CI."""
+    return _in_ci_no_skip((yield))
+
+
+def _in_ci_no_skip(report: Report) -> Report:
+    """Fail what was skipped when CI is set; an expected failure counts as skipped, but is none."""
+    if os.environ.get("CI") and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"nothing may be skipped in CI: {reason}"
+    return report

@@ -1,0 +1,172 @@
+"""The demo, as a person runs it, and as an impatient one ends it."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from vtep.lab import wait_until
+from vtep.lab.command import environment
+from vtep.lab.fields import dissect
+
+pytestmark = pytest.mark.netns
+
+TOKEN = "LAB_TEST_TOKEN"
+
+
+@contextmanager
+def demo(*options: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Start the demo; all that it starts inherits the token in its environment."""
+    token = uuid.uuid4().hex
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vtep.lab", "demo", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment({TOKEN: token}),
+    )
+    with process:
+        try:
+            yield process, token
+        finally:
+            process.kill()
+
+
+def read_until(process: subprocess.Popen[bytes], text: str, timeout: float = 30.0) -> str:
+    """Read its output until `text` is in it; "" reads to the end."""
+    assert process.stdout
+    said = b""
+    deadline = time.monotonic() + timeout
+    while not text or text.encode() not in said:
+        assert select.select([process.stdout], [], [], max(0.0, deadline - time.monotonic()))[0], (
+            said.decode()
+        )
+        got = os.read(process.stdout.fileno(), 65536)
+        said += got
+        if not got:
+            break
+    assert text in said.decode()
+    return said.decode()
+
+
+def bearers(token: str) -> list[str]:
+    """Return the processes, by command line, that were started by the demo of that token."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"{TOKEN}={token}".encode() in (path / "environ").read_bytes():
+                found.append((path / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            continue
+    return found
+
+
+def none_left(token: str) -> None:
+    """Wait for the last ones: who dies with its parent is dead only moments later."""
+    wait_until(lambda: not bearers(token), what="all to end", seen=lambda: bearers(token))
+
+
+def surroundings() -> tuple[list[str], list[str]]:
+    """Return the devices and the named namespaces that are seen from outside of the demo."""
+    named = Path("/run/netns")
+    return sorted(os.listdir("/sys/class/net")), sorted(path.name for path in named.iterdir())
+
+
+def test_the_demo_shows_all_it_promises_in_under_a_minute() -> None:
+    before, started = surroundings(), time.monotonic()
+    with demo("--seconds", "1") as (process, token):
+        said = read_until(process, "", timeout=60)
+        assert process.wait(10) == 0, said
+    assert time.monotonic() - started < 60
+    for text in (
+        "3 sent, 0 came back",
+        "h1 $ python -m vtep --tap vx0 --vni 100 --peer 10.0.1.41 --bridge br0",
+        "3 sent, 3 came back",
+        "100 (0x64)",
+        "Why 50 octets",
+        "vx0 (local)",
+        "Gb/s through both VTEPs",
+        "vtep on h2: exit code 0",
+    ):
+        assert text in said
+    assert "\x1b" not in said  # no colours where there is no terminal
+    assert bearers(token) == []
+    assert surroundings() == before
+
+
+@pytest.mark.parametrize(
+    ("number", "moment"),
+    [
+        (signal.SIGINT, "Two hosts, a container on each"),
+        (signal.SIGINT, "Before the tunnel"),
+        (signal.SIGINT, "One command on each host"),
+        (signal.SIGINT, "After: the same ping"),
+        (signal.SIGINT, "iperf3 --client"),
+        (signal.SIGINT, "The end: SIGTERM"),
+        (signal.SIGTERM, "iperf3 --client"),
+    ],
+)
+def test_interrupted_at_any_moment_it_leaves_nothing(number: int, moment: str) -> None:
+    before = surroundings()
+    with demo("--seconds", "1") as (process, token):
+        read_until(process, moment)
+        assert bearers(token)
+        process.send_signal(number)
+        said = read_until(process, "", timeout=20)
+        assert process.wait(10) == (0 if "nothing is left" in said else 130), said
+    assert "Traceback" not in said
+    none_left(token)
+    assert surroundings() == before
+
+
+@pytest.mark.parametrize("moment", ["Before the tunnel", "iperf3 --client"])
+def test_killed_at_once_it_takes_everything_along(moment: str) -> None:
+    with demo() as (process, token):
+        read_until(process, moment)
+        process.kill()
+        process.wait(10)
+        wait_until(
+            lambda: not bearers(token), what="everything to end", seen=lambda: bearers(token)
+        )
+
+
+def test_without_rich_it_says_what_to_install() -> None:
+    script = (
+        "import sys; sys.modules['rich'] = None; sys.argv = ['lab', 'demo']\n"
+        "from vtep.lab.__main__ import main; sys.exit(main())"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "vtep.lab: error: the demo draws with rich: pip install rich\n"
+
+
+def test_the_fields_shown_are_where_they_say_and_cover_every_octet() -> None:
+    headers = (
+        "020000000002 020000000001 0800"
+        "4500004e 00004000 4011 2473 0a000104 0a000129"
+        "c350 12b5 003a 0000"
+        "08000000 00006400"
+        "ffffffffffff 020000000003 0806"
+        "0001 0800 06 04 0001 020000000003 ac12000b 000000000000 ac12000c"
+    )
+    frame = bytes.fromhex(headers)
+    fields = dissect(frame)
+    covered: set[int] = set()
+    for field in fields:
+        assert frame[field.offset : field.offset + len(field.octets)] == field.octets
+        covered.update(range(field.offset, field.offset + len(field.octets)))
+    assert covered == set(range(len(frame)))
+    shown = {(field.header, field.name): (field.offset, field.value) for field in fields}
+    assert shown["IP", "src"] == (26, "10.0.1.4")
+    assert shown["VXLAN", "vni"] == (46, "100 (0x64)")
+    assert shown["inner ARP", "pdst"] == (88, "172.18.0.12")
+    with pytest.raises(ValueError, match="no VXLAN"):
+        dissect(frame[:34] + b"\0\0\0\0" + frame[38:])

@@ -1,0 +1,127 @@
+"""What goes over the underlay: to whom, never fragmented, and from whom it is taken."""
+
+import socket
+
+import pytest
+
+from tests.netns.tools import tunnel
+from vtep.lab import Host, Lab, TwoHosts, is_vxlan, ping, wait_until
+from vtep.wire import vxlan
+
+pytestmark = pytest.mark.netns
+
+FRAME = bytes.fromhex("ffffffffffff0200000000ee88b5") + bytes(46)
+
+
+def send(host: Host, source: str, target: str, datagram: bytes) -> None:
+    with host.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.bind((source, 0))
+        sender.sendto(datagram, (target, vxlan.PORT))
+
+
+def test_broadcasts_go_to_every_peer_and_answers_to_one() -> None:
+    with Lab() as lab:
+        hosts = lab.hosts(3)
+        containers = []
+        for number, host in enumerate(hosts, 1):
+            host.bridge("br0")
+            containers.append(host.container(f"c{number}", "br0", f"172.18.0.1{number}/16"))
+        peers = {h: [("--peer", other.address) for other in hosts if other is not h] for h in hosts}
+        common = ["--tap", "vx0", "--vni", "100", "--bridge", "br0"]
+        with (
+            hosts[0].vtep(*common, *sum(peers[hosts[0]], ())) as first,
+            hosts[1].vtep(*common, *sum(peers[hosts[1]], ())) as second,
+            hosts[2].vtep(*common, *sum(peers[hosts[2]], ())) as third,
+        ):
+            assert ping(containers[0], "172.18.0.12", count=5)
+            assert ping(containers[0], "172.18.0.13", count=5)
+            assert ping(containers[1], "172.18.0.13", count=5)
+            overlays = [d.counters()["overlays"]["100"] for d in (first, second, third)]
+            for overlay in overlays:
+                assert overlay["drops"].keys() <= {"local_destination"}
+            unicast = [o["tx_frames"] - 2 * o["flooded"] for o in overlays]
+            # 10 echo requests or replies each, and some ARP: nothing known was flooded
+            assert all(10 <= count <= 16 for count in unicast), overlays
+
+
+def test_the_outer_packet_has_df_set_a_checksum_and_the_port(lab: TwoHosts) -> None:
+    with (
+        tunnel(lab.h1, lab.h2),
+        tunnel(lab.h2, lab.h1),
+        lab.h2.capture(lab.h2.device, is_vxlan) as underlay,
+    ):
+        assert ping(lab.c1, lab.c2.address, size=1450 - 28, dont_fragment=True)
+        frames = underlay.frames()
+        assert max(map(len, frames)) == 14 + 1500
+        for frame in frames:
+            assert frame[20:22] == b"\x40\x00"
+            assert frame[36:38] == (4789).to_bytes(2, "big")
+            assert frame[40:42] != b"\0\0"
+            assert frame[42:50] == vxlan.pack(100)
+
+
+def test_what_the_path_cannot_take_is_counted_and_never_fragmented(lab: TwoHosts) -> None:
+    with tunnel(lab.h1, lab.h2) as first, tunnel(lab.h2, lab.h1):
+        assert ping(lab.c1, lab.c2.address)
+        lab.h1.ip("link", "set", lab.h1.device, "mtu", "1400")
+        assert not ping(lab.c1, lab.c2.address, size=1400, timeout=0.2)
+        assert first.counters()["overlays"]["100"]["drops"] == {"underlay_mtu": 1}
+        assert ping(lab.c1, lab.c2.address, size=1300)
+
+
+def test_an_unreachable_peer_is_counted_and_comes_back(lab: TwoHosts) -> None:
+    with tunnel(lab.h1, lab.h2) as first, tunnel(lab.h2, lab.h1):
+        assert ping(lab.c1, lab.c2.address)
+        lab.h1.ip("link", "set", lab.h1.device, "down")
+        assert not ping(lab.c1, lab.c2.address, timeout=0.1)
+        assert first.counters()["overlays"]["100"]["drops"]["no_route"] >= 1
+        lab.h1.ip("link", "set", lab.h1.device, "up")
+        wait_until(lambda: ping(lab.c1, lab.c2.address), what="the tunnel to work again")
+
+
+def test_a_stranger_is_dropped_unless_any_is_accepted(lab: TwoHosts) -> None:
+    lab.h2.ip("address", "add", "10.0.1.99/24", "dev", lab.h2.device)
+    datagram = vxlan.pack(100) + FRAME
+    with tunnel(lab.h1, lab.h2) as first, lab.c1.capture("eth0") as seen:
+        send(lab.h2, "10.0.1.99", lab.h1.address, datagram)
+        wait_until(
+            lambda: first.counters()["overlays"]["100"]["drops"].get("unknown_peer") == 1,
+            what="the stranger to be counted",
+        )
+        send(lab.h2, lab.h2.address, lab.h1.address, datagram)
+        assert [frame for frame in seen.wait() if frame[6:12] == FRAME[6:12]] == [FRAME]
+    with tunnel(lab.h1, lab.h2, "--accept-any") as first, lab.c1.capture("eth0") as seen:
+        send(lab.h2, "10.0.1.99", lab.h1.address, datagram)
+        assert FRAME in seen.wait()
+        [entry] = [e for e in first.fdb() if e["mac"] == "02:00:00:00:00:ee"]
+        assert entry["dst"] == "10.0.1.99"
+
+
+def test_a_zero_udp_checksum_is_accepted(lab: TwoHosts) -> None:
+    with tunnel(lab.h1, lab.h2), lab.c1.capture("eth0") as seen:
+        with lab.h2.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.setsockopt(socket.SOL_SOCKET, 11, 1)  # SO_NO_CHECK
+            sender.sendto(vxlan.pack(100) + FRAME, (lab.h1.address, vxlan.PORT))
+        assert FRAME in seen.wait()
+
+
+def test_a_wrong_udp_checksum_is_not(lab: TwoHosts) -> None:
+    from scapy.layers.inet import IP, UDP
+
+    packet = IP(src=lab.h2.address, dst=lab.h1.address) / UDP(sport=9, dport=4789, chksum=0x1234)
+    with tunnel(lab.h1, lab.h2) as first, lab.c1.capture("eth0") as seen:
+        with lab.h2.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+            raw.sendto(bytes(packet / (vxlan.pack(100) + FRAME)), (lab.h1.address, 0))
+            other = FRAME[:-1] + b"\x01"
+            send(lab.h2, lab.h2.address, lab.h1.address, vxlan.pack(100) + other)
+        heard = [frame for frame in seen.wait() if frame[6:12] == FRAME[6:12]]
+        assert heard == [other]
+        assert first.counters()["overlays"]["100"]["rx_frames"] == 1
+
+
+def test_without_a_bridge_the_tap_itself_can_have_an_address(lab: TwoHosts) -> None:
+    plain = ["--tap", "vx0", "--vni", "100", "--peer"]
+    with lab.h1.vtep(*plain, lab.h2.address), lab.h2.vtep(*plain, lab.h1.address):
+        lab.h1.ip("address", "add", "192.168.7.1/24", "dev", "vx0")
+        lab.h2.ip("address", "add", "192.168.7.2/24", "dev", "vx0")
+        assert ping(lab.h1, "192.168.7.2", count=3).received == 3

@@ -1,0 +1,180 @@
+"""The demo: two hosts, two VTEPs, and what happens to a frame, in under a minute."""
+
+import contextlib
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from vtep.lab.capture import Capture, is_vxlan
+from vtep.lab.daemon import Daemon
+from vtep.lab.errors import LabError
+from vtep.lab.fields import OVERHEAD, dissect
+from vtep.lab.host import Host
+from vtep.lab.topology import TwoHosts, two_hosts
+from vtep.lab.traffic import iperf3_command, iperf3_result, iperf3_server, ping
+
+VNI = 100
+
+DRAWING = """\
+   c1 172.18.0.11                                        c2 172.18.0.12
+   eth0 |                                                eth0 |
+   +----+---------------- h1 --------------+   +--------------+- h2 -----------------+
+   |  br0 --- vx0 (TAP) === vtep === UDP   |---|   UDP === vtep === (TAP) vx0 --- br0 |
+   |                         u1 10.0.1.4   |   |   10.0.1.41 u2                       |
+   +---------------------------------------+   +--------------------------------------+"""
+
+
+def run(seconds: int) -> int:
+    """Show the demo on the terminal and return the exit code; whatever happens, nothing is left."""
+    terminal = sys.stdout.isatty()
+    console = Console(highlight=False, emoji=False, width=None if terminal else 110)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with two_hosts() as lab:
+            _show(console, lab, seconds)
+    except KeyboardInterrupt:
+        console.print("\nInterrupted: hosts, devices and processes are removed.")
+        return 130
+    except LabError as error:
+        print(f"vtep.lab: error: {error}", file=sys.stderr)
+        return 2
+    console.print("Hosts, devices and processes are removed: nothing is left on this machine.")
+    return 0
+
+
+def _show(console: Console, lab: TwoHosts, seconds: int) -> None:
+    _heading(console, "Two hosts, a container on each; only 10.0.1.0/24 lies between them")
+    console.print(DRAWING, style="cyan", markup=False)
+    _heading(console, "Before the tunnel: c1 asks for c2, and nobody answers")
+    _ping(console, lab, expected=False)
+    with lab.h1.capture("u1", is_vxlan) as capture, contextlib.ExitStack() as tunnel:
+        _heading(console, "One command on each host")
+        ends = [_start(console, tunnel, *pair) for pair in ((lab.h1, lab.h2), (lab.h2, lab.h1))]
+        _heading(console, "After: the same ping")
+        _ping(console, lab, expected=True)
+        _heading(console, "The first frame that crossed the underlay, as captured on u1")
+        _first_frame(console, capture)
+        _heading(console, "What both ends have learned from the frames they saw")
+        _learned(console, lab, ends)
+        capture.close()
+        _heading(console, f"iperf3, c1 to c2, TCP, {seconds} seconds")
+        _throughput(console, lab, seconds)
+        _heading(console, "The end: SIGTERM to both")
+        for host, end in zip((lab.h1, lab.h2), ends, strict=True):
+            console.print(f"vtep on {host.name}: exit code {end.stop()}")
+
+
+def _start(console: Console, tunnel: contextlib.ExitStack, host: Host, peer: Host) -> Daemon:
+    arguments = ["--tap", "vx0", "--vni", str(VNI), "--peer", peer.address, "--bridge", "br0"]
+    _prompt(console, host.name, ["python", "-m", "vtep", *arguments])
+    daemon = tunnel.enter_context(host.vtep(*arguments))
+    for record in daemon.log:
+        console.print(f"   {escape(str(record['message']))}", style="dim")
+    return daemon
+
+
+def _ping(console: Console, lab: TwoHosts, *, expected: bool) -> None:
+    address = lab.c2.address
+    _prompt(console, "c1", ["ping", "-c", "3", address])
+    result = ping(lab.c1, address, count=3, interval=0.2)
+    times = ", ".join(f"{seconds * 1e3:.2f} ms" for seconds in result.times)
+    console.print(
+        f"   {result.sent} sent, {result.received} came back" + (f": {times}" if times else ""),
+        style="green" if result else "red",
+    )
+    if bool(result) != expected:
+        raise LabError(f"a ping from c1 to c2 was expected to {'pass' if expected else 'fail'}")
+
+
+def _first_frame(console: Console, capture: Capture) -> None:
+    first = capture.wait()[0]
+    table = _table(console, "at", "octets", "header", "field", "value", "why")
+    previous = ""
+    for field in dissect(first):
+        if previous and previous != field.header:
+            table.add_section()
+        octets = field.octets.hex(" ", -4) if len(field.octets) > 6 else field.octets.hex(" ")
+        name = field.header if field.header != previous else ""
+        row = (str(field.offset), octets, name, field.name, field.value, field.purpose)
+        table.add_row(*map(escape, row), style="bold" if field.header == "VXLAN" else "")
+        previous = field.header
+    console.print(table)
+    total = sum(octets for _, octets in OVERHEAD)
+    sum_text = " + ".join(f"{octets} {name}" for name, octets in OVERHEAD)
+    console.print(f"   Why {total} octets: {sum_text}.")
+    console.print(
+        f"   So vx0 has MTU {1500 - total} where the underlay has 1500. An MTU counts IP packets:"
+    )
+    console.print("   the outer Ethernet header is not in it, the inner one is.")
+
+
+def _learned(console: Console, lab: TwoHosts, ends: Sequence[Daemon]) -> None:
+    owners = {c.link("eth0")["address"]: c.name for c in (lab.c1, lab.c2)}
+    table = _table(console, "host", "vni", "mac", "is", "behind", "age")
+    for host, daemon in zip((lab.h1, lab.h2), ends, strict=True):
+        for entry in daemon.fdb():
+            mac = entry["mac"]
+            behind = "vx0 (local)" if entry["dst"] == "local" else entry["dst"]
+            owner = owners.get(mac, "a device of the host")
+            row = (host.name, str(entry["vni"]), mac, owner, behind, f"{entry['age']:.1f} s")
+            table.add_row(*row)
+    console.print(table)
+
+
+def _throughput(console: Console, lab: TwoHosts, seconds: int) -> None:
+    command = iperf3_command(lab.c2.address, seconds=seconds)
+    _prompt(console, "c1", command)
+    columns = (TextColumn("  "), BarColumn(), TextColumn("{task.fields[rate]}"))
+    with (
+        iperf3_server(lab.c2),
+        lab.c1.start(command) as client,
+        Progress(
+            *columns, console=console, transient=True, disable=not console.is_terminal
+        ) as progress,
+    ):
+        task = progress.add_task("iperf3", total=seconds, rate="")
+        started, octets = time.monotonic(), _received(lab)
+        while client.exit_code is None and time.monotonic() < started + seconds + 15:
+            with contextlib.suppress(LabError):
+                client.wait(0.5)
+            now, got = time.monotonic(), _received(lab)
+            rate = (got - octets) * 8 / (now - started) / 1e9
+            progress.update(task, completed=now - started, rate=f"{rate:.2f} Gb/s at c2")
+        if client.wait(0.1) != 0:
+            raise client.failure("failed")
+        result = iperf3_result(client.stdout())
+    console.print(f"   [green]{result.bits_per_second / 1e9:.2f} Gb/s[/green] through both VTEPs")
+
+
+def _received(lab: TwoHosts) -> int:
+    return int(lab.c2.link("eth0")["stats64"]["rx"]["bytes"])
+
+
+def _heading(console: Console, text: str) -> None:
+    console.print(f"\n[bold]{escape(text)}[/bold]")
+
+
+def _prompt(console: Console, host: str, argv: Sequence[str]) -> None:
+    console.print(f"[bold blue]{host} $[/bold blue] {escape(shlex.join(argv))}")
+
+
+def _table(console: Console, *columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else box.ASCII, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column in ("at", "field"))
+    return table
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    """End on SIGTERM as on Ctrl-C: by unwinding, which removes all that was built."""
+    raise KeyboardInterrupt

@@ -1,0 +1,117 @@
+"""A host: a namespace with a place on the underlay, bridges, containers and tunnel endpoints."""
+
+import contextlib
+import ipaddress
+from collections.abc import Sequence
+
+from vtep.lab.daemon import Daemon
+from vtep.lab.netns import Netns, address_arguments
+
+VXLAN_PORT = 4789
+CONTAINER_MTU = 1450
+
+
+class Container(Netns):
+    """A namespace with one device, eth0, that is plugged into a bridge of its host."""
+
+    def __init__(self, name: str, addresses: Sequence[str]) -> None:
+        super().__init__(name)
+        self.addresses = tuple(str(ipaddress.ip_interface(a).ip) for a in addresses)
+
+    @property
+    def address(self) -> str:
+        """The first of its addresses, without the prefix length."""
+        return self.addresses[0]
+
+
+class Host(Netns):
+    """A machine on the underlay.
+
+    `device` and `address` say how it stands on the underlay once a Lab has plugged it in.
+    Devices on the access side are named as on any Linux host: br0, v-c1 (the host's end of the
+    container c1), vx0.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.device = ""
+        self.address = ""
+        self.containers: list[Container] = []
+
+    def bridge(self, name: str, address: str | None = None) -> str:
+        """Make a bridge that forwards at once and floods multicast; return its name."""
+        self.ip(
+            *["link", "add", name, "type", "bridge", "stp_state", "0", "forward_delay", "0"],
+            *["mcast_snooping", "0"],
+        )
+        if address:
+            self.ip(*address_arguments(name, address))
+        self.ip("link", "set", name, "up")
+        return name
+
+    def container(
+        self,
+        name: str,
+        bridge: str,
+        *addresses: str,
+        mtu: int = CONTAINER_MTU,
+        mac: str | None = None,
+    ) -> Container:
+        """Make a container on `bridge`; `addresses` with prefix length, IPv4 or IPv6."""
+        if not addresses:
+            raise ValueError(f"container {name} needs at least one address")
+        made = Container(name, addresses)
+        self.containers.append(made)
+        port = f"v-{name}"
+        peer = ["peer", "name", "eth0", "mtu", str(mtu), "netns", name]
+        self.ip("link", "add", port, "mtu", str(mtu), "type", "veth", *peer)
+        if mac:
+            made.ip("link", "set", "eth0", "address", mac)
+        self.ip("link", "set", port, "master", bridge, "up")
+        made.link_up("eth0", *addresses)
+        return made
+
+    def kernel_vxlan(
+        self,
+        name: str,
+        vni: int,
+        remote: str | Sequence[str],
+        bridge: str,
+        *,
+        local: str | None = None,
+        port: int = VXLAN_PORT,
+        tx_offload: bool = True,
+    ) -> str:
+        """Make the kernel's own VTEP, a port of `bridge`, and return its name.
+
+        `remote` is one peer or several (a flood list). `tx_offload=False` makes it hand finished,
+        segmented datagrams to the veth underlay, as a real wire carries; otherwise whole
+        super-frames with unfinished checksums cross it. ip-link(8), "VXLAN Type Support".
+        """
+        remotes = [remote] if isinstance(remote, str) else list(remote)
+        self.ip(
+            *["link", "add", name, "type", "vxlan", "id", str(vni), "dstport", str(port)],
+            *["local", local or self.address, "dev", self.device],
+        )
+        for peer in remotes:
+            self.bridge_command(
+                *["fdb", "append", "00:00:00:00:00:00", "dev", name, "dst", peer, "self"]
+            )
+        if not tx_offload:
+            self.offload(name, "tx", "off")
+        self.ip("link", "set", name, "master", bridge, "up")
+        return name
+
+    def vtep(self, *arguments: str, timeout: float = 15.0) -> Daemon:
+        """Start `python -m vtep ARGUMENTS` here and return it once it says that it is ready.
+
+        Raises LabError with what it wrote when it ends instead, or is not ready in `timeout` s.
+        """
+        return Daemon.start(self, arguments, timeout)
+
+    def close(self) -> None:
+        """End every process, here and in the containers, and delete all their namespaces."""
+        with contextlib.ExitStack() as stack:
+            stack.callback(super().close)
+            for container in self.containers:
+                stack.callback(container.close)

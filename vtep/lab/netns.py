@@ -1,0 +1,159 @@
+"""One named network namespace: what both a host and a container are."""
+
+import ipaddress
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from vtep.lab.capture import Capture
+from vtep.lab.command import execute
+from vtep.lab.interrupts import held_back
+from vtep.lab.private import NETNS_DIRECTORY, set_network_namespace
+from vtep.lab.process import Process, tied_to_parent
+from vtep.lab.wait import wait_until
+
+T = TypeVar("T")
+
+
+class Netns:
+    """A network namespace made by `ip netns add`, with what was started in it.
+
+    Made by a Lab, which also closes it. IPv6 is silent in it: no link-local addresses and so no
+    router solicitations, no duplicate address detection; what crosses the wires is what a test
+    sends. /proc and /sys show the namespace's own devices.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._processes: list[Process] = []
+        execute(["ip", "netns", "add", name])
+        try:
+            self.ip("link", "set", "lo", "up")
+            self.sysctl("net.ipv6.conf.default.addr_gen_mode", "1")
+            self.sysctl("net.ipv6.conf.default.accept_dad", "0")
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def path(self) -> Path:
+        """The file that stands for the namespace, for nsenter --net=PATH and setns(2)."""
+        return NETNS_DIRECTORY / self.name
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        check: bool = True,
+        timeout: float = 10.0,
+        text_in: str | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program inside to its end and return its output.
+
+        Raises LabError after `timeout` seconds and, with `check`, on any exit code but 0.
+        """
+        return execute(
+            tied_to_parent(self._inside(argv)), check=check, timeout=timeout, text_in=text_in
+        )
+
+    def start(
+        self,
+        argv: Sequence[str],
+        *,
+        pass_fds: Sequence[int] = (),
+        variables: Mapping[str, str] | None = None,
+    ) -> Process:
+        """Start a program inside; it is ended by its own close or, at the latest, by ours."""
+        with held_back():
+            process = Process(self._inside(argv), pass_fds=pass_fds, variables=variables)
+            self._processes.append(process)
+        return process
+
+    def start_module(self, module: str, *arguments: str, pass_fds: Sequence[int] = ()) -> Process:
+        """Start `python -m module arguments` inside, with the interpreter that runs us."""
+        return self.start([sys.executable, "-m", module, *arguments], pass_fds=pass_fds)
+
+    def ip(self, *arguments: str) -> str:
+        """Run `ip` on this namespace and return what it prints."""
+        return execute(["ip", "-n", self.name, *arguments]).stdout
+
+    def bridge_command(self, *arguments: str) -> str:
+        """Run iproute2's `bridge` on this namespace and return what it prints."""
+        return execute(["bridge", "-n", self.name, *arguments]).stdout
+
+    def sysctl(self, key: str, value: str) -> None:
+        """Set a kernel parameter of this namespace; the key is written with dots."""
+        self.run(["tee", f"/proc/sys/{key.replace('.', '/')}"], text_in=value)
+
+    def link(self, device: str) -> dict[str, Any]:
+        """Return what `ip -j -d -s link show` tells of one device; LabError if there is none."""
+        found: list[dict[str, Any]] = json.loads(self.ip("-j", "-d", "-s", "link", "show", device))
+        return found[0]
+
+    def has_link(self, device: str) -> bool:
+        """Tell whether a device of that name exists here."""
+        links: list[dict[str, Any]] = json.loads(self.ip("-j", "link", "show"))
+        return any(link["ifname"] == device for link in links)
+
+    def forget_unanswered(self) -> None:
+        """Forget the ARP and ND questions that nobody answered, so that the next packet asks anew.
+
+        Otherwise the kernel waits up to a second before it asks again, and drops packets then.
+        """
+        self.ip("neigh", "flush", "nud", "incomplete", "nud", "failed")
+
+    def link_up(self, device: str, *addresses: str) -> None:
+        """Set a device up, wait for its carrier, and give it addresses, which work at once.
+
+        `addresses` are written with their prefix length. An IPv6 address that is given before the
+        carrier is there starts to work at some later time. LabError when no carrier comes.
+        """
+        self.ip("link", "set", device, "up")
+        wait_until(lambda: self.link(device)["operstate"] == "UP", what=f"the carrier of {device}")
+        for address in addresses:
+            self.ip(*address_arguments(device, address))
+
+    def offload(self, device: str, *settings: str) -> None:
+        """Set offloads in the words of ethtool -K: "tx", "off", "gro", "on"."""
+        self.run(["ethtool", "-K", device, *settings])
+
+    def socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
+        """Return a socket of this process that lives in the namespace; the caller closes it."""
+        return self.call(lambda: socket.socket(family, kind, protocol))
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Call `function` in a thread of its own that has moved into the namespace."""
+
+        def inside() -> T:
+            set_network_namespace(self.path)
+            return function()
+
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            return thread.submit(inside).result()
+
+    def capture(self, device: str, match: Callable[[bytes], bool] | None = None) -> Capture:
+        """Record what crosses a device, from now on; use it as a context manager."""
+        sniffer = self.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        return Capture(sniffer, device, match)
+
+    def close(self) -> None:
+        """End every process and delete the namespace with its devices."""
+        try:
+            while self._processes:
+                self._processes.pop().close()
+        finally:
+            execute(["ip", "netns", "del", self.name])
+
+    def _inside(self, argv: Sequence[str]) -> list[str]:
+        return ["ip", "netns", "exec", self.name, *argv]
+
+
+def address_arguments(device: str, address: str) -> list[str]:
+    """Return the words after `ip` that give `device` an address, usable at once."""
+    nodad = ["nodad"] if ipaddress.ip_interface(address).version == 6 else []
+    return ["address", "add", address, "dev", device, *nodad]

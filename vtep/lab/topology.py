@@ -1,0 +1,159 @@
+"""The topologies: hosts out of network namespaces.
+
+   c1 172.18.0.11                                           c2 172.18.0.12
+   eth0 |                                                   eth0 |
+   +----+---------------- h1 -----------------+   +-------------- h2 ----+---------+
+   |  br0 --- vx0 (TAP) === vtep === UDP 4789 |---| UDP 4789 === vtep or kernel    |
+   |                               u1 10.0.1.4|   |10.0.1.41 u2       vxlan / br0  |
+   +------------------------------------------+   +--------------------------------+
+
+two_hosts() builds this, without the tunnel: vx0 is what a test, a benchmark or the demo adds. Every
+container stands in a namespace of its own, plugged into br0 by a veth pair. Over IPv6 the underlay
+has fd00:1::4 and fd00:1::41. Other shapes are built with a Lab, host by host.
+"""
+
+import ipaddress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal
+
+from vtep.lab.host import CONTAINER_MTU, Container, Host
+from vtep.lab.netns import Netns
+from vtep.lab.private import enter
+
+Family = Literal[4, 6]
+
+_FIRST = {4: "10.0.1.4/24", 6: "fd00:1::4/64"}
+_SECOND = {4: "10.0.1.41/24", 6: "fd00:1::41/64"}
+
+
+class Lab:
+    """Hosts on underlays, all removed at the end of the block, whatever happened in it.
+
+    Entering the block moves the process into its private namespace (see `private.enter`), where
+    it then stays. One process has one Lab at a time: the hosts' names must differ.
+    """
+
+    def __init__(self) -> None:
+        self._undo = ExitStack()
+
+    def hosts(
+        self, count: int, *, family: Family = 4, underlay_mtu: int = 1500, wire: bool = False
+    ) -> list[Host]:
+        """Make hosts h1, h2, ... and put them on one underlay.
+
+        Two share a veth pair u1 - u2; more are plugged by u1, u2, u3, ... into a bridge that
+        stands in a namespace of its own. The addresses are 10.0.1.4, .41, .42, ... (IPv6
+        fd00:1::4, ::41, ::42, ...). With `wire` the underlay carries finished, segmented packets
+        as a real network does, and merges them on receipt (ethtool -K tx off gro on).
+        """
+        if count < 2:
+            raise ValueError(f"an underlay joins at least two hosts, not {count}")
+        made = [self.host(f"h{number}") for number in range(1, count + 1)]
+        ends = [
+            (host, f"u{number}", _underlay_address(number, family))
+            for number, host in enumerate(made, 1)
+        ]
+        switch = self._switch() if count > 2 else None
+        _plug(ends, mtu=underlay_mtu, wire=wire, switch=switch)
+        return made
+
+    def host(self, name: str) -> Host:
+        """Make a host that is not on any underlay yet."""
+        host = Host(name)
+        self._undo.callback(host.close)
+        return host
+
+    def close(self) -> None:
+        """End every process and delete every namespace; the youngest first."""
+        self._undo.close()
+
+    def _switch(self) -> Netns:
+        switch = Netns("switch")
+        self._undo.callback(switch.close)
+        return switch
+
+    def __enter__(self) -> "Lab":
+        """Enter the private namespace."""
+        enter()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Remove all that was built."""
+        self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class TwoHosts:
+    """The topology drawn at the top: two hosts with br0, one container on each."""
+
+    h1: Host
+    h2: Host
+    c1: Container
+    c2: Container
+
+
+@contextmanager
+def two_hosts(
+    family: Family = 4,
+    *,
+    underlay_mtu: int = 1500,
+    wire: bool = False,
+    container_mtu: int = CONTAINER_MTU,
+) -> Iterator[TwoHosts]:
+    """Build the topology drawn at the top of this module, and remove it afterwards."""
+    with Lab() as lab:
+        h1, h2 = lab.hosts(2, family=family, underlay_mtu=underlay_mtu, wire=wire)
+        h1.bridge("br0")
+        h2.bridge("br0")
+        c1 = h1.container("c1", "br0", "172.18.0.11/16", mtu=container_mtu)
+        c2 = h2.container("c2", "br0", "172.18.0.12/16", mtu=container_mtu)
+        yield TwoHosts(h1, h2, c1, c2)
+
+
+def _plug(
+    ends: Sequence[tuple[Host, str, str]], *, mtu: int, wire: bool, switch: Netns | None
+) -> None:
+    """Put hosts, each given with its device and address, on one underlay.
+
+    Two hosts share a veth pair. More stand around the bridge in the namespace `switch`.
+    """
+    if switch is None:
+        (first, first_device, _), (second, second_device, _) = ends
+        first.ip(
+            *["link", "add", first_device, "mtu", str(mtu), "type", "veth"],
+            *["peer", "name", second_device, "mtu", str(mtu), "netns", second.name],
+        )
+    else:
+        switch.ip(
+            *["link", "add", "sw0", "mtu", str(mtu), "type", "bridge", "stp_state", "0"],
+            *["forward_delay", "0", "mcast_snooping", "0"],
+        )
+        switch.ip("link", "set", "sw0", "up")
+        for host, device, _ in ends:
+            peer = ["peer", "name", host.name, "mtu", str(mtu), "netns", switch.name]
+            host.ip("link", "add", device, "mtu", str(mtu), "type", "veth", *peer)
+            switch.ip("link", "set", host.name, "master", "sw0", "up")
+    for host, device, address in ends:
+        host.device = device
+        host.address = str(ipaddress.ip_interface(address).ip)
+        if wire:
+            host.offload(device, "tx", "off", "gro", "on")
+        host.ip("link", "set", device, "up")
+    for host, device, address in ends:
+        host.link_up(device, address)
+
+
+def _underlay_address(number: int, family: Family) -> str:
+    """Return the address, with prefix length, of the host of that number, from 1 on."""
+    if number == 1:
+        return _FIRST[family]
+    second = ipaddress.ip_interface(_SECOND[family])
+    return f"{second.ip + (number - 2)}/{second.network.prefixlen}"
