@@ -1,0 +1,51 @@
+"""Two Docker engines for the whole session; each test makes its own networks and tunnels."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.docker.engines import Engine, two_engines
+from tests.docker.pieces import PiecesError, default_cache, fetch
+
+
+@pytest.fixture(scope="session")
+def engines(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Engine, Engine]]:
+    """Two joined hosts with a real Docker engine each."""
+    if os.geteuid() != 0:
+        pytest.skip("two Docker engines need root")
+    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+    assert reporter is not None
+    try:
+        pieces = fetch(default_cache(), lambda line: reporter.write_line(f"\n{line}"))
+    except PiecesError as error:
+        pytest.skip(f"no Docker engine to run: {error}")
+    with two_engines(pieces, tmp_path_factory.mktemp("engines")) as both:
+        yield both
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what would steer the program or the Docker client from reaching it."""
+    for name in list(os.environ):
+        if name.startswith(("VTEP_", "DOCKER_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(params=["offload", "wire"])
+def underlay(request: pytest.FixtureRequest, engines: tuple[Engine, Engine]) -> Iterator[None]:
+    """Both kinds of underlay: the veth as it is, and finished packets only, as on a real wire.
+
+    With its offloads on, a veth carries super-frames and unfinished checksums of the kernel's
+    vxlan.
+    """
+    if request.param == "offload":
+        yield
+        return
+    for host in engines:
+        host.run("ethtool", "-K", "eth0", "tx", "off")
+    yield
+    for host in engines:
+        host.run("ethtool", "-K", "eth0", "tx", "on")

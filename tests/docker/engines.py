@@ -1,0 +1,214 @@
+"""Docker hosts on one machine: namespaces of their own (net, mount, pid, UTS, IPC), each a dockerd.
+
+   c1 172.18.0.11                                            c2 172.18.0.12
+     |                                                         |
+   br-<id> -- vx0 == tunnel      UDP 4789      tunnel == vx0 -- br-<id>
+   h1, dockerd            eth0 ---------- eth0             h2, dockerd
+                     10.0.1.4             10.0.1.41
+
+A host is entered by the pid of its init, has no name outside (no `ip netns`), and keeps in memory
+what it writes. When its init ends, all of it is gone but its control groups, which are removed by
+their name.
+"""
+
+import errno
+import functools
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
+
+import docker
+
+from tests.docker import image
+from tests.docker.pieces import Pieces
+from vtep.lab import Capture, Process, is_vxlan, wait_until
+from vtep.lab.command import execute
+from vtep.lab.private import set_network_namespace
+from vtep.lab.process import tied_to_parent
+from vtep.lab.ready import start_ready
+
+SOCKET = "/run/docker.sock"
+_CGROUPS = Path("/sys/fs/cgroup")
+_PREFIX = "vtep-docker-"
+
+
+class Engine:
+    """A host with a Docker engine; a resource, to be closed.
+
+    Attributes:
+        name: the host's name.
+        address: its underlay address, on eth0.
+        init: pid of its first process: the way into its namespaces.
+        client: its Docker engine, from `wait` on.
+    """
+
+    client: docker.DockerClient
+
+    def __init__(self, name: str, address: str, pieces: Pieces, folder: Path) -> None:
+        """Start the host and in it the engine, which `wait` waits for.
+
+        `folder` is where the engine's word that it is ready arrives.
+        """
+        self.name = name
+        self.address = address
+        self._group = f"{_PREFIX}{os.getpid()}-{name}"
+        self._undo = ExitStack()
+        try:
+            self._notify = self._undo.enter_context(
+                socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            )
+            notify = folder / f"{name}.notify"
+            self._notify.bind(str(notify))
+            variables = pieces.environment() | {"NOTIFY_SOCKET": str(notify)}
+            self._process, _ = start_ready(lambda fd: self._start(fd, variables), timeout=20)
+            self._undo.callback(self._end)
+            self.init = _child(self._process.pid)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, ready_fd: int, variables: Mapping[str, str]) -> Process:
+        unshare = ["unshare", "--net", "--mount", "--uts", "--ipc", "--pid"]
+        host_init = [sys.executable, str(Path(__file__).with_name("host_init.py"))]
+        dockerd = ["docker-init", "--", "dockerd", "--host", f"unix://{SOCKET}"]
+        return Process(
+            [
+                *(*unshare, "--fork", "--kill-child", "--mount-proc"),
+                *(*host_init, self.name, str(ready_fd)),
+                *(*dockerd, "--data-root", "/run/docker-data", "--exec-root", "/run/docker"),
+                *("--cgroup-parent", f"/{self._group}"),
+            ],
+            pass_fds=[ready_fd],
+            variables=variables,
+        )
+
+    def _end(self) -> None:
+        if self._process.exit_code is None:
+            # init takes its pid namespace along; unshare ends when the last process there has
+            with suppress(ProcessLookupError):
+                os.kill(_child(self._process.pid), signal.SIGKILL)
+                self._process.wait()
+        self._process.close()
+        _remove_groups(lambda name: name == self._group)
+
+    def wait(self, image_archive: bytes) -> None:
+        """Wait until the engine serves, then give it the image; LabError if it does not."""
+        self._notify.setblocking(False)
+        wait_until(self._serves, timeout=60, what=f"dockerd on {self.name}", seen=self._log)
+        self.client = docker.DockerClient(f"unix://{self.outside(SOCKET)}", timeout=60)
+        self._undo.callback(self.client.close)
+        repository, tag = image.NAME.split(":")
+        self.client.api.import_image_from_data(
+            image_archive, repository=repository, tag=tag, changes=image.CHANGES
+        )
+
+    def _serves(self) -> bool:
+        if self._process.exit_code is not None:
+            raise self._process.failure("ended")
+        try:
+            return b"READY=1" in self._notify.recv(4096).split(b"\n")
+        except BlockingIOError:
+            return False
+
+    def _log(self) -> str:
+        return self._process.stderr()[-2000:]
+
+    def outside(self, path: str) -> str:
+        """Return the path under which a file of the host is reached from outside it."""
+        return f"/proc/{self.init}/root{path}"
+
+    def inside(self, *command: str) -> list[str]:
+        """Return the command line that becomes `command` on the host.
+
+        Not in its pid namespace: for that nsenter would fork, and the pid be another one.
+        """
+        enter = ["nsenter", "--target", str(self.init), "--mount", "--uts", "--ipc", "--net"]
+        return [*enter, "--", *command]
+
+    def run(self, *command: str) -> str:
+        """Run `command` on the host and return what it prints; LabError when it fails."""
+        return execute(tied_to_parent(self.inside(*command)), timeout=30).stdout
+
+    def capture(self) -> Capture:
+        """Record the VXLAN datagrams that cross the underlay from now on."""
+        here = Path(f"/proc/{self.init}/ns/net")
+        return Capture(socket_in(here, socket.AF_PACKET, socket.SOCK_RAW), "eth0", is_vxlan)
+
+    def close(self) -> None:
+        """End the engine with its containers and give everything back. Safe to call twice."""
+        self._undo.close()
+
+
+def socket_in(namespace: Path, family: int, kind: int) -> socket.socket:
+    """Return a socket that stands in another network namespace; the caller owns it."""
+
+    def make() -> socket.socket:
+        set_network_namespace(namespace)
+        return socket.socket(family, kind)
+
+    # the namespace is the thread's, and ends with it
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(make).result()
+
+
+def _child(parent: int) -> int:
+    """Return the pid of the one process that `parent` has started, or raise ProcessLookupError."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    if not children:
+        raise ProcessLookupError(errno.ESRCH, f"process {parent} has no child")
+    return int(children[0])
+
+
+def _remove_groups(ours: Callable[[str], bool]) -> None:
+    """Remove the control groups of the names that are `ours`, in every hierarchy."""
+    for folder, _, _ in os.walk(_CGROUPS, topdown=False):
+        if any(map(ours, Path(folder).parts)):
+            wait_until(functools.partial(_removed, Path(folder)), what=f"{folder} to be idle")
+
+
+def _removed(group: Path) -> bool:
+    """Remove a control group; the kernel lets go of one a moment after its last process."""
+    try:
+        group.rmdir()
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        return False
+    return True
+
+
+def sweep() -> None:
+    """Remove the control groups of earlier runs that were killed; all else went with them."""
+
+    def left_over(name: str) -> bool:
+        run = name.removeprefix(_PREFIX).partition("-")[0]
+        return name.startswith(_PREFIX) and not Path("/proc", run).exists()
+
+    _remove_groups(left_over)
+
+
+@contextmanager
+def two_engines(pieces: Pieces, folder: Path) -> Iterator[tuple[Engine, Engine]]:
+    """Start the two hosts drawn at the top, with engines that have the image, and the wire.
+
+    Everything ends with the context or, if that is not reached, with this process.
+    """
+    sweep()
+    archive = image.root_filesystem(pieces.busybox)
+    with ExitStack() as stack:
+        h1 = stack.enter_context(closing(Engine("h1", "10.0.1.4", pieces, folder)))
+        h2 = stack.enter_context(closing(Engine("h2", "10.0.1.41", pieces, folder)))
+        veth = ("type", "veth", "peer", "name", "eth0", "netns", str(h2.init))
+        h1.run("ip", "link", "add", "eth0", *veth)
+        for host in (h1, h2):
+            host.run("ip", "link", "set", "lo", "up")
+            host.run("ip", "address", "add", f"{host.address}/24", "dev", "eth0")
+            host.run("ip", "link", "set", "eth0", "up")
+        for host in (h1, h2):
+            host.wait(archive)
+        yield h1, h2

@@ -1,0 +1,144 @@
+"""The programs of a Docker engine, unpacked from Debian packages into a cache, not installed."""
+
+import fcntl
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+PACKAGES = (
+    *("docker.io", "containerd", "runc", "tini", "busybox-static", "iptables"),
+    # what iptables, dockerd and runc are linked against
+    *("libip4tc2", "libip6tc2", "libmnl0", "libnfnetlink0", "libnetfilter-conntrack3"),
+    *("libnftnl11", "libxtables12", "libdevmapper1.02.1", "libseccomp2"),
+)
+
+# name on the PATH of the engine -> where the packages of this and of older Debian releases have it
+_PROGRAMS = {
+    "dockerd": ("usr/sbin/dockerd", "usr/bin/dockerd"),
+    "docker-proxy": ("usr/sbin/docker-proxy", "usr/libexec/docker/docker-proxy"),
+    "containerd": ("usr/bin/containerd",),
+    "containerd-shim-runc-v2": ("usr/bin/containerd-shim-runc-v2",),
+    "runc": ("usr/sbin/runc", "usr/bin/runc"),
+    "docker-init": ("usr/bin/tini-static",),
+    "busybox": ("bin/busybox", "usr/bin/busybox"),
+    "iptables": ("usr/sbin/xtables-nft-multi",),
+    "ip6tables": ("usr/sbin/xtables-nft-multi",),
+}
+
+
+class PiecesError(Exception):
+    """The programs could not be had; str() says why in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """The unpacked tree.
+
+    Attributes:
+        tree: the root the packages were unpacked under.
+        programs: a directory of links, to be first on the PATH.
+    """
+
+    tree: Path
+    programs: Path
+
+    @property
+    def busybox(self) -> Path:
+        """The static busybox."""
+        return self.programs / "busybox"
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables by which the programs find one another and their libraries."""
+        libraries = [path for path in self.tree.glob("usr/lib/*-linux-gnu*") if path.is_dir()]
+        xtables = next(self.tree.glob("usr/lib/*/xtables"))
+        return {
+            "PATH": f"{self.programs}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "LD_LIBRARY_PATH": ":".join(map(str, libraries)),
+            "XTABLES_LIBDIR": str(xtables),
+        }
+
+
+def default_cache() -> Path:
+    """Return where the pieces are kept: $VTEP_CACHE, else .cache/docker in the repository."""
+    return Path(os.environ.get("VTEP_CACHE") or REPOSITORY / ".cache" / "docker").absolute()
+
+
+def fetch(cache: Path, say: Callable[[str], None]) -> Pieces:
+    """Return the pieces under `cache`, downloading and unpacking them first if they are not there.
+
+    Safe when several runs start at once: the first fetches, the others wait for it. `say` gets a
+    line about a download, because that takes a while, and 260 MB of disk.
+
+    Raises:
+        PiecesError: the packages cannot be downloaded or lack a program.
+    """
+    tree = cache / "tree"
+    pieces = Pieces(tree, cache / "bin")
+    with _locked(cache):
+        stamp = cache / "packages"
+        wanted = "\n".join(PACKAGES) + "\n"
+        if not (stamp.exists() and stamp.read_text() == wanted):
+            stamp.unlink(missing_ok=True)
+            say(f"fetching {len(PACKAGES)} Debian packages for the Docker engines into {cache}")
+            _unpack(tree)
+            _link(pieces)
+            stamp.write_text(wanted)
+            say("fetched and unpacked; nothing was installed")
+    return pieces
+
+
+@contextmanager
+def _locked(cache: Path) -> Iterator[None]:
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _unpack(tree: Path) -> None:
+    tree.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=tree.parent) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        download = ["apt-get", "-qq", "download", *PACKAGES]
+        if _run(download, folder) is not None:
+            _run(["apt-get", "-qq", "update"], folder)
+            if (reason := _run(download, folder)) is not None:
+                raise PiecesError(f"apt-get download: {reason}")
+        for package in sorted(folder.glob("*.deb")):
+            if (reason := _run(["dpkg", "-x", str(package), str(tree)], folder)) is not None:
+                raise PiecesError(f"dpkg -x {package.name}: {reason}")
+
+
+def _link(pieces: Pieces) -> None:
+    pieces.programs.mkdir(exist_ok=True)
+    for name, places in _PROGRAMS.items():
+        found = next((p for place in places if (p := pieces.tree / place).is_file()), None)
+        if found is None:
+            raise PiecesError(f"none of the packages has {name} where it is looked for: {places}")
+        link = pieces.programs / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(os.path.relpath(found, pieces.programs))
+
+
+def _run(command: list[str], folder: Path) -> str | None:
+    """Run `command` in `folder`; None when it went well, else the last line it complained with."""
+    try:
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, check=False, timeout=600
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    if done.returncode == 0:
+        return None
+    return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+
+
+if __name__ == "__main__":
+    print(fetch(default_cache(), print).tree)

@@ -1,0 +1,54 @@
+"""What the program says when Docker has no answer for it, with a real engine."""
+
+import subprocess
+
+import pytest
+
+from tests.docker.engines import SOCKET, Engine
+from tests.docker.segment import NETWORK, Site, segment
+from tests.docker.tunnels import DEVICE, command
+from vtep.lab.command import execute
+from vtep.lab.process import tied_to_parent
+
+pytestmark = pytest.mark.docker
+
+Engines = tuple[Engine, Engine]
+
+
+def test_a_misspelt_network_is_refused_with_the_name_that_was_meant(engines: Engines) -> None:
+    with segment(engines) as (first, second):
+        done = _start(first, *command(second, network="vxlan-nett"))
+        assert "vxlan-nett" in done.stderr
+        assert NETWORK in done.stderr.replace("vxlan-nett", "")
+        assert _is_refused_in_one_line(done, first)
+
+
+def test_a_stopped_docker_is_named_by_its_missing_socket(engines: Engines) -> None:
+    with segment(engines) as (first, second):
+        first.engine.run("mv", SOCKET, f"{SOCKET}.away")
+        try:
+            done = _start(first, *command(second))
+        finally:
+            first.engine.run("mv", f"{SOCKET}.away", SOCKET)
+        assert "docker.sock" in done.stderr
+        assert _is_refused_in_one_line(done, first)
+
+
+def test_docker_is_asked_where_docker_host_says(engines: Engines) -> None:
+    with segment(engines) as (first, second):
+        done = _start(first, "env", "DOCKER_HOST=unix:///run/no-such.sock", *command(second))
+        assert "/run/no-such.sock" in done.stderr
+        assert _is_refused_in_one_line(done, first)
+
+
+def _start(site: Site, *argv: str) -> subprocess.CompletedProcess[str]:
+    """Run a command on the site's host that is expected to give up by itself."""
+    return execute(tied_to_parent(site.engine.inside(*argv)), check=False, timeout=20)
+
+
+def _is_refused_in_one_line(done: subprocess.CompletedProcess[str], site: Site) -> bool:
+    """Tell whether it ended as a usage error does and left no device behind."""
+    line = done.stderr.removesuffix("\n")
+    assert line.startswith("vtep: error: ")
+    assert "\n" not in line
+    return done.returncode == 2 and site.device(DEVICE) is None

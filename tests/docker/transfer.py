@@ -1,0 +1,88 @@
+"""Bulk data from container to container: TCP sockets that stand in their network namespaces."""
+
+import hashlib
+import os
+import socket
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event
+from types import TracebackType
+
+from tests.docker.segment import Site
+
+PORT = 5000
+_STALL = 20  # seconds without progress that end a transfer
+
+
+class Transfer:
+    """`size` random octets under way from `source` to `target`; a context manager.
+
+    With `hold_at` the receiver stops reading after that many octets, sets `holding`, and reads on
+    when `go_on` is set: a transfer that is certainly in its middle.
+    """
+
+    def __init__(self, source: Site, target: Site, size: int, hold_at: int | None = None) -> None:
+        self.holding = Event()
+        self.go_on = Event()
+        self._hold_at = size if hold_at is None else hold_at
+        self._address = (target.address, PORT)
+        self._data = os.urandom(size)
+        self._listener = target.socket()
+        self._client = source.socket()
+        for end in (self._listener, self._client):
+            end.settimeout(_STALL)
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind(self._address)
+        self._listener.listen()
+        self._threads = ThreadPoolExecutor(2)
+        self._received: Future[str] = self._threads.submit(self._receive)
+        self._sent: Future[None] = self._threads.submit(self._send)
+
+    def __enter__(self) -> "Transfer":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.go_on.set()
+        for end in (self._client, self._listener):
+            end.close()
+        self._threads.shutdown()
+
+    def _send(self) -> None:
+        self._client.connect(self._address)
+        self._client.sendall(self._data)
+        self._client.shutdown(socket.SHUT_WR)
+
+    def _receive(self) -> str:
+        digest = hashlib.sha256()
+        count = 0
+        buffer = memoryview(bytearray(1 << 16))
+        connection, _ = self._listener.accept()
+        with connection:
+            connection.settimeout(_STALL)
+            while octets := connection.recv_into(buffer):
+                digest.update(buffer[:octets])
+                count += octets
+                if count >= self._hold_at and not self.holding.is_set():
+                    self.holding.set()
+                    self.go_on.wait(60)
+        return digest.hexdigest()
+
+    def arrives_intact(self) -> bool:
+        """Wait for the end; tell whether the SHA-256 of what arrived is that of what was sent.
+
+        Raises:
+            TimeoutError: nothing moved for some seconds.
+        """
+        self._sent.result(120)
+        return self._received.result(120) == hashlib.sha256(self._data).hexdigest()
+
+
+def carries(source: Site, target: Site, size: int = 20_000_000) -> bool:
+    """Tell whether `size` octets get from one container to the other unchanged."""
+    with Transfer(source, target, size) as transfer:
+        transfer.go_on.set()
+        return transfer.arrives_intact()
