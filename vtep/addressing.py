@@ -188,8 +188,6 @@ def _checked_route(
         )
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
         raise HostError(f"{peer} is IPv4 in disguise: write it as {ip.ipv4_mapped}")
-    if text in ours:
-        raise HostError(f"{peer} is an address of this host: give that of the other VTEP")
     dev = underlay.dev
     if ip.version == 6 and ip.is_link_local and dev is None:
         scope = int(address[3])
@@ -203,6 +201,8 @@ def _checked_route(
         raise HostError(
             f"{peer} is a broadcast address: name each VTEP instead, frames are replicated to them"
         )
+    if text in ours or (route is not None and route.kind == "local"):
+        raise HostError(f"{peer} is an address of this host: give that of the other VTEP")
     if route is None:
         via = f" by device {underlay.dev}" if underlay.dev else ""
         source = f" from {local}" if local else ""
@@ -213,9 +213,15 @@ def _checked_route(
 
 
 def _peers(overlay: OverlayConfig, found: dict[str, Address]) -> tuple[tuple[str, Address], ...]:
-    """Return its peers; two names of one address are one peer."""
-    unique = {str(found[name][0]): found[name] for name in overlay.peers}
+    """Return its peers, each by the text its datagrams come with; two names may be one peer."""
+    unique = {_sender(found[name]): found[name] for name in overlay.peers}
     return tuple(unique.items())
+
+
+def _sender(address: Address) -> str:
+    """Return a socket address as Underlay.receive names it: link-local ones with %number."""
+    scope = address[3] if len(address) == 4 else 0
+    return f"{address[0]}%{scope}" if scope else str(address[0])
 
 
 def _check_underlay(underlay: UnderlayConfig, net: Netlink) -> None:

@@ -6,14 +6,15 @@ signal's too, leaves the host as it was.
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from vtep.addressing import Plan, TapPlan, make_plan
 from vtep.config import Config, UnderlayConfig
 from vtep.endpoint import AccessPort, Overlay, Vtep
-from vtep.host import docker, notify, procfs
+from vtep.host import docker, linux, notify, procfs
 from vtep.host.linux import HostError
 from vtep.host.netlink import Netlink
 from vtep.host.tap import Tap
@@ -34,6 +35,7 @@ class Running:
         local: the underlay address we send from; "0.0.0.0" or "::" where it depends.
         underlay_mtu: octets of the largest IP packet towards every peer.
         bridges: the bridge each TAP was made a port of, by access port; the others are not in it.
+        watched: the numbers of devices that must stay while we run, by name.
     """
 
     vtep: Vtep
@@ -42,6 +44,7 @@ class Running:
     local: str
     underlay_mtu: int
     bridges: dict[AccessPort, str]
+    watched: dict[str, int]
 
 
 @contextmanager
@@ -78,7 +81,17 @@ def bring_up(config: Config) -> Iterator[Running]:
             local=plan.local,
             underlay_mtu=plan.underlay_mtu,
             bridges=bridges,
+            watched={name: linux.ifindex(name) for name in _needed(config, plan)},
         )
+
+
+def _needed(config: Config, plan: Plan) -> Iterator[str]:
+    """Yield the devices without which we would run on deaf or cut off."""
+    if config.underlay.dev is not None:
+        yield config.underlay.dev
+    for tap in plan.taps:
+        if tap.bridge is not None:
+            yield tap.bridge.name
 
 
 def _overlays(plan: TapPlan, port: AccessPort) -> Iterator[Overlay]:
@@ -148,14 +161,19 @@ def _open_tap(plan: TapPlan, net: Netlink, undo: ExitStack) -> tuple[Tap, bytes]
     link = net.link(plan.name)
     if link is None:
         raise HostError(f"TAP {plan.name} vanished while it was set up: do not delete it")
+
+    def on_leaving(put_back: Callable[[], None]) -> None:
+        if before is not None:  # one that we made is gone then
+            undo.callback(put_back)
+
     if link.mtu != plan.mtu:
-        undo.callback(_put_back, plan.name, mtu=link.mtu)
+        on_leaving(partial(_put_back, plan.name, mtu=link.mtu))
         _set(net, plan.name, f"mtu {plan.mtu}", mtu=plan.mtu)
     if plan.bridge is not None and plan.bridge.index != link.master:
-        undo.callback(_put_back, plan.name, master=link.master or 0)
+        on_leaving(partial(_put_back, plan.name, master=link.master or 0))
         _set(net, plan.name, f"master {plan.bridge.name}", master=plan.bridge.index)
     if not link.up:
-        undo.callback(_put_back, plan.name, up=False)
+        on_leaving(partial(_put_back, plan.name, up=False))
         _set(net, plan.name, "up", up=True)
     return tap, link.mac
 

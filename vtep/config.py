@@ -56,7 +56,7 @@ class OverlayConfig:
         tags: what becomes of (further) 802.1Q tags. RFC 7348 section 6.1: strip, and refuse.
         mtu: of the TAP. None: worked out of the underlay's.
         ageing: seconds that a learned MAC is kept after it was last heard.
-        max_address: most MACs kept.
+        max_address: most MACs kept; 0 for no limit.
     """
 
     vni: int
@@ -318,8 +318,8 @@ def _overlay_problems(overlay: OverlayConfig) -> Iterator[str]:
         yield f"mtu {overlay.mtu} is out of range: use {MIN_MTU}..{MAX_MTU}"
     if not 0 < overlay.ageing < inf:
         yield f"ageing {overlay.ageing:g} is out of range: use a number of seconds above 0"
-    if overlay.max_address < 1:
-        yield f"max-address {overlay.max_address} is out of range: use 1 or more"
+    if overlay.max_address < 0:
+        yield f"max-address {overlay.max_address} is below 0: use 0 for no limit, or more"
     for peer in overlay.peers:
         yield from _peer_problems(peer)
     if not overlay.peers and not overlay.accept_any:
@@ -350,6 +350,11 @@ def _conflicts(overlay: OverlayConfig, other: OverlayConfig, name: str) -> Itera
         yield f"VNI {overlay.vni} is already used by {name}: give each overlay its own"
     if overlay.tap != other.tap:
         return
+    if "pass" in (overlay.tags, other.tags):
+        yield (
+            f"TAP {overlay.tap} is shared with {name}, so tags cannot pass: "
+            'leave vlan = "pass" out, or use another TAP'
+        )
     if overlay.vlan == other.vlan:
         if overlay.vlan is None:
             yield f"TAP {overlay.tap} is already used by {name}: use another, or give each a vlan"

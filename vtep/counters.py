@@ -24,6 +24,7 @@ class Drop(StrEnum):
         return member
 
     # Received from the underlay.
+    RECEIVE_FULL = "receive_full", "the UDP socket's receive buffer was full"
     SHORT = "short", "the datagram is shorter than the VXLAN header"
     BAD_FLAGS = "bad_flags", "the I flag is 0, so there is no valid VNI (RFC 7348 section 5)"
     UNKNOWN_VNI = "unknown_vni", "no overlay here has this VNI"
@@ -38,6 +39,7 @@ class Drop(StrEnum):
     OVERSIZE = "oversize", "the frame is longer than the MTU and may not be cut"
 
     # Read from the TAP.
+    TAP_OVERRUN = "tap_overrun", "the TAP's queue was full before it was read"
     UNKNOWN_VLAN = "unknown_vlan", "no overlay on this TAP has this VLAN"
     LOCAL_DESTINATION = "local_destination", "the destination is on our own side of the tunnel"
     NO_PEER = "no_peer", "the frame is to be flooded, and no peer is configured"

@@ -7,13 +7,12 @@ a batch has left them before the next is read.
 
 import asyncio
 import logging
+import os
 import signal
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from types import FrameType
 from typing import Any
 
 import uvloop
@@ -23,7 +22,7 @@ from vtep.bringup import Running, bring_up
 from vtep.config import Config
 from vtep.counters import Drop
 from vtep.endpoint import AccessPort
-from vtep.host import notify
+from vtep.host import linux, notify, procfs
 from vtep.host.linux import HostError
 from vtep.host.tap import Tap
 from vtep.wire.slot import SLOT_LEN, TAP_AT, UDP_AT
@@ -32,21 +31,24 @@ BATCH = 32
 """Most frames or datagrams handled in one turn."""
 
 HOUSEKEEPING_S = 1.0
+_STDERR = 2
+_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1}
 REPORT_EVERY_S = 60.0
 """How often a reason for drops that was named before is named again; with -v, the counters."""
 
 
 def run(config: Config) -> int:
-    """Run the VTEP of *config* until SIGINT or SIGTERM; return the exit code.
+    """Run the VTEP of *config* until SIGINT, SIGTERM or SIGHUP; return the exit code.
 
-    It is 0, or 1 when a device was taken away while in use.
+    It is 0, or 1 when a device was taken away while in use.  Signals wait while devices are set up
+    and while all is undone, so that neither is cut short.
 
     Raises:
         HostError: it could not be set up; nothing is left behind.
     """
     log.setup(logging.DEBUG if config.verbose else logging.INFO, config.log_format)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _leave)
+    _fill_standard_descriptors()
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     with bring_up(config) as running:
         try:
             uvloop.run(_serve(config, running))
@@ -54,20 +56,16 @@ def run(config: Config) -> int:
             log.error(str(error))
             return 1
         finally:
-            _ignore_signals()
+            tree = report.counters(running.vtep)
+            log.info("stopped", report.counters_text(tree), counters=tree)
     return 0
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
-    """Unwind, so that what was set up so far is undone."""
-    _ignore_signals()
-    sys.exit(0)
-
-
-def _ignore_signals() -> None:
-    """Let nothing cut the undoing short."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+def _fill_standard_descriptors() -> None:
+    """Open /dev/null for each of 0..2 that is closed: the event loop must not get that number."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        pass
+    os.close(fd)
 
 
 async def _serve(config: Config, running: Running) -> None:
@@ -78,27 +76,35 @@ async def _serve(config: Config, running: Running) -> None:
     """
     loop = asyncio.get_running_loop()
     stopped: asyncio.Future[None] = loop.create_future()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _stop_signals():
         loop.add_signal_handler(number, _settle, stopped)
     loop.add_signal_handler(signal.SIGUSR1, _log_state, running)
     loop.set_exception_handler(partial(_on_exception, stopped))
     forwarder = Forwarder(running)
     forwarder.start(loop)
-    housekeeping = asyncio.create_task(_keep_house(running))
+    housekeeping = loop.create_task(_keep_house(running))
+    housekeeping.add_done_callback(partial(_on_housekeeping_end, stopped))
     _log_start(running)
     notify.ready(config.ready_fd)
     notify.sd_notify("READY=1")
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     try:
         await stopped
     finally:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         notify.sd_notify("STOPPING=1")
         housekeeping.cancel()
         forwarder.stop(loop)
-        tree = report.counters(running.vtep)
-        log.info("stopped", report.counters_text(tree), counters=tree)
+        _count_losses(running)
 
 
-def _settle(stopped: asyncio.Future[None], error: HostError | None = None) -> None:
+def _stop_signals() -> list[signal.Signals]:
+    """Return the signals that end us; a SIGHUP that nohup has set to be ignored stays so."""
+    hangup = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
+    return [signal.SIGINT, signal.SIGTERM, *hangup]
+
+
+def _settle(stopped: asyncio.Future[None], error: BaseException | None = None) -> None:
     if stopped.done():
         return
     if error is None:
@@ -116,6 +122,12 @@ def _on_exception(
         _settle(stopped, exception)
     else:
         loop.default_exception_handler(context)
+
+
+def _on_housekeeping_end(stopped: asyncio.Future[None], task: asyncio.Task[None]) -> None:
+    """Stop when housekeeping found a device gone, or failed: nothing would age any more."""
+    if not task.cancelled():
+        _settle(stopped, task.exception())
 
 
 class Forwarder:
@@ -171,25 +183,51 @@ async def _keep_house(running: Running) -> None:
         await asyncio.sleep(HOUSEKEEPING_S)
         now = time.monotonic()
         running.vtep.expire(now)
+        _check_devices(running)
+        _count_losses(running)
         say_drops(now)
         if now >= report_at:
             report_at = now + REPORT_EVERY_S
             log.debug("counters", report.counters_text(report.counters(running.vtep)))
 
 
+def _check_devices(running: Running) -> None:
+    for name, index in running.watched.items():
+        if linux.ifindex(name) != index:
+            raise HostError(f"device {name} was removed while in use")
+
+
+def _count_losses(running: Running) -> None:
+    """Count what the kernel dropped before we could read it."""
+    vtep = running.vtep
+    vtep.drops += Counter(
+        {Drop.RECEIVE_FULL: running.underlay.overflows() - vtep.drops[Drop.RECEIVE_FULL]}
+    )
+    now = procfs.tx_dropped({port.name for port in running.taps})
+    for port, tap in running.taps.items():
+        lost = now.get(port.name, 0) - tap.dropped_before - port.drops[Drop.TAP_OVERRUN]
+        port.drops += Counter({Drop.TAP_OVERRUN: lost})
+
+
 def _drop_reporter(running: Running) -> Callable[[float], None]:
     """Return a function that warns of new drops: a new reason at once, then once a minute."""
-    said: Counter[Drop] = Counter()
+    said: report.Drops = {}
     due_at = 0.0
 
     def say(now: float) -> None:
         nonlocal said, due_at
-        total = report.all_drops(running.vtep)
-        news = total - said
+        total = report.drops(running.vtep)
+        news = {key: count - said.get(key, 0) for key, count in total.items()}
+        news = {key: count for key, count in news.items() if count > 0}
         if not news or (now < due_at and news.keys() <= said.keys()):
             return
-        for reason, count in sorted(news.items()):
-            log.warning(f"dropped {count}: {reason.meaning}", reason=reason, count=count)
+        for (place, reason), count in news.items():
+            log.warning(
+                f"{place}: dropped {count}: {reason.meaning}",
+                place=place,
+                reason=reason,
+                count=count,
+            )
         said, due_at = total, now + REPORT_EVERY_S
 
     return say

@@ -121,7 +121,16 @@ class Overlay:
         self.flooded = 0
         self.reserved_bits = 0
         self.clamped = 0
+        self.last_refused: str | None = None
         port.by_vlan[vlan] = self
+
+    def takes_tag(self, vlan: int) -> bool:
+        """Tell whether a frame from a peer may carry this tag to the TAP.
+
+        Only where the same tag, read from the TAP, would come to this overlay: a peer must not
+        reach a VLAN that is another overlay's.
+        """
+        return self.pass_tags and self.port.overlay_of(vlan) is self
 
 
 class Transmit(NamedTuple):
@@ -244,8 +253,8 @@ class Vtep:
         """Turn datagrams received from the underlay into frames to write to a TAP.
 
         Args:
-            batch: (slot, end, sender's IP as text): VXLAN header at slot[8:16], frame at
-                slot[16:end].
+            batch: (slot, end, sender's IP as text, with %scope if it has one): VXLAN header at
+                slot[8:16], frame at slot[16:end].
             now: monotonic seconds.
         """
         deliveries: list[Delivery] = []
@@ -262,9 +271,10 @@ class Vtep:
             if overlay is None:
                 self.drops[Drop.UNKNOWN_VNI] += 1
                 continue
-            peer = overlay.peers.get(sender) or self._admit(overlay, sender, now)
+            peer = overlay.peers.get(sender) or self._stranger(overlay, sender, now)
             if isinstance(peer, Drop):
                 overlay.drops[peer] += 1
+                overlay.last_refused = sender
                 continue
             if vxlan.reserved_bits(slot, UDP_AT):
                 overlay.reserved_bits += 1
@@ -272,23 +282,25 @@ class Vtep:
             if isinstance(frame, Drop):
                 overlay.drops[frame] += 1
                 continue
+            overlay.peers.setdefault(sender, peer)
             for traffic in (overlay.traffic, peer.traffic):
                 traffic.rx_frames += 1
                 traffic.rx_bytes += end - FRAME_AT
             deliveries.append(Delivery(overlay, frame))
         return deliveries
 
-    def _admit(self, overlay: Overlay, sender: str, now: float) -> Peer | Drop:
-        """Return a new Peer for a sender that is not on the list, where that is allowed."""
-        if sender in self.local_addresses:
+    def _stranger(self, overlay: Overlay, sender: str, now: float) -> Peer | Drop:
+        """Return a Peer for a sender that is not on the list, to be kept if its frame is good."""
+        ip_, _, scope = sender.partition("%")
+        if ip_ in self.local_addresses:
             return Drop.SELF_SOURCE
         if not overlay.accept_any:
             return Drop.UNKNOWN_PEER
         if len(overlay.peers) >= MAX_LEARNED_PEERS:
             return Drop.PEER_LIMIT
-        address = (sender, self.port, 0, 0) if ":" in sender else (sender, self.port)
-        peer = overlay.peers[sender] = Peer(sender, address, heard_at=now)
-        return peer
+        ipv6 = ":" in ip_
+        address = (ip_, self.port, 0, int(scope or 0)) if ipv6 else (ip_, self.port)
+        return Peer(sender, address, heard_at=now)
 
     def _accept(
         self, overlay: Overlay, peer: Peer, slot: memoryview, now: float
@@ -301,7 +313,8 @@ class Vtep:
             return Drop.INVALID_SOURCE
         if source == overlay.port.mac:
             return Drop.SELF_SOURCE
-        if not overlay.pass_tags and ethernet.vlan_id(slot, FRAME_AT) is not None:
+        tag = ethernet.vlan_id(slot, FRAME_AT)
+        if tag is not None and not overlay.takes_tag(tag):
             return Drop.INNER_VLAN
         frame = slot[FRAME_AT:]
         description = virtio.PLAIN
@@ -327,7 +340,10 @@ class Vtep:
         return slot[at:]
 
     def write_failed(self, delivery: Delivery, error: int) -> None:
-        """Count that the TAP did not take *delivery*; *error* is its errno."""
+        """Count that the TAP did not take *delivery*; *error* is its errno.
+
+        It stays counted as received, which it was; a frame that could not be sent was not sent.
+        """
         delivery.overlay.drops[_WRITE_ERRORS.get(error, Drop.TAP_REFUSED)] += 1
 
     # -- time

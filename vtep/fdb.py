@@ -94,12 +94,18 @@ class Fdb:
         entry = self._entries.get(mac)
         if entry is None:
             if self.max_address and len(self._entries) >= self.max_address:
+                self._make_room(now)
+            if self.max_address and len(self._entries) >= self.max_address:
                 self.refused += 1
                 return
             self._entries[mac] = Entry(peer, now)
             self.learned += 1
             return
-        if entry.peer is not peer:
+        if now - entry.seen_at >= self.ageing:
+            entry.peer = peer
+            self.expired += 1
+            self.learned += 1
+        elif entry.peer is not peer:
             entry.peer = peer
             self.moved += 1
         entry.seen_at = now
@@ -109,11 +115,18 @@ class Fdb:
         if not self._to_sweep:
             self._to_sweep = list(self._entries)
         for mac in self._to_sweep[-SWEEP_LIMIT:]:
-            entry = self._entries[mac]
-            if now - entry.seen_at >= self.ageing:
-                del self._entries[mac]
-                self.expired += 1
+            self._forget_if_dead(mac, now)
         del self._to_sweep[-SWEEP_LIMIT:]
+
+    def _make_room(self, now: float) -> None:
+        """Forget the oldest entry of a full table, if it is dead."""
+        self._forget_if_dead(next(iter(self._entries)), now)
+
+    def _forget_if_dead(self, mac: bytes, now: float) -> None:
+        entry = self._entries.get(mac)
+        if entry is not None and now - entry.seen_at >= self.ageing:
+            del self._entries[mac]
+            self.expired += 1
 
     def entries(self, now: float) -> Iterator[tuple[bytes, Peer, float]]:
         """Yield (MAC, peer, age in seconds) of every live entry."""

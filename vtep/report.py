@@ -6,11 +6,13 @@ like `bridge fdb show`.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from vtep.counters import HARMLESS, Drop
 from vtep.endpoint import AccessPort, Overlay, Vtep
 from vtep.wire.ethernet import format_mac
+
+Drops: TypeAlias = dict[tuple[str, Drop], int]
 
 
 def counters(vtep: Vtep) -> dict[str, Any]:
@@ -37,8 +39,10 @@ def counters_text(tree: dict[str, Any]) -> Iterator[str]:
         yield (
             f"vni {vni}: tx {overlay['tx_frames']} frames {overlay['tx_bytes']} bytes,"
             f" rx {overlay['rx_frames']} frames {overlay['rx_bytes']} bytes,"
-            f" fdb {overlay['fdb']['entries']}"
+            f" flooded {overlay['flooded']}, fdb {overlay['fdb']['entries']}"
+            + (f", reserved bits {overlay['reserved_bits']}" if overlay["reserved_bits"] else "")
             + (f", {_drops_text(overlay['drops'])}" if overlay["drops"] else "")
+            + (f", last refused {overlay['last_refused']}" if overlay["last_refused"] else "")
         )
     for tap, port in tree["taps"].items():
         if port["drops"]:
@@ -53,14 +57,17 @@ def fdb_text(entries: Iterable[dict[str, Any]]) -> Iterator[str]:
         yield f"{entry['mac']} dst {entry['dst']} vni {entry['vni']} age {entry['age']:.0f}"
 
 
-def all_drops(vtep: Vtep) -> Counter[Drop]:
-    """Return the drops of the whole process by reason, but for the harmless ones."""
-    total = Counter(vtep.drops)
-    for overlay in vtep.overlays.values():
-        total.update(overlay.drops)
-    for port in ports(vtep):
-        total.update(port.drops)
-    return Counter({reason: n for reason, n in total.items() if reason not in HARMLESS})
+def drops(vtep: Vtep) -> Drops:
+    """Return all drops but the harmless by place, as an operator would name it, and reason."""
+    places: list[tuple[str, Counter[Drop]]] = [("underlay", vtep.drops)]
+    places += [(f"tap {port.name}", port.drops) for port in ports(vtep)]
+    places += [(f"vni {overlay.vni}", overlay.drops) for overlay in vtep.overlays.values()]
+    return {
+        (place, reason): count
+        for place, counted in places
+        for reason, count in sorted(counted.items())
+        if reason not in HARMLESS and count
+    }
 
 
 def ports(vtep: Vtep) -> list[AccessPort]:
@@ -74,6 +81,7 @@ def _overlay(overlay: Overlay) -> dict[str, Any]:
         "flooded": overlay.flooded,
         "reserved_bits": overlay.reserved_bits,
         "clamped": overlay.clamped,
+        "last_refused": overlay.last_refused,
         "fdb": {
             "entries": len(overlay.fdb),
             "learned": overlay.fdb.learned,
@@ -87,7 +95,7 @@ def _overlay(overlay: Overlay) -> dict[str, Any]:
 
 
 def _drops(drops: Counter[Drop]) -> dict[str, int]:
-    return {str(reason): count for reason, count in sorted(drops.items())}
+    return {str(reason): count for reason, count in sorted(drops.items()) if count}
 
 
 def _drops_text(drops: dict[str, int]) -> str:

@@ -55,6 +55,7 @@ def complaint(lab: TwoHosts, *arguments: str) -> str:
         ([*TAP, *VNI, "--peer", "no-such-host.invalid"], ["no-such-host.invalid", "not resolve"]),
         ([*TAP, *VNI, "--peer", "10.0.1.4"], ["10.0.1.4", "address of this host"]),
         ([*TAP, *VNI, "--peer", "127.0.0.1"], ["127.0.0.1", "address of this host"]),
+        ([*TAP, *VNI, "--peer", "127.0.0.2"], ["127.0.0.2", "address of this host"]),
         ([*PLAIN, "--local", "::1"], ["IPv4", "IPv6", "one family"]),
         ([*PLAIN, "--peer", "fd00:1::41"], ["IPv4", "IPv6", "one family"]),
         ([*PLAIN, "--local", "10.0.1.77"], ["10.0.1.77", "no address of this host"]),
@@ -90,6 +91,11 @@ def test_a_command_that_cannot_work(
             "[[overlay]]\nvni = 1\ntap = 'a'\npeers = ['10.0.1.41']\nvlan = 7\n"
             "[[overlay]]\nvni = 2\ntap = 'a'\npeers = ['10.0.1.41']\nvlan = 7\n",
             ["VLAN 7"],
+        ),
+        (
+            "[[overlay]]\nvni = 1\ntap = 'a'\npeers = ['10.0.1.41']\nvlan = 7\n"
+            "[[overlay]]\nvni = 2\ntap = 'a'\npeers = ['10.0.1.41']\nvlan = 'pass'\n",
+            ["tags cannot pass"],
         ),
         ("[[overlay]]\nvni = 1\ntap = 'a'\npeer = ['10.0.1.41']\n", ["'peer'", "'peers'"]),
     ],

@@ -10,6 +10,7 @@ import pytest
 
 from tests.netns.tools import join, tunnel
 from vtep.lab import TwoHosts, ping, two_hosts, wait_until
+from vtep.lab.ready import start_ready
 from vtep.lab.topology import Family
 
 pytestmark = pytest.mark.netns
@@ -72,7 +73,7 @@ def test_the_mtu_is_the_underlays_less_the_headers(
         assert ping(lab.c1, lab.c2.address, size=mtu - 28, dont_fragment=True)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_it_stops_clean_on_a_signal_and_says_what_it_did(
     lab: TwoHosts, number: signal.Signals
 ) -> None:
@@ -111,6 +112,35 @@ def test_a_tap_deleted_from_outside_ends_it_with_one_line(lab: TwoHosts) -> None
         assert process.wait(10) == 1
         assert "ERROR TAP vx0 was deleted while in use" in process.stderr()
         assert "Traceback" not in process.stderr()
+
+
+@pytest.mark.parametrize("device", ["u1", "br0"])
+def test_a_device_it_needs_that_is_removed_ends_it_with_one_line(
+    lab: TwoHosts, device: str
+) -> None:
+    with lab.h1.start([*join(lab.h2), "--dev", "u1"]) as process:
+        wait_until(lambda: "ready" in process.stderr(), 15, what="vtep to be ready")
+        lab.h1.ip("link", "del", device)
+        assert process.wait(10) == 1
+        assert f"ERROR device {device} was removed while in use\n" in process.stderr()
+        assert not lab.h1.has_link("vx0")
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_it_stops_clean_without_standard_descriptors(lab: TwoHosts, closed: str) -> None:
+    lab.h1.ip("tuntap", "add", "vx0", "mode", "tap")
+    process, _ = start_ready(
+        lambda fd: lab.h1.start(
+            ["sh", "-c", f'exec "$@" {closed}', "sh", *join(lab.h2), "--ready-fd", str(fd)],
+            pass_fds=[fd],
+        ),
+        timeout=15,
+    )
+    with process:
+        assert lab.h1.link("vx0")["master"] == "br0"
+        process.signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        assert "master" not in lab.h1.link("vx0")
 
 
 def test_systemd_is_told_when_it_is_ready_and_when_it_stops(lab: TwoHosts, tmp_path: Path) -> None:

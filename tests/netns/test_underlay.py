@@ -1,5 +1,6 @@
 """What goes over the underlay: to whom, never fragmented, and from whom it is taken."""
 
+import signal
 import socket
 
 import pytest
@@ -95,6 +96,58 @@ def test_a_stranger_is_dropped_unless_any_is_accepted(lab: TwoHosts) -> None:
         assert FRAME in seen.wait()
         [entry] = [e for e in first.fdb() if e["mac"] == "02:00:00:00:00:ee"]
         assert entry["dst"] == "10.0.1.99"
+
+
+def test_a_link_local_stranger_is_answered_among_many_such_networks(lab: TwoHosts) -> None:
+    for host, address in ((lab.h1, "fe80::4/64"), (lab.h2, "fe80::41/64")):
+        host.ip("address", "add", address, "dev", host.device, "nodad")
+        host.ip("address", "add", address, "dev", "br0", "nodad")
+    common = ["--tap", "vx0", "--vni", "100", "--bridge", "br0", "--mtu", "1430"]
+    with (
+        lab.h1.vtep(*common, "--local", "::", "--accept-any"),
+        lab.h2.vtep(*common, "--peer", f"fe80::4%{lab.h2.device}"),
+    ):
+        assert ping(lab.c2, lab.c1.address, count=3).received == 3
+
+
+def test_what_the_kernel_drops_before_us_is_counted(lab: TwoHosts) -> None:
+    sent = 40_000
+    datagram = vxlan.pack(100) + FRAME
+    with tunnel(lab.h1, lab.h2) as first:
+        first.process.signal(signal.SIGSTOP)
+        with lab.h2.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.bind((lab.h2.address, 0))
+            for _ in range(sent):
+                sender.sendto(datagram, (lab.h1.address, vxlan.PORT))
+        first.process.signal(signal.SIGCONT)
+
+        def counted() -> tuple[int, int]:
+            tree = first.counters()
+            lost = tree["underlay"]["drops"].get("receive_full", 0)
+            return lost, tree["overlays"]["100"]["rx_frames"]
+
+        wait_until(lambda: sum(counted()) == sent, 15, what=f"{sent} datagrams", seen=counted)
+        assert all(counted())
+
+
+def test_what_the_tap_drops_before_us_is_counted(lab: TwoHosts) -> None:
+    sent = 5_000
+    with tunnel(lab.h1, lab.h2) as first:
+        before = first.counters()["overlays"]["100"]["tx_frames"]
+        first.process.signal(signal.SIGSTOP)
+        with lab.c1.socket(socket.AF_PACKET, socket.SOCK_RAW) as sender:
+            sender.bind(("eth0", 0))
+            for _ in range(sent):
+                sender.send(FRAME)
+        first.process.signal(signal.SIGCONT)
+
+        def counted() -> tuple[int, int]:
+            tree = first.counters()
+            lost = tree["taps"]["vx0"]["drops"].get("tap_overrun", 0)
+            return lost, tree["overlays"]["100"]["tx_frames"] - before
+
+        wait_until(lambda: sum(counted()) == sent, 15, what=f"{sent} frames", seen=counted)
+        assert all(counted())
 
 
 def test_a_zero_udp_checksum_is_accepted(lab: TwoHosts) -> None:

@@ -55,7 +55,7 @@ def test_check_prints_a_line_per_overlay_in_the_words_of_ip_link() -> None:
 def test_flags_have_the_names_of_ip_link_as_aliases() -> None:
     done = run("check", "--tap", "vx0", "--id", "7", "--peer", "h", "--dstport", "8472")
     assert done.stdout.startswith("tap vx0 vni 7 dstport 8472 ")
-    assert run(*JOIN.split(), "--maxaddress", "0").stderr.startswith("vtep: error: max-address 0")
+    assert run(*JOIN.split(), "--maxaddress", "-1").stderr.startswith("vtep: error: max-address -1")
 
 
 def test_variables_alone_will_do() -> None:
@@ -141,7 +141,7 @@ def test_what_only_asks_or_checks_imports_nothing_heavy(words: list[str], tmp_pa
         (f"{JOIN} --underlay-mtu 65536", "underlay mtu 65536 is out of range: use at most 65535"),
         (f"{JOIN} --ageing 0", "ageing 0 is out of range: use a number of seconds above 0"),
         (f"{JOIN} --ageing nan", "ageing nan is out of range: use a number of seconds above 0"),
-        (f"{JOIN} --max-address 0", "max-address 0 is out of range: use 1 or more"),
+        (f"{JOIN} --max-address -1", "max-address -1 is below 0: use 0 for no limit, or more"),
         (f"{JOIN} --ready-fd -1", "ready-fd -1 is no file descriptor: use 0 or more"),
         (f"{JOIN} --local h1", "local 'h1' is no IP address: use an address of this host"),
         (f"{JOIN} --bridge b --docker-network n", "bridge and docker-network exclude each other:"

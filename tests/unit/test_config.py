@@ -177,7 +177,7 @@ def test_vlan_says_what_becomes_of_tags(word: str, tmp_path: Path) -> None:
         {"underlay_mtu": ["626"]},
         {"tap": ["x" * 15]},
         {"ageing": ["0.001"]},
-        {"max_address": ["1"]},
+        {"max_address": ["0"]},
         {"peer": ["fd00::1", "fe80::1%eth0", "host_1.example"]},
     ],
     ids=str,

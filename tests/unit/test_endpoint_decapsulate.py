@@ -106,6 +106,27 @@ def test_accept_any_does_not_let_strangers_fill_the_memory(monkeypatch: pytest.M
     assert overlay.drops == {Drop.PEER_LIMIT: 3}
 
 
+def test_junk_makes_no_stranger_a_peer() -> None:
+    vtep, _, overlay = make(accept_any=True)
+    assert receive(vtep, b"", "192.0.2.1") == []
+    assert receive(vtep, frame(src=BROADCAST), "192.0.2.1") == []
+    assert set(overlay.peers) == {PEER_1, PEER_2}
+
+
+def test_a_link_local_stranger_is_answered_on_the_device_it_was_heard_on() -> None:
+    vtep, port, _ = make(accept_any=True)
+    receive(vtep, frame(src=MAC_B), "fe80::41%7")
+    [transmit] = send(vtep, port, frame(dst=MAC_B))
+    assert [peer.address for peer in transmit.peers] == [("fe80::41", 4789, 0, 7)]
+
+
+def test_who_was_refused_last_is_remembered() -> None:
+    vtep, _, overlay = make()
+    receive(vtep, frame(), "192.0.2.1")
+    receive(vtep, frame(), "192.0.2.2")
+    assert overlay.last_refused == "192.0.2.2"
+
+
 def test_our_own_datagram_and_our_own_mac_are_echoes() -> None:
     vtep, _, overlay = make(accept_any=True)
     assert receive(vtep, frame(), "10.0.1.4") == []

@@ -40,6 +40,16 @@ def test_with_pass_tags_go_through_both_ways() -> None:
     assert delivered(receive(vtep, tagged)) == [tagged]
 
 
+def test_a_peer_cannot_reach_a_vlan_of_another_overlay_by_a_tag_that_passes() -> None:
+    vtep, port, _, _ = trunk()
+    native = Overlay(vni=1, port=port, peers=PEERS, mtu=1450, tags="pass")
+    vtep.overlays[1] = native
+    for vlan in (10, 30):
+        assert receive(vtep, frame(vlan=vlan), vni=1) == []
+    assert native.drops == {Drop.INNER_VLAN: 2}
+    assert delivered(receive(vtep, frame(vlan=0), vni=1)) == [frame(vlan=0)]
+
+
 def test_a_trunk_maps_each_vlan_to_its_vni_and_takes_the_tag_off() -> None:
     vtep, port, _, _ = trunk()
     for vlan, vni in ((10, 1010), (20, 1020)):

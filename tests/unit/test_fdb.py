@@ -79,6 +79,26 @@ def test_a_full_table_learns_nothing_new_but_still_refreshes_and_moves() -> None
     assert fdb.lookup(bytes(6), 1.0) is PEER_2
 
 
+def test_a_full_table_makes_room_for_the_living() -> None:
+    fdb = Fdb(300, 2)
+    fdb.learn(A, PEER_1, 0.0)
+    fdb.learn(bytes(6), PEER_1, 200.0)
+    new = (1).to_bytes(6, "big")
+    fdb.learn(new, PEER_2, 299.0)
+    assert fdb.lookup(new, 299.0) is None
+    fdb.learn(new, PEER_2, 300.0)
+    assert fdb.lookup(new, 300.0) is PEER_2
+    assert (len(fdb), fdb.expired, fdb.refused) == (2, 1, 1)
+
+
+def test_a_dead_mac_heard_elsewhere_is_learned_and_did_not_move() -> None:
+    fdb = Fdb(300, 0)
+    fdb.learn(A, PEER_1, 0.0)
+    fdb.learn(A, PEER_2, 300.0)
+    assert fdb.lookup(A, 300.0) is PEER_2
+    assert (fdb.learned, fdb.moved, fdb.expired) == (2, 0, 1)
+
+
 def test_entries_lists_the_live_ones_with_their_age() -> None:
     fdb = Fdb(300, 0)
     fdb.learn(A, PEER_1, 0.0)

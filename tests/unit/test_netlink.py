@@ -66,11 +66,13 @@ def test_a_route_has_its_device_source_and_mtu() -> None:
 
 
 @in_private_namespaces
-def test_the_mtu_of_a_route_goes_before_that_of_its_device() -> None:
+def test_the_mtu_of_a_route_counts_where_it_is_below_that_of_its_device() -> None:
     veth()
     sh("ip route add 10.10.0.0/24 via 10.9.0.2 mtu 1400")
     sh("ip -6 route add fd00:10::/64 via fd00:9::2 mtu 1300")
+    sh("ip route add 10.11.0.0/24 via 10.9.0.2 mtu 9000")
     with Netlink() as net:
+        assert net.route("10.11.0.5", None, None) == Route("v0", "10.9.0.1", 1500, "unicast")
         assert net.route("10.10.0.5", None, None) == Route("v0", "10.9.0.1", 1400, "unicast")
         assert net.route("fd00:10::5", None, None) == Route("v0", "fd00:9::1", 1300, "unicast")
 

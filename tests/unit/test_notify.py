@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,12 @@ def test_ready_writes_one_line_feed_and_closes() -> None:
     os.close(read)
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(write)
+
+
+def test_standard_error_stays_open() -> None:
+    script = "import os; from vtep.host.notify import ready; ready(2); os.write(2, b'open')"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert done.stderr == b"\nopen"
 
 
 def test_nobody_waiting_is_nothing_to_do() -> None:

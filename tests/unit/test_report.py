@@ -28,6 +28,7 @@ def test_the_counters_of_a_few_frames() -> None:
                 "flooded": 0,
                 "reserved_bits": 0,
                 "clamped": 0,
+                "last_refused": "192.0.2.1",
                 "fdb": {"entries": 2, "learned": 2, "moved": 0, "expired": 0, "refused": 0},
                 "drops": {"unknown_peer": 1},
                 "peers": {PEER_1: one, PEER_2: none},
@@ -35,7 +36,8 @@ def test_the_counters_of_a_few_frames() -> None:
         },
     }
     assert list(report.counters_text(tree)) == [
-        "vni 100: tx 1 frames 60 bytes, rx 1 frames 60 bytes, fdb 2, drops unknown_peer 1",
+        "vni 100: tx 1 frames 60 bytes, rx 1 frames 60 bytes, flooded 0, fdb 2,"
+        " drops unknown_peer 1, last refused 192.0.2.1",
         "tap vx0: drops runt 1",
         "underlay: drops unknown_vni 1",
     ]
@@ -53,13 +55,18 @@ def test_the_fdb_of_both_sides_with_ages() -> None:
     assert next(report.fdb_text(entries)) == f"{MAC_B} dst {PEER_1} vni 100 age 4"
 
 
-def test_drops_of_all_places_are_added_up_but_for_the_harmless() -> None:
+def test_drops_are_listed_by_place_but_for_the_harmless() -> None:
     vtep, port, overlay = make()
     receive(vtep, frame(), vni=7)
     send(vtep, port, b"")
     send(vtep, port, frame(dst=MAC_A))
     assert overlay.drops == {Drop.LOCAL_DESTINATION: 1}
-    assert report.all_drops(vtep) == {Drop.UNKNOWN_VNI: 1, Drop.RUNT: 1}
+    receive(vtep, frame(), "192.0.2.1")
+    assert report.drops(vtep) == {
+        ("underlay", Drop.UNKNOWN_VNI): 1,
+        ("tap vx0", Drop.RUNT): 1,
+        ("vni 100", Drop.UNKNOWN_PEER): 1,
+    }
 
 
 def test_a_trunk_tap_is_listed_once() -> None:

@@ -193,7 +193,7 @@ def test_a_zero_checksum_over_ipv6_is_accepted() -> None:
 
 
 @in_private_namespaces
-def test_a_link_local_sender_is_told_without_its_scope() -> None:
+def test_a_link_local_sender_is_told_with_the_number_of_its_device() -> None:
     sh("ip link add v0 type veth peer name v1")
     for dev, host in (("v0", 1), ("v1", 2)):
         sh(f"ip -6 address add fe80::{host}/64 dev {dev} nodad")
@@ -203,4 +203,4 @@ def test_a_link_local_sender_is_told_without_its_scope() -> None:
     index = socket.if_nametoindex("v1")
     assert b.send(b"hello", ("fe80::1", 4789, 0, index)) == 0
     wait_readable(a)
-    assert a.receive(buffers(1)) == [(5, "fe80::2")]
+    assert a.receive(buffers(1)) == [(5, f"fe80::2%{socket.if_nametoindex('v0')}")]

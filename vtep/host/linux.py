@@ -1,6 +1,7 @@
 """The error for people, and numbers of the Linux kernel that the standard library lacks."""
 
 import socket
+import struct
 from typing import TypeAlias
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
@@ -22,9 +23,12 @@ IPV6_PMTUDISC_DO = 2
 IPV6_DONTFRAG = 62
 UDP_NO_CHECK6_RX = 102
 
-# asm-generic/socket.h
+# asm-generic/socket.h, linux/sock_diag.h
 SO_SNDBUFFORCE = 32
 SO_RCVBUFFORCE = 33
+SO_MEMINFO = 55
+SK_MEMINFO = struct.Struct("=9I")
+SK_MEMINFO_DROPS = 8
 
 # linux/if.h, linux/rtnetlink.h
 IFF_UP = 0x1
@@ -34,6 +38,14 @@ RTN_BROADCAST = 3
 
 class HostError(Exception):
     """The host refuses what was asked; str() is one line that says what to change."""
+
+
+def ifindex(name: str) -> int:
+    """Return the number of device *name*; 0 where there is none."""
+    try:
+        return socket.if_nametoindex(name)
+    except OSError:
+        return 0
 
 
 def family_name(family: int) -> str:

@@ -128,7 +128,7 @@ class Netlink:
         return Route(
             dev=link.name,
             source=source or found.get_attr("RTA_PREFSRC"),
-            mtu=(metrics and metrics.get_attr("RTAX_MTU")) or link.mtu,
+            mtu=min((metrics and metrics.get_attr("RTAX_MTU")) or link.mtu, link.mtu),
             kind=_ROUTE_KINDS.get(found["type"], "unicast"),
         )
 

@@ -26,6 +26,8 @@ def check(fd: int | None) -> None:
 def ready(fd: int | None) -> None:
     r"""Write one b"\n" to *fd* and close it; nothing for None.  A reader that left is ignored.
 
+    Standard input, output and error stay open.
+
     Raises:
         HostError: *fd* is not open.
     """
@@ -34,7 +36,8 @@ def ready(fd: int | None) -> None:
     check(fd)
     with suppress(OSError):
         os.write(fd, b"\n")
-    os.close(fd)
+    if fd > 2:
+        os.close(fd)
 
 
 def sd_notify(state: str) -> None:

@@ -1,7 +1,11 @@
-"""Which process has a UDP port: what /proc can tell."""
+"""What /proc can tell: which process has a UDP port, what devices had to drop."""
 
 import os
+from collections.abc import Container
 from pathlib import Path
+
+_TX_DROPPED = 11
+"""The column of /proc/net/dev: 8 for what was received, then octets, packets, errors, dropped."""
 
 _MAX_PROCESSES = 4096
 """Where more run, the search is given up: it only serves an error message."""
@@ -20,6 +24,16 @@ def udp_owner(port: int) -> str | None:
         if sockets & _open_files(pid):
             return f"{_name(pid)}, pid {pid}"
     return None
+
+
+def tx_dropped(devices: Container[str]) -> dict[str, int]:
+    """Return how many frames each of *devices* has dropped for want of room, since it exists."""
+    found = {}
+    for line in _lines("/proc/net/dev")[2:]:
+        name, _, numbers = line.partition(":")
+        if name.strip() in devices:
+            found[name.strip()] = int(numbers.split()[_TX_DROPPED])
+    return found
 
 
 def _inodes(port: int) -> set[str]:

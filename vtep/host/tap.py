@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import pytun
 
-from vtep.host import linux
+from vtep.host import linux, procfs
 from vtep.host.linux import Buffer, HostError
 
 NAME_MAX = 15
@@ -33,6 +33,7 @@ class Tap:
     Attributes:
         name: the name of the device.
         offloads: the TUN_F_* mask the kernel accepted.
+        dropped_before: frames the device had dropped before we opened it.
 
     Raises:
         HostError: the name is no device name, /dev/net/tun is missing, we are not permitted,
@@ -50,6 +51,7 @@ class Tap:
             # A persistent device keeps what its last user chose.
             fcntl.ioctl(self._fd, linux.TUNSETVNETHDRSZ, _VIRTIO_HEADER_LEN)
             self.offloads = _set_offloads(self._fd)
+            self.dropped_before = procfs.tx_dropped({name}).get(name, 0)
         except BaseException:
             self._device.close()
             raise

@@ -66,8 +66,8 @@ class Underlay:
         error (an ICMP message about something we sent) is passed over.
 
         Returns:
-            For each buffer used: octets, and the sender's IP as text without scope.  Fewer than
-            there are buffers when no datagram is left.
+            For each buffer used: octets, and the sender's IP as text, a link-local one with the
+            %number of its device.  Fewer than there are buffers when no datagram is left.
         """
         receive = self._socket.recvfrom_into
         received: list[tuple[int, str]] = []
@@ -85,7 +85,8 @@ class Underlay:
                 if not errors_left:
                     break
                 continue
-            received.append((length, sender[0]))
+            scope = sender[3] if len(sender) == 4 else 0
+            received.append((length, f"{sender[0]}%{scope}" if scope else sender[0]))
             buffer = next(waiting, None)
         return received
 
@@ -97,6 +98,11 @@ class Underlay:
         except OSError as error:
             return error.errno or errno.EIO
         return 0
+
+    def overflows(self) -> int:
+        """Return how many datagrams found the receive buffer full, so far (SO_MEMINFO)."""
+        memory = self._socket.getsockopt(socket.SOL_SOCKET, linux.SO_MEMINFO, linux.SK_MEMINFO.size)
+        return int(linux.SK_MEMINFO.unpack(memory)[linux.SK_MEMINFO_DROPS])
 
     def close(self) -> None:
         """Close the socket.  Harmless when closed."""

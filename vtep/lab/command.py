@@ -29,7 +29,8 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     PYTHONPATH begins with the directory that holds the vtep package, so that `python -m vtep` in
     a namespace is the code under test from whatever directory the lab was started.
     """
-    merged = dict(os.environ)
+    # What steers a vtep of the caller's must not reach those of the lab.
+    merged = {name: value for name, value in os.environ.items() if not name.startswith("VTEP_")}
     merged["PATH"] = os.pathsep.join([merged.get("PATH", os.defpath), *_SYSTEM_PATHS])
     package_parent = str(Path(__file__).resolve().parents[2])
     python_path = merged.get("PYTHONPATH", "")
