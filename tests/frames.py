@@ -7,9 +7,6 @@ from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Packet, Raw
 
-from vtep.wire import virtio, vxlan
-from vtep.wire.slot import FRAME_AT, SLOT_LEN, TAP_AT, UDP_AT
-
 MAC_A = "02:00:00:00:00:0a"
 MAC_B = "02:00:00:00:00:0b"
 MAC_C = "02:00:00:00:00:0c"
@@ -31,25 +28,3 @@ def frame(src: str = MAC_A, dst: str = MAC_B, inner: Any = None, vlan: int | Non
         inner = Raw(bytes(range(46)))
         (packet.lastlayer()).type = 0x88B5  # local experimental ethertype
     return bytes(packet / inner)
-
-
-def read_from_tap(
-    data: bytes, header: virtio.VirtioHeader = virtio.PLAIN
-) -> tuple[memoryview, int]:
-    """Return (slot, end) as a TAP read leaves it; every octet that was not read is 0xa5."""
-    slot = memoryview(bytearray(b"\xa5" * SLOT_LEN))
-    virtio.pack_into(slot, TAP_AT, header)
-    slot[FRAME_AT : FRAME_AT + len(data)] = data
-    return slot, FRAME_AT + len(data)
-
-
-def received(data: bytes, sender: str, vni: int = 100) -> tuple[memoryview, int, str]:
-    """Return (slot, end, sender) as a UDP receive of *data* in VXLAN leaves it."""
-    return received_raw(vxlan.pack(vni) + data, sender)
-
-
-def received_raw(datagram: bytes, sender: str) -> tuple[memoryview, int, str]:
-    """Return (slot, end, sender) as a UDP receive of *datagram* leaves it."""
-    slot = memoryview(bytearray(b"\xa5" * SLOT_LEN))
-    slot[UDP_AT : UDP_AT + len(datagram)] = datagram
-    return slot, UDP_AT + len(datagram), sender

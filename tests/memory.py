@@ -1,10 +1,15 @@
 """One Vtep in memory, for tests of its decisions: a TAP vx0, VNI 100, two peers."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from tests.frames import mac, read_from_tap, received
-from vtep.endpoint import AccessPort, Delivery, Overlay, Transmit, Vtep
-from vtep.wire import virtio
+from tests.frames import mac
+from vtep.decapsulate import Delivery
+from vtep.encapsulate import Transmit
+from vtep.endpoint import Vtep
+from vtep.overlay import AccessPort, Overlay
+from vtep.wire import virtio, vxlan
+from vtep.wire.slot import FRAME_AT, TAP_AT, UDP_AT
 
 TAP_MAC = "02:ff:ff:ff:ff:01"
 PEER_1, PEER_2 = "10.0.1.41", "10.0.1.42"
@@ -18,6 +23,32 @@ def make(**options: Any) -> tuple[Vtep, AccessPort, Overlay]:
     return Vtep([overlay], frozenset({"10.0.1.4"}), 4789), port, overlay
 
 
+def encapsulate(
+    vtep: Vtep, port: AccessPort, batch: Iterable[tuple[bytes, virtio.VirtioHeader]], now: float
+) -> list[Transmit]:
+    """Put frames into the slots as TAP reads do, and return copies of what comes out."""
+    ends = []
+    for index, (data, header) in enumerate(batch):
+        vtep.slots.octets[index] = 0xA5
+        slot = vtep.slots.views[index]
+        virtio.pack_into(slot, TAP_AT, header)
+        slot[FRAME_AT : FRAME_AT + len(data)] = data
+        ends.append(FRAME_AT + len(data))
+    transmits = vtep.outbound.encapsulate(port, ends, now)
+    return [one._replace(octets=memoryview(bytes(one.octets))) for one in transmits]
+
+
+def decapsulate(vtep: Vtep, batch: Iterable[tuple[bytes, str, int]], now: float) -> list[Delivery]:
+    """Put (message, sender, size) into the slots as receives do; return copies of the result."""
+    received = []
+    for index, (message, sender, size) in enumerate(batch):
+        vtep.slots.octets[index] = 0xA5
+        vtep.slots.views[index][UDP_AT : UDP_AT + len(message)] = message
+        received.append((UDP_AT + len(message), sender, size))
+    deliveries = vtep.inbound.decapsulate(received, now)
+    return [one._replace(parts=[memoryview(b"".join(one.parts))]) for one in deliveries]
+
+
 def send(
     vtep: Vtep,
     port: AccessPort,
@@ -25,21 +56,37 @@ def send(
     header: virtio.VirtioHeader = virtio.PLAIN,
     now: float = 0.0,
 ) -> list[Transmit]:
-    return vtep.encapsulate(port, [read_from_tap(data, header)], now)
+    return encapsulate(vtep, port, [(data, header)], now)
 
 
 def receive(
     vtep: Vtep, data: bytes, sender: str = PEER_1, vni: int = 100, now: float = 0.0
 ) -> list[Delivery]:
-    return vtep.decapsulate([received(data, sender, vni)], now)
+    return receive_raw(vtep, vxlan.pack(vni) + data, sender, now)
+
+
+def receive_raw(
+    vtep: Vtep, datagram: bytes, sender: str = PEER_1, now: float = 0.0
+) -> list[Delivery]:
+    return decapsulate(vtep, [(datagram, sender, 0)], now)
 
 
 def sent_to(transmits: list[Transmit]) -> list[list[str]]:
     return [[peer.ip for peer in transmit.peers] for transmit in transmits]
 
 
+def datagrams(transmits: list[Transmit]) -> list[bytes]:
+    """Return the datagrams one by one, as UDP_SEGMENT makes them."""
+    return [
+        bytes(one.octets[at : at + (one.segment_size or len(one.octets))])
+        for one in transmits
+        for at in range(0, len(one.octets), one.segment_size or len(one.octets))
+    ]
+
+
 def delivered(deliveries: list[Delivery]) -> list[bytes]:
-    return [bytes(delivery.frame[virtio.HEADER_LEN :]) for delivery in deliveries]
+    """Return the frames without their virtio headers."""
+    return [bytes(one.parts[0][virtio.HEADER_LEN :]) for one in deliveries]
 
 
 def pseudo_sum(data: bytes | bytearray, protocol: int) -> int:

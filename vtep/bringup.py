@@ -13,12 +13,13 @@ from functools import partial
 
 from vtep.addressing import Plan, TapPlan, make_plan
 from vtep.config import Config, UnderlayConfig
-from vtep.endpoint import AccessPort, Overlay, Vtep
+from vtep.endpoint import Vtep
 from vtep.host import docker, linux, notify, procfs
 from vtep.host.linux import HostError
 from vtep.host.netlink import Netlink
 from vtep.host.tap import Tap
 from vtep.host.underlay import Underlay
+from vtep.overlay import AccessPort, Overlay
 
 _HIGH_MAC = b"\xfe"
 """A bridge takes the lowest MAC of its ports: ours is not to change that of a bridge in use."""

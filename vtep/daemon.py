@@ -6,6 +6,7 @@ a batch has left them before the next is read.
 """
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -21,17 +22,18 @@ from vtep import log, report
 from vtep.bringup import Running, bring_up
 from vtep.config import Config
 from vtep.counters import Drop
-from vtep.endpoint import AccessPort
+from vtep.encapsulate import Transmit
+from vtep.fdb import Peer
 from vtep.host import linux, notify, procfs
 from vtep.host.linux import HostError
 from vtep.host.tap import Tap
-from vtep.wire.slot import SLOT_LEN, TAP_AT, UDP_AT
-
-BATCH = 32
-"""Most frames or datagrams handled in one turn."""
+from vtep.overlay import AccessPort
+from vtep.wire.slot import TAP_AT, UDP_AT
 
 HOUSEKEEPING_S = 1.0
 _STDERR = 2
+_CANNOT_CUT = (errno.EIO, errno.EINVAL)
+"""What a send with UDP_SEGMENT fails with where the device or an old kernel cannot."""
 _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1}
 REPORT_EVERY_S = 60.0
 """How often a reason for drops that was named before is named again; with -v, the counters."""
@@ -137,9 +139,8 @@ class Forwarder:
         self._vtep = running.vtep
         self._taps = running.taps
         self._underlay = running.underlay
-        self._slots = [memoryview(bytearray(SLOT_LEN)) for _ in range(BATCH)]
-        self._tap_views = [slot[TAP_AT:] for slot in self._slots]
-        self._udp_views = [slot[UDP_AT:] for slot in self._slots]
+        self._tap_views = [slot[TAP_AT:] for slot in self._vtep.slots.views]
+        self._udp_views = [slot[UDP_AT:] for slot in self._vtep.slots.views]
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to forward."""
@@ -154,25 +155,36 @@ class Forwarder:
         loop.remove_reader(self._underlay.fileno())
 
     def _from_tap(self, port: AccessPort, tap: Tap) -> None:
-        lengths = tap.read(self._tap_views)
-        batch = [(slot, TAP_AT + n) for slot, n in zip(self._slots, lengths, strict=False)]
+        ends = [TAP_AT + octets for octets in tap.read(self._tap_views)]
         send = self._underlay.send
-        for transmit in self._vtep.encapsulate(port, batch, time.monotonic()):
+        for transmit in self._vtep.outbound.encapsulate(port, ends, time.monotonic()):
             for peer in transmit.peers:
-                error = send(transmit.datagram, peer.address)
+                error = send(transmit.octets, peer.address, transmit.segment_size)
                 if error:
-                    self._vtep.send_failed(transmit, peer, error)
+                    self._not_sent(transmit, peer, error)
+
+    def _not_sent(self, transmit: Transmit, peer: Peer, error: int) -> None:
+        """Send one by one what the kernel will not cut, from now on; count the rest."""
+        size = transmit.segment_size
+        if error not in _CANNOT_CUT or not size:
+            self._vtep.outbound.send_failed(transmit, peer, error)
+            return
+        if self._vtep.outbound.max_segments > 1:
+            self._vtep.outbound.max_segments = 1
+            log.info("UDP_SEGMENT does not work on this underlay: sending datagrams one by one")
+        for at in range(0, len(transmit.octets), size):
+            one = Transmit(transmit.overlay, transmit.octets[at : at + size], transmit.peers)
+            error = self._underlay.send(one.octets, peer.address)
+            if error:
+                self._vtep.outbound.send_failed(one, peer, error)
 
     def _from_underlay(self) -> None:
         received = self._underlay.receive(self._udp_views)
-        batch = [
-            (slot, UDP_AT + n, sender)
-            for slot, (n, sender) in zip(self._slots, received, strict=False)
-        ]
-        for delivery in self._vtep.decapsulate(batch, time.monotonic()):
-            error = self._taps[delivery.overlay.port].write(delivery.frame)
+        batch = [(UDP_AT + octets, sender, size) for octets, sender, size in received]
+        for delivery in self._vtep.inbound.decapsulate(batch, time.monotonic()):
+            error = self._taps[delivery.overlay.port].write(delivery.parts)
             if error:
-                self._vtep.write_failed(delivery, error)
+                self._vtep.inbound.write_failed(delivery, error)
 
 
 async def _keep_house(running: Running) -> None:
@@ -199,10 +211,8 @@ def _check_devices(running: Running) -> None:
 
 def _count_losses(running: Running) -> None:
     """Count what the kernel dropped before we could read it."""
-    vtep = running.vtep
-    vtep.drops += Counter(
-        {Drop.RECEIVE_FULL: running.underlay.overflows() - vtep.drops[Drop.RECEIVE_FULL]}
-    )
+    drops = running.vtep.inbound.drops
+    drops[Drop.RECEIVE_FULL] = running.underlay.overflows()
     now = procfs.tx_dropped({port.name for port in running.taps})
     for port, tap in running.taps.items():
         lost = now.get(port.name, 0) - tap.dropped_before - port.drops[Drop.TAP_OVERRUN]

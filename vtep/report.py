@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
 from vtep.counters import HARMLESS, Drop
-from vtep.endpoint import AccessPort, Overlay, Vtep
+from vtep.endpoint import Vtep
+from vtep.overlay import AccessPort, Overlay
 from vtep.wire.ethernet import format_mac
 
 Drops: TypeAlias = dict[tuple[str, Drop], int]
@@ -18,7 +19,7 @@ Drops: TypeAlias = dict[tuple[str, Drop], int]
 def counters(vtep: Vtep) -> dict[str, Any]:
     """Return all counters as a tree of names and numbers, ready for JSON."""
     return {
-        "underlay": {"drops": _drops(vtep.drops)},
+        "underlay": {"drops": _drops(vtep.inbound.drops)},
         "taps": {port.name: {"drops": _drops(port.drops)} for port in ports(vtep)},
         "overlays": {str(vni): _overlay(overlay) for vni, overlay in vtep.overlays.items()},
     }
@@ -59,7 +60,7 @@ def fdb_text(entries: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 def drops(vtep: Vtep) -> Drops:
     """Return all drops but the harmless by place, as an operator would name it, and reason."""
-    places: list[tuple[str, Counter[Drop]]] = [("underlay", vtep.drops)]
+    places: list[tuple[str, Counter[Drop]]] = [("underlay", vtep.inbound.drops)]
     places += [(f"tap {port.name}", port.drops) for port in ports(vtep)]
     places += [(f"vni {overlay.vni}", overlay.drops) for overlay in vtep.overlays.values()]
     return {

@@ -5,6 +5,8 @@ are finished and segmented, as a real network carries them; with `tx` on they ar
 unfinished inner checksums, and our end has to cope.
 """
 
+import socket
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.netns.tools import tunnel
+from vtep.host.linux import UDP_SEGMENT
 from vtep.lab import Daemon, TwoHosts, iperf3, is_vxlan, ping, transfer, two_hosts, wait_until
 from vtep.lab.topology import Family
 
@@ -80,6 +83,27 @@ def test_tcp_over_ipv6_inside(tx_offload: bool) -> None:
             container.ip("address", "add", address, "dev", "eth0", "nodad")
         transfer(both.lab.c1, both.lab.c2, 10_000_000, address="fd00:18::12")
         transfer(both.lab.c2, both.lab.c1, 10_000_000, address="fd00:18::11")
+
+
+@pytest.mark.parametrize("tx_offload", [False, True])
+def test_udp_super_frames_of_the_containers_arrive_as_the_datagrams_they_are(
+    tx_offload: bool,
+) -> None:
+    """QUIC and the like send many datagrams in one call; their bounds must survive the tunnel."""
+    sent = [bytes([number]) * 1200 for number in range(20)] + [b"short"]
+    with mixed(tx_offload=tx_offload) as both:
+        for source, target in ((both.lab.c1, both.lab.c2), (both.lab.c2, both.lab.c1)):
+            assert ping(source, target.address)
+            with (
+                target.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver,
+                source.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
+            ):
+                receiver.bind((target.address, 0))
+                receiver.settimeout(5)
+                size = struct.pack("=H", 1200)
+                control = [(socket.IPPROTO_UDP, UDP_SEGMENT, size)]
+                sender.sendmsg([b"".join(sent)], control, 0, receiver.getsockname())
+                assert [receiver.recv(2000) for _ in sent] == sent
 
 
 def test_the_kernel_hashes_its_source_port_and_we_answer_to_the_configured_one() -> None:

@@ -3,12 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.frames import frame, mac, read_from_tap, received_raw
+from tests.frames import frame, mac
+from tests.memory import PEER_1, datagrams, delivered, receive_raw, send
 from vtep.counters import Drop
-from vtep.endpoint import AccessPort, Overlay, Vtep
+from vtep.endpoint import Vtep
+from vtep.overlay import AccessPort, Overlay
 from vtep.wire import virtio, vxlan
 
-PEER = "10.0.1.41"
 HEADERS = st.builds(
     virtio.VirtioHeader,
     st.integers(0, 255),
@@ -26,14 +27,14 @@ FRAMES = st.one_of(
 def make() -> tuple[Vtep, AccessPort]:
     port = AccessPort("vx0", mac("02:ff:ff:ff:ff:01"))
     overlays = [
-        Overlay(vni=vni, vlan=vlan, port=port, peers=[(PEER, (PEER, 4789))], mtu=1450)
+        Overlay(vni=vni, vlan=vlan, port=port, peers=[(PEER_1, (PEER_1, 4789))], mtu=1450)
         for vni, vlan in ((100, None), (1010, 10))
     ]
     return Vtep(overlays, frozenset(), 4789), port
 
 
 def dropped(vtep: Vtep) -> int:
-    counted = vtep.drops.total()
+    counted = vtep.inbound.drops.total()
     for overlay in vtep.overlays.values():
         counted += overlay.drops.total()
     return counted
@@ -46,18 +47,19 @@ def test_every_frame_from_the_tap_is_sent_or_counted(
     vtep, port = make()
     for data, header in batch:
         before = dropped(vtep) + port.drops.total()
-        transmits = vtep.encapsulate(port, [read_from_tap(data, header)], 0.0)
+        transmits = send(vtep, port, data, header)
         assert bool(transmits) != (dropped(vtep) + port.drops.total() > before)
         for transmit in transmits:
-            assert len(transmit.datagram) <= 8 + transmit.overlay.max_frame
-            assert vxlan.parse(transmit.datagram) == transmit.overlay.vni
-            assert not vxlan.reserved_bits(transmit.datagram)
+            for datagram in datagrams([transmit]):
+                assert len(datagram) <= 8 + transmit.overlay.max_frame
+                assert vxlan.parse(datagram) == transmit.overlay.vni
+                assert not vxlan.reserved_bits(datagram)
 
 
 @given(st.binary(max_size=40) | FRAMES.map(lambda data: vxlan.pack(1010) + data))
 def test_every_datagram_is_delivered_or_counted(datagram: bytes) -> None:
     vtep, _ = make()
-    deliveries = vtep.decapsulate([received_raw(datagram, PEER)], 0.0)
+    deliveries = receive_raw(vtep, datagram)
     assert len(deliveries) + dropped(vtep) == 1
 
 
@@ -67,11 +69,11 @@ def test_a_frame_that_went_through_two_vteps_is_the_frame_that_went_in(
 ) -> None:
     vtep, port = make()
     data = frame(vlan=10 if vni == 1010 else None)[:-46] + payload
-    [transmit] = vtep.encapsulate(port, [read_from_tap(data)], 0.0)
+    [transmit] = send(vtep, port, data)
     assert transmit.overlay.vni == vni
     far_end, _ = make()
-    [delivery] = far_end.decapsulate([received_raw(bytes(transmit.datagram), PEER)], 0.0)
-    assert bytes(delivery.frame[virtio.HEADER_LEN :]) == data
+    [delivery] = receive_raw(far_end, bytes(transmit.octets))
+    assert delivered([delivery]) == [data]
 
 
 @given(st.binary(max_size=60), st.integers(0, 2**64 - 1))
@@ -80,10 +82,10 @@ def test_only_the_vni_and_the_i_flag_decide_where_a_datagram_goes(
 ) -> None:
     vtep, _ = make()
     datagram = header.to_bytes(8, "big") + frame() + payload
-    deliveries = vtep.decapsulate([received_raw(datagram, PEER)], 0.0)
+    deliveries = receive_raw(vtep, datagram)
     if not header >> 59 & 1:
-        assert vtep.drops == {Drop.BAD_FLAGS: 1}
+        assert vtep.inbound.drops == {Drop.BAD_FLAGS: 1}
     elif header >> 8 & 0xFFFFFF not in vtep.overlays:
-        assert vtep.drops == {Drop.UNKNOWN_VNI: 1}
+        assert vtep.inbound.drops == {Drop.UNKNOWN_VNI: 1}
     else:
         assert deliveries[0].overlay.vni == header >> 8 & 0xFFFFFF

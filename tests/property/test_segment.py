@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 
+from tests.cutting import segmented
 from tests.property.superframes import SuperFrame, add_words, super_frames, transport_sum
-from vtep.offload.segment import complete_checksum, segment
+from vtep.offload.segment import complete_checksum
 from vtep.wire import ip, virtio
 from vtep.wire.virtio import VirtioHeader
 
@@ -17,7 +18,7 @@ JUMBO = 65535
 
 
 def cut(one: SuperFrame, max_packet: int) -> list[bytes] | None:
-    rows = segment(memoryview(one.raw), one.header, max_packet, PREFIX)
+    rows = segmented(memoryview(one.raw), one.header, max_packet, PREFIX)
     if rows is None:
         return None
     assert all(row.startswith(PREFIX) for row in rows)
@@ -162,7 +163,7 @@ def test_nonsense_is_refused_and_never_raises(raw: bytes, header: VirtioHeader, 
     assert len(frame) == len(raw)
     if not fits:
         assert frame == raw
-    for row in segment(memoryview(raw), header, room, PREFIX) or []:
+    for row in segmented(memoryview(raw), header, room, PREFIX) or []:
         assert len(row) - len(PREFIX) <= len(raw)
 
 
@@ -172,7 +173,7 @@ def test_a_super_frame_cut_short_or_bent_never_raises(one: SuperFrame, data: st.
     for _ in range(data.draw(st.integers(1, 3))):
         frame[data.draw(st.integers(0, one.payload_at - 1))] = data.draw(st.integers(0, 255))
     kept = data.draw(st.integers(0, len(frame)))
-    rows = segment(memoryview(frame)[:kept], one.header, JUMBO, PREFIX)
+    rows = segmented(memoryview(frame)[:kept], one.header, JUMBO, PREFIX)
     if rows is not None:
         assert sum(len(row) for row in rows) >= len(rows) * (len(PREFIX) + 34)
-        assert segment(memoryview(one.raw)[: one.payload_at], one.header, JUMBO, PREFIX) is None
+        assert segmented(memoryview(one.raw)[: one.payload_at], one.header, JUMBO, PREFIX) is None

@@ -6,8 +6,10 @@ that follows to its destination; what reached a TAP is returned by host.
 
 from collections import defaultdict
 
-from tests.frames import BROADCAST, MAC_A, MAC_B, MAC_C, frame, mac, read_from_tap, received_raw
-from vtep.endpoint import AccessPort, Overlay, Vtep
+from tests.frames import BROADCAST, MAC_A, MAC_B, MAC_C, frame, mac
+from tests.memory import datagrams, decapsulate, delivered, encapsulate, receive_raw, send
+from vtep.endpoint import Vtep
+from vtep.overlay import AccessPort, Overlay
 from vtep.wire import virtio
 
 VNI = 100
@@ -31,17 +33,18 @@ class Lan:
         self.down: set[str] = set()
 
     def say(self, ip: str, src: str, dst: str) -> dict[str, list[bytes]]:
-        heard = defaultdict(list)
-        batch = [read_from_tap(frame(src=src, dst=dst))]
-        for transmit in self.vteps[ip].encapsulate(self.ports[ip], batch, self.now):
+        heard: dict[str, list[bytes]] = defaultdict(list)
+        data = frame(src=src, dst=dst)
+        for transmit in send(self.vteps[ip], self.ports[ip], data, now=self.now):
             for peer in transmit.peers:
                 self.datagrams += 1
                 if peer.ip in self.down:
                     continue
-                arrived = received_raw(bytes(transmit.datagram), ip)
-                for delivery in self.vteps[peer.ip].decapsulate([arrived], self.now):
-                    heard[peer.ip].append(bytes(delivery.frame[virtio.HEADER_LEN :]))
-        return dict(heard)
+                deliveries = receive_raw(
+                    self.vteps[peer.ip], bytes(transmit.octets), ip, now=self.now
+                )
+                heard[peer.ip] += delivered(deliveries)
+        return {ip: frames for ip, frames in heard.items() if frames}
 
     def restart(self, ip: str) -> None:
         old = self.vteps[ip].overlays[VNI]
@@ -106,10 +109,10 @@ def test_a_vtep_that_was_restarted_is_understood_by_the_others_at_once() -> None
 def test_a_batch_keeps_its_order() -> None:
     lan = Lan(2)
     frames = [frame() + bytes([number]) for number in range(32)]
-    transmits = lan.vteps[H1].encapsulate(lan.ports[H1], map(read_from_tap, frames), 0.0)
-    arrived = [received_raw(bytes(transmit.datagram), H1) for transmit in transmits]
-    deliveries = lan.vteps[H2].decapsulate(arrived, 0.0)
-    assert [bytes(delivery.frame[virtio.HEADER_LEN :]) for delivery in deliveries] == frames
+    batch = [(data, virtio.PLAIN) for data in frames]
+    transmits = encapsulate(lan.vteps[H1], lan.ports[H1], batch, 0.0)
+    arrived = [(datagram, H1, 0) for datagram in datagrams(transmits)]
+    assert delivered(decapsulate(lan.vteps[H2], arrived, 0.0)) == frames
 
 
 def test_the_lan_uses_macs_of_its_own() -> None:

@@ -50,7 +50,12 @@ def test_a_tap_comes_up_with_its_mtu_in_its_bridge_and_goes_away() -> None:
         overlay = running.vtep.overlays[100]
         assert overlay.mtu == 1450
         assert [(p.ip, p.address) for p in overlay.flood] == [(PEER, (PEER, 4789))]
-        assert running.vtep.local_addresses >= {"10.0.1.4", "10.0.2.4", "127.0.0.1", "fd00:1::4"}
+        assert running.vtep.inbound.local_addresses >= {
+            "10.0.1.4",
+            "10.0.2.4",
+            "127.0.0.1",
+            "fd00:1::4",
+        }
         assert running.underlay.send(b"x", (PEER, 4789)) == 0
     assert state() == before
     port_is_free(4789)

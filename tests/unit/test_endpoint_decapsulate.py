@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from tests.frames import BROADCAST, IP, MAC_B, TCP, UDP, frame, mac, received_raw
+from tests.frames import BROADCAST, IP, MAC_B, TCP, UDP, frame, mac
 from tests.memory import (
     PEER_1,
     PEER_2,
@@ -14,20 +14,22 @@ from tests.memory import (
     make,
     pseudo_sum,
     receive,
+    receive_raw,
     send,
     sent_to,
     trunk,
 )
-from vtep import endpoint
+from vtep import decapsulate
 from vtep.counters import Drop
-from vtep.endpoint import AccessPort, Overlay, Vtep
+from vtep.endpoint import Vtep
+from vtep.overlay import AccessPort, Overlay
 from vtep.wire import virtio, vxlan
 
 
 def test_a_datagram_becomes_the_frame_it_carries() -> None:
     vtep, _, overlay = make()
     [delivery] = receive(vtep, frame())
-    assert bytes(delivery.frame) == bytes(10) + frame()
+    assert bytes(delivery.parts[0]) == bytes(10) + frame()
     assert delivery.overlay is overlay
     assert overlay.traffic.as_dict()["rx_bytes"] == 60
 
@@ -35,8 +37,8 @@ def test_a_datagram_becomes_the_frame_it_carries() -> None:
 @pytest.mark.parametrize("length", range(8))
 def test_a_datagram_shorter_than_the_header_is_short(length: int) -> None:
     vtep, _, _ = make()
-    assert vtep.decapsulate([received_raw(vxlan.pack(100)[:length], PEER_1)], 0.0) == []
-    assert vtep.drops == {Drop.SHORT: 1}
+    assert receive_raw(vtep, vxlan.pack(100)[:length]) == []
+    assert vtep.inbound.drops == {Drop.SHORT: 1}
 
 
 @pytest.mark.parametrize("length", range(14))
@@ -49,8 +51,8 @@ def test_a_datagram_whose_frame_is_cut_short_is_a_runt(length: int) -> None:
 def test_without_the_i_flag_there_is_no_vni() -> None:
     vtep, _, _ = make()
     header = bytes.fromhex("f7ffffff000064ff")
-    assert vtep.decapsulate([received_raw(header + frame(), PEER_1)], 0.0) == []
-    assert vtep.drops == {Drop.BAD_FLAGS: 1}
+    assert receive_raw(vtep, header + frame()) == []
+    assert vtep.inbound.drops == {Drop.BAD_FLAGS: 1}
 
 
 @pytest.mark.parametrize("bit", [b for b in range(64) if b not in (4, *range(32, 56))])
@@ -58,14 +60,14 @@ def test_every_reserved_bit_is_ignored_and_counted(bit: int) -> None:
     vtep, _, overlay = make()
     header = int.from_bytes(vxlan.pack(100), "big") | 1 << (63 - bit)
     datagram = header.to_bytes(8, "big") + frame()
-    assert delivered(vtep.decapsulate([received_raw(datagram, PEER_1)], 0.0)) == [frame()]
+    assert delivered(receive_raw(vtep, datagram)) == [frame()]
     assert overlay.reserved_bits == 1
 
 
 def test_a_vni_that_is_not_ours_is_unknown() -> None:
     vtep, _, _ = make()
     assert receive(vtep, frame(), vni=101) == []
-    assert vtep.drops == {Drop.UNKNOWN_VNI: 1}
+    assert vtep.inbound.drops == {Drop.UNKNOWN_VNI: 1}
 
 
 def test_a_stranger_is_dropped_and_teaches_nothing() -> None:
@@ -98,7 +100,7 @@ def test_accept_any_takes_strangers_answers_them_and_forgets_them() -> None:
 
 
 def test_accept_any_does_not_let_strangers_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoint, "MAX_LEARNED_PEERS", 4)
+    monkeypatch.setattr(decapsulate, "MAX_LEARNED_PEERS", 4)
     vtep, _, overlay = make(accept_any=True)
     for number in range(5):
         receive(vtep, frame(), f"192.0.2.{number}")
@@ -146,7 +148,7 @@ def test_equal_macs_in_two_overlays_never_meet() -> None:
     assert delivery.overlay is blue
     for port, vni, peer in ((ports[0], 1, PEER_1), (ports[1], 2, PEER_2)):
         [transmit] = send(vtep, port, frame(dst=MAC_B))
-        assert vxlan.parse(transmit.datagram) == vni
+        assert vxlan.parse(transmit.octets) == vni
         assert sent_to([transmit]) == [[peer]]
 
 
@@ -163,7 +165,7 @@ def test_an_unfinished_checksum_from_a_peer_is_left_to_the_kernel() -> None:
     begun[50:52] = pseudo_sum(begun, 6).to_bytes(2, "big")
     [delivery] = receive(vtep, bytes(begun))
     expected = virtio.VirtioHeader(virtio.NEEDS_CSUM, 0, 0, 0, 34, 16)
-    assert virtio.parse(delivery.frame) == expected
+    assert virtio.parse(delivery.parts[0]) == expected
     assert delivered([delivery]) == [bytes(begun)]
 
 
@@ -172,7 +174,7 @@ def test_an_unfinished_super_frame_is_described_to_the_tap_behind_the_trunk_tag_
     begun = bytearray(frame(inner=IP(dst="172.18.0.12") / TCP() / bytes(9000)))
     begun[50:52] = pseudo_sum(begun, 6).to_bytes(2, "big")
     [delivery] = receive(vtep, bytes(begun), vni=1010)
-    assert virtio.parse(delivery.frame) == virtio.VirtioHeader(
+    assert virtio.parse(delivery.parts[0]) == virtio.VirtioHeader(
         virtio.NEEDS_CSUM, virtio.GSO_TCPV4, 58, 1410, 38, 16
     )
 
@@ -189,7 +191,7 @@ def test_a_finished_frame_above_our_mtu_is_delivered_as_it_is() -> None:
     vtep, _, _ = make()
     large = frame(inner=IP(dst="172.18.0.12") / UDP() / bytes(1472))
     [delivery] = receive(vtep, large)
-    assert bytes(delivery.frame) == bytes(10) + large
+    assert bytes(delivery.parts[0]) == bytes(10) + large
 
 
 def test_a_tap_that_refuses_a_frame_is_counted() -> None:
@@ -197,5 +199,5 @@ def test_a_tap_that_refuses_a_frame_is_counted() -> None:
     [delivery] = receive(vtep, frame())
     errors = {errno.EAGAIN: Drop.TAP_FULL, errno.EIO: Drop.TAP_DOWN, errno.EINVAL: Drop.TAP_REFUSED}
     for error, reason in errors.items():
-        vtep.write_failed(delivery, error)
+        vtep.inbound.write_failed(delivery, error)
         assert overlay.drops[reason] == 1

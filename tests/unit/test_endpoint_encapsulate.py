@@ -6,7 +6,17 @@ from typing import Any
 import pytest
 
 from tests.frames import BROADCAST, IP, MAC_A, MAC_B, MAC_C, TCP, UDP, Ether, IPv6, frame, mac
-from tests.memory import PEER_1, PEER_2, delivered, make, pseudo_sum, receive, send, sent_to
+from tests.memory import (
+    PEER_1,
+    PEER_2,
+    datagrams,
+    delivered,
+    make,
+    pseudo_sum,
+    receive,
+    send,
+    sent_to,
+)
 from vtep.counters import Drop
 from vtep.fdb import LOCAL
 from vtep.wire import virtio, vxlan
@@ -15,7 +25,7 @@ from vtep.wire import virtio, vxlan
 def test_a_frame_goes_out_unchanged_behind_the_vxlan_header() -> None:
     vtep, port, _ = make()
     [transmit] = send(vtep, port, frame())
-    assert bytes(transmit.datagram) == vxlan.pack(100) + frame()
+    assert bytes(transmit.octets) == vxlan.pack(100) + frame()
 
 
 def test_unknown_unicast_broadcast_and_multicast_are_flooded_to_every_peer() -> None:
@@ -94,7 +104,7 @@ def test_an_unfinished_checksum_is_finished() -> None:
     begun[40:42] = pseudo_sum(begun, 17).to_bytes(2, "big")
     header = virtio.VirtioHeader(virtio.NEEDS_CSUM, 0, 0, 0, 34, 6)
     [transmit] = send(vtep, port, bytes(begun), header)
-    assert bytes(transmit.datagram[8:]) == whole
+    assert bytes(transmit.octets[8:]) == whole
 
 
 def test_a_super_frame_leaves_as_datagrams_that_fit() -> None:
@@ -103,7 +113,7 @@ def test_a_super_frame_leaves_as_datagrams_that_fit() -> None:
     packet = IP(src="172.18.0.11", dst="172.18.0.12") / TCP(sport=1, dport=2, seq=7) / payload
     header = virtio.VirtioHeader(virtio.NEEDS_CSUM, virtio.GSO_TCPV4, 54, 1400, 34, 16)
     transmits = send(vtep, port, frame(inner=packet), header)
-    segments = [Ether(bytes(transmit.datagram[8:])) for transmit in transmits]
+    segments = [Ether(datagram[8:]) for datagram in datagrams(transmits)]
     assert [len(s[TCP].payload) for s in segments] == [1400, 1400, 1400, 920]
     assert b"".join(bytes(s[TCP].payload) for s in segments) == payload
     assert overlay.peers[PEER_1].traffic.tx_frames == 4
@@ -138,7 +148,7 @@ def test_the_mss_of_a_syn_is_clamped_in_both_directions(packet: Any, clamped: in
     syn = frame(inner=packet / TCP(flags="S", options=[("MSS", 1460)]))
     [transmit] = send(vtep, port, syn)
     [delivery] = receive(vtep, syn)
-    for data in (bytes(transmit.datagram[8:]), *delivered([delivery])):
+    for data in (bytes(transmit.octets[8:]), *delivered([delivery])):
         tcp = Ether(data)[TCP]
         assert dict(tcp.options)["MSS"] == clamped
         shown = tcp.chksum
@@ -151,7 +161,7 @@ def test_clamping_can_be_turned_off() -> None:
     vtep, port, overlay = make(clamp_mss=False)
     syn = frame(inner=IP() / TCP(flags="S", options=[("MSS", 1460)]))
     [transmit] = send(vtep, port, syn)
-    assert bytes(transmit.datagram[8:]) == syn
+    assert bytes(transmit.octets[8:]) == syn
     assert delivered(receive(vtep, syn)) == [syn]
     assert overlay.clamped == 0
 
@@ -159,11 +169,11 @@ def test_clamping_can_be_turned_off() -> None:
 def test_a_send_that_failed_is_a_drop_and_no_longer_counted_as_sent() -> None:
     vtep, port, overlay = make()
     [transmit] = send(vtep, port, frame())
-    vtep.send_failed(transmit, transmit.peers[0], errno.EAGAIN)
+    vtep.outbound.send_failed(transmit, transmit.peers[0], errno.EAGAIN)
     assert overlay.drops == {Drop.SOCKET_FULL: 1}
     assert overlay.peers[PEER_1].traffic.as_dict()["tx_frames"] == 0
     assert overlay.peers[PEER_2].traffic.as_dict()["tx_bytes"] == 60
     assert overlay.traffic.tx_frames == 1
     for error, reason in ((errno.EMSGSIZE, Drop.UNDERLAY_MTU), (errno.EHOSTUNREACH, Drop.NO_ROUTE)):
-        vtep.send_failed(transmit, transmit.peers[1], error)
+        vtep.outbound.send_failed(transmit, transmit.peers[1], error)
         assert overlay.drops[reason] == 1

@@ -28,8 +28,8 @@ def _room(ours: str = "", others: str = "", *, pure: bool = False) -> Room:
 
 
 BELOW = (
-    "addressing bringup config counters endpoint fdb host log mtu neighbors offload options report"
-    " wire"
+    "addressing bringup config counters decapsulate encapsulate endpoint fdb host log mtu neighbors"
+    " offload options overlay report wire"
 )
 """What stands below the rooms beside the daemon, which are imported by none of these."""
 
@@ -42,8 +42,11 @@ ROOMS = {
     "fdb": _room("counters wire offload", "numpy", pure=True),
     "neighbors": _room("counters wire offload", "numpy", pure=True),
     "mtu": _room("counters wire offload", "numpy", pure=True),
-    "endpoint": _room("counters fdb neighbors mtu offload wire", "numpy", pure=True),
-    "report": _room("counters endpoint fdb wire"),
+    "overlay": _room("counters fdb wire", pure=True),
+    "encapsulate": _room("counters fdb mtu offload overlay wire", "numpy", pure=True),
+    "decapsulate": _room("counters fdb neighbors mtu offload overlay wire", "numpy", pure=True),
+    "endpoint": _room("decapsulate encapsulate overlay wire", pure=True),
+    "report": _room("counters endpoint fdb overlay wire"),
     # the host kernel
     "host": _room(others="pytun pyroute2 docker"),
     # the process
@@ -51,9 +54,9 @@ ROOMS = {
     "config": _room("options wire"),
     "log": _room(),
     "addressing": _room("config host"),
-    "bringup": _room("addressing config endpoint host log"),
+    "bringup": _room("addressing config endpoint host log overlay"),
     "daemon": _room(
-        "bringup config counters endpoint fdb host log neighbors report wire", "uvloop"
+        "bringup config counters encapsulate fdb host log overlay report wire", "uvloop"
     ),
     # beside the daemon
     "control": _room(f"{BELOW} control", "aiohttp prometheus_client uvloop"),
@@ -190,7 +193,7 @@ def test_an_import_against_the_arrows_is_found(module: str, source: str) -> None
         ("wire.ip", "import struct\nimport numpy as np\nfrom . import ethernet"),
         ("offload.segment", "from vtep.wire.ip import Headers\nfrom ..wire import virtio"),
         ("host.tap", "import os, fcntl\nimport pytun\nfrom vtep.host.linux import HostError"),
-        ("endpoint", "from vtep import fdb, mtu\nfrom vtep.wire import ip\nimport errno"),
+        ("decapsulate", "from vtep import fdb, mtu\nfrom vtep.wire import ip\nimport errno"),
         ("config", "from vtep.wire.vxlan import PORT\nimport os"),
         ("cli", "from vtep import __version__\ndef f():\n    from vtep.daemon import run"),
         ("daemon", "import uvloop, time\nfrom vtep.host import tap"),

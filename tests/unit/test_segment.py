@@ -2,7 +2,8 @@ import struct
 
 import pytest
 
-from vtep.offload.segment import complete_checksum, segment
+from tests.cutting import segmented
+from vtep.offload.segment import complete_checksum
 from vtep.wire import virtio
 from vtep.wire.virtio import VirtioHeader
 
@@ -30,7 +31,7 @@ UDP4 = VirtioHeader(virtio.NEEDS_CSUM, virtio.GSO_UDP_L4, UDP_PAYLOAD_AT, 40, 34
 
 
 def cut(frame: bytes, header: VirtioHeader, max_packet: int = 1450) -> list[bytearray] | None:
-    return segment(memoryview(frame), header, max_packet, PREFIX)
+    return segmented(memoryview(frame), header, max_packet, PREFIX)
 
 
 def payloads(rows: list[bytearray] | None, payload_at: int) -> list[bytes]:
@@ -80,7 +81,7 @@ def test_hdr_len_is_not_believed() -> None:
 
 def test_the_super_frame_is_only_read() -> None:
     before = bytes(TCP_FRAME)
-    assert segment(memoryview(TCP_FRAME).toreadonly(), TCP4, 1450, PREFIX) is not None
+    assert segmented(memoryview(TCP_FRAME).toreadonly(), TCP4, 1450, PREFIX) is not None
     assert before == TCP_FRAME
 
 

@@ -100,23 +100,23 @@ def test_what_is_written_arrives_at_the_host() -> None:
     tap = Tap("vx0")
     sh("ip link set vx0 up")
     with packet_socket("vx0") as sock:
-        assert tap.write(memoryview(bytearray(bytes(VIRTIO) + frame(7)))) == 0
+        assert tap.write((bytes(VIRTIO), memoryview(bytearray(frame(7))))) == 0
         assert sock.recv(2000) == frame(7)
 
 
 @in_private_namespaces
 def test_a_refused_write_returns_the_errno() -> None:
     tap = Tap("vx0")
-    assert tap.write(bytes(VIRTIO) + frame(1)) == errno.EIO  # the device is down
+    assert tap.write((bytes(VIRTIO), frame(1))) == errno.EIO  # the device is down
     sh("ip link set vx0 up")
-    assert tap.write(bytes(VIRTIO) + b"runt") == errno.EINVAL
+    assert tap.write((bytes(VIRTIO), b"runt")) == errno.EINVAL
 
 
 @in_private_namespaces
 def test_a_deleted_tap_is_an_error_that_says_so() -> None:
     tap = Tap("vx0")
     sh("ip link del vx0")
-    assert tap.write(bytes(VIRTIO) + frame(1)) == errno.EBADFD
+    assert tap.write((bytes(VIRTIO), frame(1))) == errno.EBADFD
     assert select.select([tap.fileno()], [], [], 5)[0]
     with pytest.raises(HostError, match="TAP vx0 was deleted while in use"):
         tap.read(buffers(1))

@@ -52,9 +52,9 @@ def test_datagrams_come_one_per_buffer_with_their_source_until_none_is_left(fami
         assert a.send(memoryview(payload), address(b)) == 0
     wait_readable(b)
     source = LOOPBACK[socket.AddressFamily(family)]
-    assert b.receive(slots) == [(3, source), (5, source)]
+    assert b.receive(slots) == [(3, source, 0), (5, source, 0)]
     assert bytes(slots[1][:5]) == b"three"
-    assert b.receive(slots) == [(5, source)]
+    assert b.receive(slots) == [(5, source, 0)]
     assert b.receive(slots) == []
     a.close()
     b.close()
@@ -71,7 +71,7 @@ def test_a_pending_icmp_error_neither_ends_nor_stalls_a_receive() -> None:
     assert a.send(b"to a closed port", gone) == 0
     assert b.send(b"hello", address(a)) == 0
     wait_readable(a)
-    assert a.receive(buffers(2)) == [(5, "127.0.0.1")]
+    assert a.receive(buffers(2)) == [(5, "127.0.0.1", 0)]
     a.close()
     b.close()
 
@@ -182,6 +182,20 @@ def test_no_route_returns_the_errno() -> None:
     assert a.send(b"x", ("10.9.0.2", 4789)) == errno.ENETUNREACH
 
 
+@both_families
+def test_datagrams_sent_in_one_call_come_merged_and_with_their_size(family: int) -> None:
+    a, b = open_loopback(family), open_loopback(family)
+    payload = b"".join(bytes([number]) * 1000 for number in range(10)) + b"short"
+    assert a.send(memoryview(payload), address(b), 1000) == 0
+    wait_readable(b)
+    slots = buffers(2)
+    source = LOOPBACK[socket.AddressFamily(family)]
+    assert b.receive(slots) == [(10_005, source, 1000)]
+    assert slots[0][:10_005] == payload
+    a.close()
+    b.close()
+
+
 @in_private_namespaces
 def test_a_zero_checksum_over_ipv6_is_accepted() -> None:
     a = Underlay(socket.AF_INET6, "::1", 4789, None)
@@ -189,7 +203,7 @@ def test_a_zero_checksum_over_ipv6_is_accepted() -> None:
     with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_UDP) as raw:
         raw.sendto(datagram, ("::1", 0))
     wait_readable(a)
-    assert a.receive(buffers(1)) == [(5, "::1")]
+    assert a.receive(buffers(1)) == [(5, "::1", 0)]
 
 
 @in_private_namespaces
@@ -203,4 +217,4 @@ def test_a_link_local_sender_is_told_with_the_number_of_its_device() -> None:
     index = socket.if_nametoindex("v1")
     assert b.send(b"hello", ("fe80::1", 4789, 0, index)) == 0
     wait_readable(a)
-    assert a.receive(buffers(1)) == [(5, f"fe80::2%{socket.if_nametoindex('v0')}")]
+    assert a.receive(buffers(1)) == [(5, f"fe80::2%{socket.if_nametoindex('v0')}", 0)]

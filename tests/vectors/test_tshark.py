@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.cutting import segmented
 from vtep.mtu import clamp_mss
 from vtep.offload import segment
 from vtep.wire import ethernet, ip, virtio, vxlan
@@ -86,7 +87,7 @@ def all_rows() -> list[tuple[str, bytes]]:
             assert segment.complete_checksum(memoryview(frame), header)
             rows.append((vector["name"], vxlan.pack(100) + frame))
             continue
-        cut = segment.segment(memoryview(frame), header, 1450, vxlan.pack(100))
+        cut = segmented(memoryview(frame), header, 1450, vxlan.pack(100))
         assert cut is not None
         rows += [(vector["name"], bytes(row)) for row in cut]
     return rows

@@ -11,6 +11,7 @@ from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import ARP, Ether
 from scapy.layers.vxlan import VXLAN
 
+from tests.cutting import segmented
 from vtep.offload import segment
 from vtep.wire import checksum, ethernet, ip, virtio, vxlan
 
@@ -87,7 +88,7 @@ def test_offloads_come_out_as_the_kernel_does_them(vector: Vector) -> None:
         assert segment.complete_checksum(memoryview(frame), header)
         assert [frame.hex()] == vector["out"]
     else:
-        rows = segment.segment(memoryview(frame), header, 1450, b"")
+        rows = segmented(memoryview(frame), header, 1450, b"")
         assert rows is not None
         assert [row.hex() for row in rows] == vector["out"]
         assert frame.hex() == vector["hex"]

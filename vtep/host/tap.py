@@ -88,10 +88,10 @@ class Tap:
         return lengths
 
     # HOT PATH
-    def write(self, frame: Buffer) -> int:
-        """Write one frame with its virtio header in front; return 0, or the errno if refused."""
+    def write(self, parts: Sequence[Buffer]) -> int:
+        """Write one frame in parts, its virtio header in front; return 0, or the errno."""
         try:
-            os.write(self._fd, frame)
+            os.writev(self._fd, parts)
         except OSError as error:
             return error.errno or errno.EIO
         return 0

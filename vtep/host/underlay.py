@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import struct
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -11,6 +12,10 @@ from vtep.host.linux import Buffer
 
 BUFFER_OCTETS = 8 << 20
 """Asked for in each direction: at 10 Gb/s it holds 6 ms."""
+
+_SEGMENT_SIZE = struct.Struct("=H")
+_MERGED_SIZE = struct.Struct("=i")
+_CONTROL_LEN = socket.CMSG_SPACE(_MERGED_SIZE.size)
 
 _MAX_ERRORS = 64
 """Most pending errors passed over in one receive()."""
@@ -47,6 +52,8 @@ class Underlay:
                 self._socket.setsockopt(
                     socket.SOL_SOCKET, socket.SO_BINDTODEVICE, dev.encode() + b"\0"
                 )
+            with suppress(OSError):  # Linux before 5.0: each datagram comes alone
+                self._socket.setsockopt(socket.IPPROTO_UDP, linux.UDP_GRO, 1)
             _enlarge(self._socket, linux.SO_RCVBUFFORCE, socket.SO_RCVBUF)
             _enlarge(self._socket, linux.SO_SNDBUFFORCE, socket.SO_SNDBUF)
             self._socket.bind(_bind_address(family, local, port))
@@ -59,24 +66,27 @@ class Underlay:
         return self._socket.fileno()
 
     # HOT PATH
-    def receive(self, buffers: Sequence[memoryview]) -> list[tuple[int, str]]:
-        """Receive waiting datagrams, one into each buffer in turn.
+    def receive(self, buffers: Sequence[memoryview]) -> list[tuple[int, str, int]]:
+        """Receive waiting messages, one into each buffer in turn.
+
+        A message is a datagram, or several of one sender that the kernel merged (UDP_GRO, udp(7)).
 
         A buffer must hold 65,535 octets; what does not fit is cut off by the kernel.  A pending
         error (an ICMP message about something we sent) is passed over.
 
         Returns:
-            For each buffer used: octets, and the sender's IP as text, a link-local one with the
-            %number of its device.  Fewer than there are buffers when no datagram is left.
+            For each buffer used: octets; the sender's IP as text, a link-local one with the
+            %number of its device; octets of each datagram but the last, or 0 where there is one.
+            Fewer than there are buffers when no message is left.
         """
-        receive = self._socket.recvfrom_into
-        received: list[tuple[int, str]] = []
+        receive = self._socket.recvmsg_into
+        received: list[tuple[int, str, int]] = []
         waiting = iter(buffers)
         buffer = next(waiting, None)
         errors_left = _MAX_ERRORS
         while buffer is not None:
             try:
-                length, sender = receive(buffer)
+                length, control, _, sender = receive((buffer,), _CONTROL_LEN)
             except BlockingIOError:
                 break
             except OSError:
@@ -86,15 +96,28 @@ class Underlay:
                     break
                 continue
             scope = sender[3] if len(sender) == 4 else 0
-            received.append((length, f"{sender[0]}%{scope}" if scope else sender[0]))
+            size = _MERGED_SIZE.unpack(control[0][2])[0] if control else 0
+            received.append((length, f"{sender[0]}%{scope}" if scope else sender[0], size))
             buffer = next(waiting, None)
         return received
 
     # HOT PATH
-    def send(self, datagram: Buffer, address: tuple[str | int, ...]) -> int:
-        """Send one UDP payload to a socket address; return 0, or the errno if it did not leave."""
+    def send(self, payload: Buffer, address: tuple[str | int, ...], segment_size: int = 0) -> int:
+        """Send to a socket address; return 0, or the errno if it did not leave.
+
+        Args:
+            payload: one UDP payload; with *segment_size* several in a row, each of that length but
+                the last, which the kernel makes datagrams of (UDP_SEGMENT, udp(7)).
+            address: where to.
+            segment_size: 0 for one datagram.
+        """
         try:
-            self._socket.sendto(datagram, address)
+            if segment_size and len(payload) > segment_size:
+                size = _SEGMENT_SIZE.pack(segment_size)
+                control = (socket.IPPROTO_UDP, linux.UDP_SEGMENT, size)
+                self._socket.sendmsg((payload,), (control,), 0, address)
+            else:
+                self._socket.sendto(payload, address)
         except OSError as error:
             return error.errno or errno.EIO
         return 0

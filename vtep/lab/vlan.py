@@ -1,7 +1,8 @@
 """A VLAN device on a container's eth0: the kernel's, or one in userspace where it has none.
 
 Kernels for small machines are often built without 802.1Q. The stand-in is a TAP whose frames get
-their tag here and leave by a packet socket on eth0, and the other way round.
+their tag here and leave by a packet socket on eth0, and the other way round. Super-frames and
+unfinished checksums that arrive are handed on with the virtio header that describes them.
 """
 
 import os
@@ -19,7 +20,9 @@ _SOL_PACKET = 263
 _PACKET_AUXDATA = 8
 _AUXDATA = struct.Struct("=IIIHHHH")  # linux/if_packet.h tpacket_auxdata; vlan_tci is the sixth
 _VLAN_VALID = 1 << 4
-_LONGEST = 1 << 16
+_PACKET_VNET_HDR = 15
+_VIRTIO_HEADER_LEN = 10
+_LONGEST = 1 << 17
 _MACS = 12
 
 
@@ -50,17 +53,18 @@ def _tag(name: str, vlan: int, ready: int) -> None:
     """Carry frames between the TAP `name`, untagged, and eth0, tagged, until killed."""
     import pytun
 
-    tap = pytun.TunTapDevice(name, pytun.IFF_TAP | pytun.IFF_NO_PI)
+    tap = pytun.TunTapDevice(name, pytun.IFF_TAP | pytun.IFF_NO_PI | pytun.IFF_VNET_HDR)
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     wire.setsockopt(_SOL_PACKET, _PACKET_AUXDATA, 1)
+    wire.setsockopt(_SOL_PACKET, _PACKET_VNET_HDR, 1)
     wire.bind(("eth0", _ETH_P_ALL))
     os.write(ready, b"\n")
-    tag = struct.pack("!HH", 0x8100, vlan)
+    tag, macs_end = struct.pack("!HH", 0x8100, vlan), _VIRTIO_HEADER_LEN + _MACS
     while True:
         readable, _, _ = select.select([tap, wire], [], [])
         if tap in readable:
             frame = os.read(tap.fileno(), _LONGEST)
-            wire.send(frame[:_MACS] + tag + frame[_MACS:])
+            wire.send(frame[:macs_end] + tag + frame[macs_end:])
         if wire in readable:
             frame, ancillary, _, source = wire.recvmsg(_LONGEST, socket.CMSG_SPACE(_AUXDATA.size))
             if source[2] != socket.PACKET_OUTGOING and _vlan_of(ancillary) == vlan:

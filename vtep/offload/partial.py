@@ -28,19 +28,25 @@ def is_partial(frame: memoryview, headers: ip.Headers) -> bool:
     return field == ip.pseudo_header_sum(frame, headers, length)
 
 
-def describe(frame: memoryview, headers: ip.Headers, max_packet: int) -> virtio.VirtioHeader | None:
+def describe(
+    frame: memoryview, headers: ip.Headers, max_packet: int, gso_size: int = 0
+) -> virtio.VirtioHeader | None:
     """Return the virtio header that has the kernel finish a partial *frame*.
 
     A TCP packet longer than *max_packet* octets is described as a super-frame of segments that
     fit; the sender's own segment size is not known any more, and any size is right for TCP.
-    None for a UDP packet that is too long: its datagram boundaries are lost.
+    A UDP packet that is too long is a super-frame of datagrams of *gso_size*; None when that is 0:
+    its datagram boundaries are lost.
     """
     csum_offset = _CHECKSUM_AT[headers.protocol]
     plain = virtio.VirtioHeader(virtio.NEEDS_CSUM, virtio.GSO_NONE, 0, 0, headers.l4, csum_offset)
     if headers.end - headers.l3 <= max_packet:
         return plain
     if headers.protocol != ip.TCP:
-        return None
+        if not 0 < gso_size <= max_packet - (headers.l4 - headers.l3) - _UDP_HEADER_LEN:
+            return None
+        hdr_len = headers.l4 + _UDP_HEADER_LEN
+        return plain._replace(gso_type=virtio.GSO_UDP_L4, hdr_len=hdr_len, gso_size=gso_size)
     payload_at = headers.l4 + (frame[headers.l4 + 12] >> 4) * 4
     gso_size = max_packet - (payload_at - headers.l3)
     if payload_at < headers.l4 + _TCP_HEADER_LEN or gso_size <= 0:

@@ -8,6 +8,7 @@ is held to.
 """
 
 import struct
+from typing import NamedTuple
 
 from vtep.wire import ip, virtio
 from vtep.wire.buffer import Readable
@@ -58,26 +59,38 @@ def complete_checksum(frame: memoryview, header: VirtioHeader) -> bool:
     return True
 
 
-def segment(
-    frame: memoryview, header: VirtioHeader, max_packet: int, prefix: bytes
-) -> list[bytearray] | None:
-    """Cut a TCP or UDP super-frame into finished frames.
+class Cut(NamedTuple):
+    """Where a super-frame is cut: its headers, where its payload starts, octets of it a segment."""
+
+    headers: Headers
+    payload_at: int
+    size: int
+
+    @property
+    def payload(self) -> int:
+        """Octets of payload in all."""
+        return self.headers.end - self.payload_at
+
+    @property
+    def rows(self) -> int:
+        """Segments, the last of which may be short."""
+        return -(-self.payload // self.size)
+
+
+def plan(frame: Readable, header: VirtioHeader, max_packet: int) -> Cut | None:
+    """Return where to cut a TCP or UDP super-frame.
 
     Args:
-        frame: the super-frame as read from a TAP, from its destination MAC on; only read.
+        frame: the super-frame as read from a TAP, from its destination MAC on.
         header: its virtio header. `hdr_len` is not used, GSO_ECN says nothing new.
         max_packet: the largest IP packet in octets that may come out. TCP is cut finer than
             gso_size where that does not fit: its sender may have agreed on an MSS before the tunnel
             was there. UDP datagrams have boundaries that mean something and are not.
-        prefix: put before each frame (the VXLAN header of the overlay).
 
     Returns:
-        New buffers, each `prefix` and one frame, in the order of the payload, VLAN tags and options
-        as they were. IP lengths, IPv4 IDs (counting up) and header checksums, TCP sequence numbers,
-        UDP lengths and TCP or UDP checksums are final; CWR is on the first only, FIN and PSH are on
-        the last only. None when header and frame contradict each other (other IP version or
-        protocol, checksum elsewhere, a fragment, headers cut short, no payload, gso_size 0) and
-        when what has to go into one packet is larger than `max_packet`.
+        None when header and frame contradict each other (other IP version or protocol, checksum
+        elsewhere, a fragment, headers cut short, no payload, gso_size 0) and when what has to go
+        into one packet is larger than `max_packet`.
     """
     found = ip.locate(frame)
     kind = header.gso_type & ~virtio.GSO_ECN
@@ -90,13 +103,26 @@ def segment(
     payload_at = _payload_at(frame, found)
     if payload_at is None:
         return None
-    payload = frame[payload_at : found.end]
-    size = min(header.gso_size, len(payload))
+    size = min(header.gso_size, found.end - payload_at)
     room = max_packet - (payload_at - found.l3)
     if kind != virtio.GSO_UDP_L4:
         size = min(size, room)
     if size <= 0 or size > room:
         return None
+    return Cut(found, payload_at, size)
+
+
+def segment(frame: memoryview, cut: Cut, prefix: bytes) -> list[bytearray]:
+    """Cut a super-frame into finished frames; it is only read.
+
+    Returns:
+        New buffers, each `prefix` (the VXLAN header) and one frame, in the order of the payload,
+        VLAN tags and options as they were. IP lengths, IPv4 IDs (counting up) and header checksums,
+        TCP sequence numbers, UDP lengths and TCP or UDP checksums are final; CWR is on the first
+        only, FIN and PSH are on the last only.
+    """
+    found, payload_at, size = cut
+    payload = frame[payload_at : found.end]
     template = bytes(prefix) + bytes(frame[:payload_at])
     rows = [
         bytearray(template + payload[start : start + size])

@@ -14,6 +14,8 @@ MACs move four octets to the left.
 
 from typing import Final
 
+import numpy as np
+
 FRAME_AT: Final = 16
 """Octet of a slot at which the Ethernet frame begins."""
 
@@ -23,5 +25,22 @@ TAP_AT: Final = 6
 UDP_AT: Final = 8
 """Where a UDP receive puts its first octet: the VXLAN header ends at FRAME_AT."""
 
-SLOT_LEN: Final = FRAME_AT + 14 + 8 + 65535
-"""Room for the largest IP packet a super-frame can hold, with two 802.1Q tags."""
+SLOT_LEN: Final = 80 * 1024
+"""Room for the largest IP packet a super-frame can hold, and for its last segment filled up."""
+
+
+class Slots:
+    """Slots in one array, so that numpy sees neighbours as one.
+
+    Attributes:
+        octets: (slots, SLOT_LEN).
+        views: each slot as a writable memoryview.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.octets = np.zeros((count, SLOT_LEN), np.uint8)
+        self.views = [row.data for row in self.octets]
+
+    def __len__(self) -> int:
+        """Count the slots."""
+        return len(self.views)

@@ -1,0 +1,163 @@
+"""What is joined is what came: cut again, a super-frame gives the very datagrams, in their order.
+
+Whatever arrives (losses, repeats, other orders, other flows, damage, any bounds of messages), the
+frames delivered are those of the datagrams; only the IDs of packets with DF set may differ, which
+say nothing (RFC 6864).
+"""
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.cutting import segmented
+from tests.frames import IP, TCP, IPv6, frame
+from tests.memory import PEER_1, PEERS, decapsulate, make
+from vtep.decapsulate import Delivery
+from vtep.wire import ip, virtio, vxlan
+
+PREFIX = vxlan.pack(100)
+BATCH = 32
+
+
+@st.composite
+def flows(draw: st.DrawFn) -> list[bytes]:
+    """Draw the segments of one TCP flow, in order, as finished frames."""
+    size = draw(st.sampled_from([100, 1398, 1399]))
+    count = draw(st.integers(1, 20))
+    tail = draw(st.integers(1, size))
+    options = draw(st.sampled_from([[], [("NOP", None), ("NOP", None), ("Timestamp", (7, 9))]]))
+    flags = draw(st.sampled_from(["A", "A", "A", "PA", "FA", "EA"]))
+    tcp = TCP(sport=draw(st.integers(1, 3)), dport=5001, seq=draw(st.integers(0, 2**32 - 1)))
+    tcp.options, tcp.flags, tcp.ack = options, flags, 1
+    network = draw(
+        st.sampled_from(
+            [
+                IP(src="172.18.0.11", dst="172.18.0.12", flags="DF"),
+                IP(src="172.18.0.11", dst="172.18.0.12"),
+                IPv6(src="fd00::11", dst="fd00::12"),
+            ]
+        )
+    )
+    payload = draw(st.binary(min_size=64, max_size=64)) * (count * size // 64 + 1)
+    raw = frame(inner=network / tcp / payload[: (count - 1) * size + tail])
+    kind = virtio.GSO_TCPV4 if isinstance(network, IP) else virtio.GSO_TCPV6
+    l4 = 34 if isinstance(network, IP) else 54
+    header = virtio.VirtioHeader(virtio.NEEDS_CSUM, kind, 0, size, l4, 16)
+    rows = segmented(memoryview(raw), header, 65535, b"")
+    assert rows is not None
+    return [bytes(row) for row in rows]
+
+
+@st.composite
+def arrivals(draw: st.DrawFn) -> list[bytes]:
+    """Draw frames of a few flows as a network may deliver them."""
+    frames = [one for flow in draw(st.lists(flows(), min_size=1, max_size=3)) for one in flow]
+    for _ in range(draw(st.integers(0, 3))):
+        at = draw(st.integers(0, len(frames) - 1))
+        match draw(st.sampled_from(["lose", "repeat", "swap", "damage"])):
+            case "lose" if len(frames) > 1:
+                del frames[at]
+            case "repeat":
+                frames.insert(at, frames[at])
+            case "swap":
+                frames[at], frames[at - 1] = frames[at - 1], frames[at]
+            case "damage":
+                damaged = bytearray(frames[at])
+                damaged[draw(st.integers(12, len(damaged) - 1))] ^= draw(st.integers(1, 255))
+                frames[at] = bytes(damaged)
+    return frames
+
+
+def messages(frames: Sequence[bytes], bounds: Sequence[int]) -> list[tuple[bytes, str, int]]:
+    """Merge neighbours as UDP_GRO does: equal lengths, the last one of a message may be shorter."""
+    merged: list[list[bytes]] = []
+    for number, one in enumerate(frames):
+        fits = bool(merged) and number not in bounds and len(merged[-1]) < 44
+        if fits and len(merged[-1][-1]) == len(merged[-1][0]) >= len(one):
+            merged[-1].append(one)
+        else:
+            merged.append([one])
+    return [
+        (
+            b"".join(PREFIX + one for one in group),
+            PEER_1,
+            len(PREFIX + group[0]) if len(group) > 1 else 0,
+        )
+        for group in merged
+    ]
+
+
+def cut_again(delivery: Delivery) -> list[bytes]:
+    data = bytes(delivery.parts[0])
+    header, raw = virtio.parse(data), data[virtio.HEADER_LEN :]
+    if header.gso_type == virtio.GSO_NONE:
+        return [raw]
+    assert header.csum_start > 0
+    rows = segmented(memoryview(raw), header, 65535, b"")
+    assert rows is not None
+    assert len(rows) > 1
+    return [bytes(row) for row in rows]
+
+
+def without_id(raw: bytes) -> bytes:
+    """Blank ID and header checksum of an IPv4 packet."""
+    if raw[12:14] != b"\x08\x00":
+        return raw
+    return raw[:18] + b"\0\0" + raw[20:24] + b"\0\0" + raw[26:]
+
+
+@given(arrivals(), st.lists(st.integers(0, 60), max_size=6))
+def test_what_is_delivered_is_what_arrived_in_its_order(
+    frames: list[bytes], bounds: list[int]
+) -> None:
+    vtep, _, overlay = make(clamp_mss=False)
+    batch = messages(frames, bounds)
+    deliveries = []
+    for start in range(0, len(batch), BATCH):
+        deliveries += decapsulate(vtep, batch[start : start + BATCH], 0.0)
+    dropped = overlay.drops.total()
+    out = [raw for delivery in deliveries for raw in cut_again(delivery)]
+    assert len(out) + dropped == len(frames)
+    if not dropped:
+        assert list(map(without_id, out)) == list(map(without_id, frames))
+    assert overlay.traffic.rx_frames == len(out)
+    assert overlay.traffic.rx_bytes == sum(map(len, out))
+
+
+@given(flows(), st.lists(st.integers(0, 20), max_size=3))
+def test_one_flow_with_df_set_becomes_one_super_frame_over_the_bounds_of_messages(
+    frames: list[bytes], bounds: list[int]
+) -> None:
+    headers = ip.locate(frames[0])
+    assert headers is not None
+    is_plain_ack = all(one[headers.l4 + 13] & ~0x08 == 0x10 for one in frames)
+    if (headers.version == 4 and not frames[0][20] & 0x40) or not is_plain_ack:
+        return
+    vtep, _, _ = make()
+    batch = messages(frames, bounds)
+    payload = sum(len(one) - 34 for one in frames)
+    if len(batch) <= BATCH and payload < 60_000:
+        [delivery] = decapsulate(vtep, batch, 0.0)
+        raw = bytes(delivery.parts[0][virtio.HEADER_LEN :])
+        found = ip.locate(raw)
+        assert found is not None
+        assert found.end == len(raw)
+        if len(frames) > 1:
+            header = virtio.parse(delivery.parts[0])
+            assert header.flags == virtio.NEEDS_CSUM
+            assert header.csum_start == found.l4
+            begun = ip.pseudo_header_sum(raw, found, found.end - found.l4)
+            assert int.from_bytes(raw[found.l4 + 16 : found.l4 + 18], "big") == begun
+
+
+def test_two_senders_are_never_joined() -> None:
+    tcp = TCP(sport=1, dport=2, flags="A", ack=1)
+    raw = frame(inner=IP(src="172.18.0.11", dst="172.18.0.12", flags="DF") / tcp / bytes(2000))
+    header = virtio.VirtioHeader(virtio.NEEDS_CSUM, virtio.GSO_TCPV4, 0, 1000, 34, 16)
+    rows = segmented(memoryview(raw), header, 65535, PREFIX)
+    assert rows is not None
+    for peers, count in (([PEER_1, PEER_1], 1), ([PEER_1, PEERS[1][0]], 2)):
+        vtep, _, _ = make()
+        batch = [(bytes(row), peer, 0) for row, peer in zip(rows, peers, strict=True)]
+        assert len(decapsulate(vtep, batch, 0.0)) == count

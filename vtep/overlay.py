@@ -1,0 +1,92 @@
+"""One overlay and the TAP it is on: what stays the same from frame to frame, and the counters."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Literal
+
+from vtep.counters import Drop, Traffic
+from vtep.fdb import Fdb, Peer
+from vtep.wire import ethernet, vxlan
+
+NO_MAC = bytes(6)
+"""All zeros: no source is that."""
+
+
+class AccessPort:
+    """One TAP: the overlays on it by VLAN id; the one that takes untagged frames under None.
+
+    With no VLAN but None it is an access port, and a tagged frame belongs to the untagged
+    overlay.  With any VLAN it is a trunk, and a tag that is not listed belongs to nobody.
+    """
+
+    def __init__(self, name: str, mac: bytes) -> None:
+        self.name = name
+        self.mac = mac
+        self.by_vlan: dict[int | None, Overlay] = {}
+        self.drops: Counter[Drop] = Counter()
+
+    def overlay_of(self, vlan: int | None) -> "Overlay | None":
+        """Return the overlay a frame with this tag (None: untagged) belongs to."""
+        overlay = self.by_vlan.get(vlan or None)
+        if overlay is None and self.by_vlan.keys() == {None}:
+            return self.by_vlan[None]
+        return overlay
+
+
+class Overlay:
+    """One VNI: its table, its peers, its rules, its counters.
+
+    Args:
+        vni: the 24-bit VXLAN network identifier.
+        port: the TAP its frames come from and go to; the overlay enters itself there.
+        vlan: its 802.1Q tag on that TAP; None for untagged.
+        tags: what becomes of any further tag: "strip" as RFC 7348 section 6.1 says, or "pass".
+        mtu: octets of the largest IP packet that fits through the underlay.
+        ageing: seconds an unheard MAC is remembered.
+        max_address: the most MACs remembered; 0 for no limit.
+        clamp_mss: lower the MSS of TCP SYNs to what fits, in both directions.
+        accept_any: take datagrams from senders that are not on the list.
+        peers: (IP as text, socket address) of each VTEP on the flood list.
+    """
+
+    def __init__(
+        self,
+        *,
+        vni: int,
+        port: AccessPort,
+        peers: Iterable[tuple[str, tuple[str | int, ...]]],
+        mtu: int,
+        vlan: int | None = None,
+        tags: Literal["strip", "pass"] = "strip",
+        ageing: float = 300.0,
+        max_address: int = 1_048_576,
+        clamp_mss: bool = True,
+        accept_any: bool = False,
+    ) -> None:
+        self.vni = vni
+        self.header = vxlan.pack(vni)
+        self.port = port
+        self.vlan = vlan
+        self.pass_tags = tags == "pass"
+        self.mtu = mtu
+        self.max_frame = mtu + ethernet.HEADER_LEN + ethernet.TAG_LEN * self.pass_tags
+        self.clamp_mss = clamp_mss
+        self.accept_any = accept_any
+        self.fdb = Fdb(ageing, max_address)
+        self.peers = {ip_: Peer(ip_, address) for ip_, address in peers}
+        self.flood = tuple(self.peers.values())
+        self.traffic = Traffic()
+        self.drops: Counter[Drop] = Counter()
+        self.flooded = 0
+        self.reserved_bits = 0
+        self.clamped = 0
+        self.last_refused: str | None = None
+        port.by_vlan[vlan] = self
+
+    def takes_tag(self, vlan: int) -> bool:
+        """Tell whether a frame from a peer may carry this tag to the TAP.
+
+        Only where the same tag, read from the TAP, would come to this overlay: a peer must not
+        reach a VLAN that is another overlay's.
+        """
+        return self.pass_tags and self.port.overlay_of(vlan) is self
