@@ -22,7 +22,7 @@ from vtep import mtu as mtu_
 from vtep.counters import Drop
 from vtep.fdb import Peer
 from vtep.offload import partial
-from vtep.offload.coalesce import Coalescer, Layout, fits, layout_of
+from vtep.offload.coalesce import Coalescer, Layout, layout_of
 from vtep.overlay import NO_MAC, Overlay
 from vtep.wire import ethernet, ip, virtio, vxlan
 from vtep.wire.slot import FRAME_AT, UDP_AT, Slots
@@ -242,12 +242,10 @@ class Decapsulator:
 
     def _continues(self, run: list[_Bulk], one: _Bulk) -> bool:
         before = run[-1]
-        return (
-            one.slot == before.slot + 1
-            and one.peer is before.peer
-            and fits([(other.slot, other.layout) for other in run], one.layout)
-            and self._coalescer.continues(one.slot, one.layout, before.slot, before.layout)
-        )
+        if one.slot != before.slot + 1 or one.peer is not before.peer:
+            return False
+        chain_ = [(other.slot, other.layout) for other in run]
+        return self._coalescer.continues(one.slot, one.layout, chain_)
 
     def _super_frame(self, run: list[_Bulk]) -> Delivery:
         """Return the super-frame that the messages of *run* are."""

@@ -14,8 +14,7 @@ kernel's own receive offload (net/ipv4/tcp_offload.c tcp_gro_receive), but that 
 set, so that the IDs say nothing (RFC 6864).
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -65,9 +64,19 @@ class Layout(NamedTuple):
         overhead = vxlan.HEADER_LEN + self.payload_at
         return (self.rows - 1) * self.segment + self.last - overhead
 
-    def continues(self, other: "Layout") -> bool:
-        """Tell whether rows of this one may follow those of *other* in a super-frame."""
-        return self[1:2] + self[3:] == other[1:2] + other[3:] and other.last == other.size
+    def may_follow(self, chain: "Chain") -> bool:
+        """Tell whether these rows have the shape to end, or go on with, a super-frame of *chain*.
+
+        All segments of one are equal but the last, which may be shorter.
+        """
+        first, before = chain[0][1], chain[-1][1]
+        same_headers = self[3:] == first[3:]
+        is_tail = self.rows == 1 and self.size < first.size
+        return same_headers and before.last == first.size and (self.size == first.size or is_tail)
+
+
+Chain: TypeAlias = list[tuple[int, Layout]]
+"""Slots, each of which continues the one before, with their layouts."""
 
 
 def layout_of(slot: memoryview, size: int) -> Layout | None:
@@ -112,15 +121,15 @@ class Coalescer:
         return self._views_of(layout).check(slice(first, last + 1))
 
     # HOT PATH
-    def continues(self, slot: int, layout: Layout, before: int, other: Layout) -> bool:
-        """Tell whether the rows of *slot* go on where those of *before* end; both were checked."""
-        if not layout.continues(other):
+    def continues(self, slot: int, layout: Layout, chain: Chain) -> bool:
+        """Tell whether the rows of *slot* go on where those of *chain* end; all were checked."""
+        before, other = chain[-1]
+        if not layout.may_follow(chain) or not _fits(chain, layout):
             return False
-        views = self._views_of(layout)
         octets, earlier = self._slots.views[slot], self._slots.views[before]
         end = FRAME_AT + layout.payload_at
         head = int.from_bytes(octets[UDP_AT:end], "big")
-        if (head ^ int.from_bytes(earlier[UDP_AT:end], "big")) & views.mask:
+        if (head ^ int.from_bytes(earlier[UDP_AT:end], "big")) & self._views_of(layout).mask:
             return False
         at = FRAME_AT + layout.l4
         if earlier[at + 13 + (other.rows - 1) * other.size] & _PSH:
@@ -129,15 +138,10 @@ class Coalescer:
         return distance & 0xFFFFFFFF == other.payload
 
     # HOT PATH
-    def join(
-        self, chain: Sequence[tuple[int, Layout]]
-    ) -> tuple[virtio.VirtioHeader, list[memoryview]]:
+    def join(self, chain: Chain) -> tuple[virtio.VirtioHeader, list[memoryview]]:
         """Return the virtio header of a super-frame and its parts after the first row's.
 
         The headers of the first slot's first row become those of the super-frame, in place.
-
-        Args:
-            chain: the slots and layouts, each of which continues the one before.
         """
         first, layout = chain[0]
         payload = sum(one.payload for _, one in chain)
@@ -162,7 +166,7 @@ class Coalescer:
         return views
 
 
-def fits(chain: Sequence[tuple[int, Layout]], layout: Layout) -> bool:
+def _fits(chain: Chain, layout: Layout) -> bool:
     """Tell whether one more message of *layout* leaves the packet within its limits."""
     payload = sum(one.payload for _, one in chain) + layout.payload
     rows = sum(one.rows for _, one in chain) + layout.rows
