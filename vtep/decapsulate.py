@@ -16,16 +16,16 @@ import errno
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from vtep import mtu as mtu_
 from vtep.counters import Drop
 from vtep.fdb import Peer
 from vtep.offload import partial
-from vtep.offload.coalesce import Coalescer, Layout, layout_of
+from vtep.offload.coalesce import Coalescer, Layout
 from vtep.overlay import NO_MAC, Overlay
 from vtep.wire import ethernet, ip, virtio, vxlan
-from vtep.wire.slot import FRAME_AT, UDP_AT, Slots
+from vtep.wire.slot import FRAME_AT, UDP_AT, Slots, bulk_key
 
 MAX_LEARNED_PEERS = 65_536
 """The most senders kept under accept-any, per overlay: a spoofer must not fill the memory."""
@@ -105,15 +105,22 @@ class Decapsulator:
         """
         deliveries: list[list[Delivery]] = [[] for _ in received]
         bulk: list[_Bulk] = []
+        decided: dict[Any, _Bulk] = {}
         for index, message in enumerate(received):
             end, sender, size = message
             slot = self._slots.views[index][:end]
-            layout = layout_of(slot, size)
+            key = (sender, size, bulk_key(slot, UDP_AT))
+            if key in decided:
+                bulk.append(decided[key]._replace(slot=index))
+                continue
+            layout = self._coalescer.layout_of(slot, size)
             judged = self._judge(slot, sender, now) if layout is not None else None
             if layout is None or isinstance(judged, _Refused):
                 deliveries[index] = self._one_by_one(index, message, now)
             elif judged is not None:
                 bulk.append(_Bulk(index, message, *judged, layout))
+                if key[2] is not None:
+                    decided[key] = bulk[-1]
         good: list[_Bulk] = []
         for one, is_one in self._checked(bulk):
             if is_one:
@@ -215,7 +222,7 @@ class Decapsulator:
             if (
                 following is None
                 or following.slot != one.slot + 1
-                or following.layout != one.layout
+                or following.layout is not one.layout
             ):
                 run = bulk[first:number]
                 first = number

@@ -24,7 +24,7 @@ from vtep.offload.segment import complete_checksum, plan, segment
 from vtep.offload.segment_batch import Segmenter, Shape
 from vtep.overlay import NO_MAC, AccessPort, Overlay
 from vtep.wire import ethernet, ip, virtio, vxlan
-from vtep.wire.slot import FRAME_AT, TAP_AT, Slots
+from vtep.wire.slot import FRAME_AT, TAP_AT, UDP_AT, Slots, bulk_key
 
 MAX_SEGMENTS = 64
 """Most datagrams in one send with UDP_SEGMENT that every kernel takes (linux/udp.h)."""
@@ -92,8 +92,15 @@ class Encapsulator:
         """
         transmits: list[list[Transmit]] = [[] for _ in ends]
         super_frames: list[_SuperFrame] = []
+        decided: dict[tuple[int, bytes], _SuperFrame] = {}
         for index, end in enumerate(ends):
             slot = self._slots.views[index][:end]
+            key = bulk_key(slot, TAP_AT)
+            if key is not None and (like := decided.get(key)) is not None:
+                slot[UDP_AT:FRAME_AT] = like.overlay.header
+                super_frames.append(like._replace(slot=index))
+                _count_sent(like.overlay, like.peers, like.shape.rows, like.shape.octets)
+                continue
             if end < FRAME_AT + ethernet.HEADER_LEN:
                 port.drops[Drop.RUNT] += 1
                 continue
@@ -109,18 +116,20 @@ class Encapsulator:
             if isinstance(peers, Drop):
                 overlay.drops[peers] += 1
                 continue
-            made = _datagrams(overlay, slot, at)
+            made = self._datagrams(overlay, slot, at)
             if isinstance(made, Drop):
                 overlay.drops[made] += 1
             elif isinstance(made, Shape):
                 super_frames.append(_SuperFrame(index, overlay, peers, made))
+                _count_sent(overlay, peers, made.rows, made.octets)
+                if key is not None and peers is not overlay.flood:
+                    decided[key] = super_frames[-1]
             else:
                 transmits[index] = [Transmit(overlay, datagram, peers) for datagram in made]
-        self._cut(super_frames, transmits)
-        flat = list(chain.from_iterable(transmits))
-        for transmit in flat:
-            _count_sent(transmit, transmit.peers, 1)
-        return flat
+                _count_sent(overlay, peers, len(made), sum(map(len, made)))
+        if super_frames:
+            self._cut(super_frames, transmits)
+        return list(chain.from_iterable(transmits))
 
     def _cut(self, super_frames: list[_SuperFrame], transmits: list[list[Transmit]]) -> None:
         """Cut runs of one shape in neighbouring slots together; what results keeps its place."""
@@ -154,11 +163,40 @@ class Encapsulator:
         overlay.flooded += 1
         return overlay.flood
 
+    def _datagrams(
+        self, overlay: Overlay, slot: memoryview, at: int
+    ) -> list[memoryview] | Shape | Drop:
+        """Return the frame at *at* as datagrams that fit, or the Shape it is to be cut by."""
+        frame = slot[at:]
+        header = partial.shift(virtio.parse(slot, TAP_AT), FRAME_AT - at)
+        if header.gso_type != virtio.GSO_NONE:
+            cut = plan(frame, header, overlay.mtu)
+            if cut is None:
+                one_datagram = header.csum_start + _UDP_HEADER_LEN + header.gso_size
+                uncut = header.gso_type == virtio.GSO_UDP_L4 and one_datagram > overlay.max_frame
+                return Drop.OVERSIZE if uncut else Drop.BAD_OFFLOAD
+            shape = self._segmenter.shape(at, cut)
+            if not shape.fits:
+                return [memoryview(row) for row in segment(frame, cut, overlay.header)]
+            slot[at - vxlan.HEADER_LEN : at] = overlay.header
+            return shape
+        if header.flags & virtio.NEEDS_CSUM and not complete_checksum(frame, header):
+            return Drop.BAD_OFFLOAD
+        if len(frame) > overlay.max_frame:
+            return Drop.OVERSIZE
+        if overlay.clamp_mss:
+            headers = ip.locate(frame)
+            if headers is not None:
+                overlay.clamped += mtu_.clamp_mss(frame, headers, overlay.mtu, partial=False)
+        slot[at - vxlan.HEADER_LEN : at] = overlay.header
+        return [slot[at - vxlan.HEADER_LEN :]]
+
     def send_failed(self, transmit: Transmit, peer: Peer, error: int) -> None:
         """Count that *transmit* did not leave for *peer*; *error* is the socket's errno."""
         reason = _SEND_ERRORS.get(error, Drop.NO_ROUTE)
-        transmit.overlay.drops[reason] += transmit.datagrams
-        _count_sent(transmit, (peer,), -1)
+        datagrams = transmit.datagrams
+        transmit.overlay.drops[reason] += datagrams
+        _count_sent(transmit.overlay, (peer,), -datagrams, -len(transmit.octets))
 
 
 def _take_tags_off(overlay: Overlay, slot: memoryview, at: int) -> int:
@@ -170,38 +208,11 @@ def _take_tags_off(overlay: Overlay, slot: memoryview, at: int) -> int:
     return at
 
 
-def _datagrams(overlay: Overlay, slot: memoryview, at: int) -> list[memoryview] | Shape | Drop:
-    """Return the frame at *at* as datagrams that fit, or the Shape of one to be cut with others."""
-    frame = slot[at:]
-    header = partial.shift(virtio.parse(slot, TAP_AT), FRAME_AT - at)
-    if header.gso_type != virtio.GSO_NONE:
-        cut = plan(frame, header, overlay.mtu)
-        if cut is None:
-            one_datagram = header.csum_start + _UDP_HEADER_LEN + header.gso_size
-            uncut = header.gso_type == virtio.GSO_UDP_L4 and one_datagram > overlay.max_frame
-            return Drop.OVERSIZE if uncut else Drop.BAD_OFFLOAD
-        shape = Shape(at, cut)
-        if not shape.fits:
-            return [memoryview(row) for row in segment(frame, cut, overlay.header)]
-        slot[at - vxlan.HEADER_LEN : at] = overlay.header
-        return shape
-    if header.flags & virtio.NEEDS_CSUM and not complete_checksum(frame, header):
-        return Drop.BAD_OFFLOAD
-    if len(frame) > overlay.max_frame:
-        return Drop.OVERSIZE
-    if overlay.clamp_mss:
-        headers = ip.locate(frame)
-        if headers is not None:
-            overlay.clamped += mtu_.clamp_mss(frame, headers, overlay.mtu, partial=False)
-    slot[at - vxlan.HEADER_LEN : at] = overlay.header
-    return [slot[at - vxlan.HEADER_LEN :]]
-
-
 def _runs(super_frames: list[_SuperFrame]) -> Iterator[list[_SuperFrame]]:
     """Yield those of one shape in neighbouring slots together."""
     run: list[_SuperFrame] = []
     for one in super_frames:
-        if run and (one.slot != run[-1].slot + 1 or one.shape != run[-1].shape):
+        if run and (one.slot != run[-1].slot + 1 or one.shape is not run[-1].shape):
             yield run
             run = []
         run.append(one)
@@ -209,10 +220,9 @@ def _runs(super_frames: list[_SuperFrame]) -> Iterator[list[_SuperFrame]]:
         yield run
 
 
-def _count_sent(transmit: Transmit, peers: Sequence[Peer], sign: int) -> None:
-    """Add *transmit* to what was sent to *peers*, or take it back."""
-    overlay, datagrams = transmit.overlay, transmit.datagrams * sign
-    octets = len(transmit.octets) * sign - vxlan.HEADER_LEN * datagrams
+def _count_sent(overlay: Overlay, peers: Sequence[Peer], datagrams: int, octets: int) -> None:
+    """Add datagrams, *octets* long with VXLAN headers, to what was sent to each of *peers*."""
+    octets -= vxlan.HEADER_LEN * datagrams
     for peer in peers:
         for traffic in (overlay.traffic, peer.traffic):
             traffic.tx_frames += datagrams

@@ -14,7 +14,7 @@ kernel's own receive offload (net/ipv4/tcp_offload.c tcp_gro_receive), but that 
 set, so that the IDs say nothing (RFC 6864).
 """
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -35,34 +35,34 @@ _TCP_HEADER_LEN = 20
 _CHECKSUM_AT = 16
 
 
-class Layout(NamedTuple):
-    """How the segments of one message lie in their slot, in octets.
+class Layout:
+    """How the segments of one message lie in their slot, in octets; see Coalescer for their making.
 
     Attributes:
         rows: datagrams in the message.
         size: of each datagram but the last.
         last: of the last one.
         version, l3, l4, payload_at: of the headers, from the start of the frame.
+        headers: the same four as one value.
+        segment: octets of payload in a full segment.
+        payload: octets of payload in all.
     """
 
-    rows: int
-    size: int
-    last: int
-    version: int
-    l3: int
-    l4: int
-    payload_at: int
+    __slots__ = (
+        *("headers", "l3", "l4", "last", "payload", "payload_at"),
+        *("rows", "segment", "size", "version", "views"),
+    )
 
-    @property
-    def segment(self) -> int:
-        """Octets of payload in a full segment."""
-        return self.size - vxlan.HEADER_LEN - self.payload_at
-
-    @property
-    def payload(self) -> int:
-        """Octets of payload in all."""
+    def __init__(self, rows: int, size: int, last: int, headers: tuple[int, int, int, int]) -> None:
+        self.rows = rows
+        self.size = size
+        self.last = last
+        self.headers = headers
+        self.version, self.l3, self.l4, self.payload_at = headers
         overhead = vxlan.HEADER_LEN + self.payload_at
-        return (self.rows - 1) * self.segment + self.last - overhead
+        self.segment = size - overhead
+        self.payload = (rows - 1) * self.segment + last - overhead
+        self.views: _Views | None = None
 
     def may_follow(self, chain: "Chain") -> bool:
         """Tell whether these rows have the shape to end, or go on with, a super-frame of *chain*.
@@ -70,7 +70,7 @@ class Layout(NamedTuple):
         All segments of one are equal but the last, which may be shorter.
         """
         first, before = chain[0][1], chain[-1][1]
-        same_headers = self[3:] == first[3:]
+        same_headers = self.headers == first.headers
         is_tail = self.rows == 1 and self.size < first.size
         return same_headers and before.last == first.size and (self.size == first.size or is_tail)
 
@@ -79,41 +79,47 @@ Chain: TypeAlias = list[tuple[int, Layout]]
 """Slots, each of which continues the one before, with their layouts."""
 
 
-def layout_of(slot: memoryview, size: int) -> Layout | None:
-    """Return the Layout of the message that ends with *slot*, if its first row qualifies.
-
-    Args:
-        slot: the message at slot[8:], VXLAN headers and frames.
-        size: octets of each datagram but the last; 0 for a single one.
-    """
-    octets = len(slot) - UDP_AT
-    size = size or octets
-    frame = slot[FRAME_AT : UDP_AT + size]
-    headers = ip.locate(frame)
-    if headers is None or headers.protocol != ip.TCP or headers.fragment:
-        return None
-    version, l3, l4, end, _, _ = headers
-    if l4 + _TCP_HEADER_LEN > end or end != len(frame):
-        return None
-    rows = -(-octets // size)
-    last = octets - (rows - 1) * size
-    payload_at = l4 + (frame[l4 + 12] >> 4) * 4
-    flags = frame[l4 + 13]
-    if flags != _ACK and (flags != _ACK | _PSH or rows > 1):
-        return None
-    if version == 4 and not frame[l3 + 6] & _DF:
-        return None
-    if payload_at < l4 + _TCP_HEADER_LEN or last <= vxlan.HEADER_LEN + payload_at:
-        return None
-    return Layout(rows, size, last, version, l3, l4, payload_at)
-
-
 class Coalescer:
-    """Looks at messages in one set of slots; keeps the views of each layout met so far."""
+    """Looks at messages in one set of slots; keeps the layouts met so far."""
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
-        self._views: dict[Layout, _Views] = {}
+        self._layouts: dict[tuple[int, int, int, tuple[int, int, int, int]], Layout] = {}
+
+    # HOT PATH
+    def layout_of(self, slot: memoryview, size: int) -> Layout | None:
+        """Return the Layout of the message that ends with *slot*, if its first row qualifies.
+
+        Args:
+            slot: the message at slot[8:], VXLAN headers and frames.
+            size: octets of each datagram but the last; 0 for a single one.
+        """
+        octets = len(slot) - UDP_AT
+        size = size or octets
+        frame = slot[FRAME_AT : UDP_AT + size]
+        headers = ip.locate(frame)
+        if headers is None or headers.protocol != ip.TCP or headers.fragment:
+            return None
+        version, l3, l4, end, _, _ = headers
+        if l4 + _TCP_HEADER_LEN > end or end != len(frame):
+            return None
+        rows = -(-octets // size)
+        last = octets - (rows - 1) * size
+        payload_at = l4 + (frame[l4 + 12] >> 4) * 4
+        flags = frame[l4 + 13]
+        if flags != _ACK and (flags != _ACK | _PSH or rows > 1):
+            return None
+        if version == 4 and not frame[l3 + 6] & _DF:
+            return None
+        if payload_at < l4 + _TCP_HEADER_LEN or last <= vxlan.HEADER_LEN + payload_at:
+            return None
+        key = (rows, size, last, (version, l3, l4, payload_at))
+        layout = self._layouts.get(key)
+        if layout is None:
+            if len(self._layouts) >= MAX_LAYOUTS:
+                self._layouts.clear()
+            layout = self._layouts[key] = Layout(*key)
+        return layout
 
     # HOT PATH
     def check(self, first: int, last: int, layout: Layout) -> list[bool]:
@@ -158,12 +164,9 @@ class Coalescer:
         return header, parts[1:]
 
     def _views_of(self, layout: Layout) -> "_Views":
-        views = self._views.get(layout)
-        if views is None:
-            if len(self._views) >= MAX_LAYOUTS:
-                self._views.clear()
-            views = self._views[layout] = _Views(self._slots, layout)
-        return views
+        if layout.views is None:
+            layout.views = _Views(self._slots, layout)
+        return layout.views
 
 
 def _fits(chain: Chain, layout: Layout) -> bool:
@@ -175,7 +178,7 @@ def _fits(chain: Chain, layout: Layout) -> bool:
 
 def _unite(frame: memoryview, layout: Layout, payload: int) -> virtio.VirtioHeader:
     """Make the headers in *frame* those of a super-frame with *payload* octets."""
-    version, l3, l4, payload_at = layout[3:]
+    version, l3, l4, payload_at = layout.headers
     length = payload_at - l3 + payload
     if version == 4:
         frame[l3 + 2 : l3 + 4] = length.to_bytes(2, "big")
@@ -200,7 +203,8 @@ class _Views:
     """The fields of all slots for one Layout: arrays (slots, rows, ...)."""
 
     def __init__(self, slots: Slots, layout: Layout) -> None:
-        rows, size, last, version, l3, l4, payload_at = layout
+        rows, size, last = layout.rows, layout.size, layout.last
+        version, l3, l4, payload_at = layout.headers
         head = vxlan.HEADER_LEN + payload_at
         self._layout = layout
 

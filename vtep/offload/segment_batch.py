@@ -14,7 +14,7 @@ payload, which no sum notices, and only the send knows its length.  The octets t
 those of `segment.segment`, which is the reference.
 """
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -38,38 +38,63 @@ _FIN_PSH, _CWR = 0x09, 0x80
 _CHECKSUM_AT = {ip.TCP: 16, ip.UDP: 6}
 
 
-class Shape(NamedTuple):
-    """What super-frames have in common that are cut together.
+class Shape:
+    """What super-frames have in common that are cut together; one object for each, see Segmenter.
 
     Attributes:
         at: octet of the slot at which the frame starts.
         cut: how it is cut.
+        rows: segments of each.
+        row_len: octets of one datagram: VXLAN header, inner headers, a full segment.
+        octets: of all datagrams of one super-frame.
+        fits: whether slot and rows have room for it, the last row filled up.
     """
 
-    at: int
-    cut: Cut
+    __slots__ = ("_runs", "at", "cut", "fits", "octets", "row_len", "rows", "views")
 
-    @property
-    def row_len(self) -> int:
-        """Octets of one datagram: VXLAN header, inner headers, a full segment."""
-        return vxlan.HEADER_LEN + self.cut.payload_at + self.cut.size
+    def __init__(self, at: int, cut: Cut) -> None:
+        self.at = at
+        self.cut = cut
+        self.rows = cut.rows
+        self.row_len = vxlan.HEADER_LEN + cut.payload_at + cut.size
+        filled = self.rows * cut.size
+        self.octets = self.rows * self.row_len - (filled - cut.payload)
+        in_slot = at + cut.payload_at + filled <= SLOT_LEN
+        self.fits = in_slot and self.rows * self.row_len <= ROWS_LEN
+        self.views: _Views | None = None
+        self._runs: dict[int, list[slice]] = {}
 
-    @property
-    def fits(self) -> bool:
-        """Tell whether slot and rows have room for it, the last row filled up."""
-        at, cut = self
-        filled = at + cut.payload_at + cut.rows * cut.size
-        return filled <= SLOT_LEN and cut.rows * self.row_len <= ROWS_LEN
+    def runs(self, most: int) -> list[slice]:
+        """Return the octets of each send, of *most* rows at most and as equal as can be."""
+        runs = self._runs.get(most)
+        if runs is None:
+            sends = -(-self.rows // min(most, _MAX_DATAGRAMS // self.row_len))
+            step = -(-self.rows // sends) * self.row_len
+            runs = self._runs[most] = [
+                slice(start, min(start + step, self.octets))
+                for start in range(0, self.octets, step)
+            ]
+        return runs
 
 
 class Segmenter:
-    """Rows for the super-frames of one set of slots, and the views of each shape met so far."""
+    """Rows for the super-frames of one set of slots, and the shapes met so far."""
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
         self._rows = np.zeros((len(slots), ROWS_LEN), np.uint8)
         self._octets = [row.data for row in self._rows]
-        self._views: dict[Shape, _Views] = {}
+        self._shapes: dict[tuple[int, Cut], Shape] = {}
+
+    # HOT PATH
+    def shape(self, at: int, cut: Cut) -> Shape:
+        """Return the Shape of super-frames that start at *at* of their slot and are cut so."""
+        shape = self._shapes.get((at, cut))
+        if shape is None:
+            if len(self._shapes) >= MAX_SHAPES:
+                self._shapes.clear()
+            shape = self._shapes[at, cut] = Shape(at, cut)
+        return shape
 
     # HOT PATH
     def cut(self, first: int, last: int, shape: Shape) -> None:
@@ -77,34 +102,25 @@ class Segmenter:
 
         The VXLAN header stands in front of each frame.
         """
-        views = self._views.get(shape)
-        if views is None:
-            if len(self._views) >= MAX_SHAPES:
-                self._views.clear()
-            views = self._views[shape] = _Views(self._slots, self._rows, shape)
-        views.fill(slice(first, last + 1))
+        if shape.views is None:
+            shape.views = _Views(self._slots, self._rows, shape)
+        shape.views.fill(slice(first, last + 1))
 
     # HOT PATH
     def datagrams(self, slot: int, shape: Shape, most: int) -> list[memoryview]:
         """Return what `cut` made of *slot*: runs of rows, *most* in each, to send with row_len.
 
-        The runs are as equal as can be, so that their receiver meets few shapes.  They are valid
-        until the next cut.
+        They are valid until the next cut.
         """
-        cut, row_len = shape.cut, shape.row_len
-        rows = cut.rows
-        end = rows * row_len - (rows * cut.size - cut.payload)
-        runs = -(-rows // min(most, _MAX_DATAGRAMS // row_len))
-        step = -(-rows // runs) * row_len
         octets = self._octets[slot]
-        return [octets[at : min(at + step, end)] for at in range(0, end, step)]
+        return [octets[run] for run in shape.runs(most)]
 
 
 class _Views:
     """The fields of slots and rows for one Shape: arrays (slots, 1, ...) and (slots, rows, ...)."""
 
     def __init__(self, slots: Slots, rows: npt.NDArray[np.uint8], shape: Shape) -> None:
-        at, cut = shape
+        at, cut = shape.at, shape.cut
         found, count, row_len = cut.headers, cut.rows, shape.row_len
         head = vxlan.HEADER_LEN + cut.payload_at
         l3, l4 = vxlan.HEADER_LEN + found.l3, vxlan.HEADER_LEN + found.l4

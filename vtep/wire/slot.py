@@ -25,8 +25,24 @@ TAP_AT: Final = 6
 UDP_AT: Final = 8
 """Where a UDP receive puts its first octet: the VXLAN header ends at FRAME_AT."""
 
+_BULK_LEN = 512
+_PLAIN_IPV4 = b"\x08\x00\x45"
+
 SLOT_LEN: Final = 80 * 1024
 """Room for the largest IP packet a super-frame can hold, and for its last segment filled up."""
+
+
+def bulk_key(slot: memoryview, start: int) -> tuple[int, bytes] | None:
+    """Return what decides on a TCP frame of a bulk flow, so that its like need no second decision.
+
+    That is the end of *slot*, its octets from *start* (the header in front of the frame) to the IP
+    length, then fragment, TTL and protocol, and TCP's header length and flags.  All else differs
+    from one segment to the next, or is compared elsewhere.  None for what is not untagged IPv4
+    without options, or short: that is decided on each time.
+    """
+    if len(slot) < _BULK_LEN or slot[28:31] != _PLAIN_IPV4:
+        return None
+    return len(slot), b"".join((slot[start:34], slot[36:40], slot[62:64]))
 
 
 class Slots:
