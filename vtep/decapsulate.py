@@ -15,7 +15,8 @@ TAP only: nothing from the underlay returns to it.
 import errno
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, compress
+from operator import not_
 from typing import Any, NamedTuple, TypeAlias
 
 from vtep import mtu as mtu_
@@ -122,7 +123,10 @@ class Decapsulator:
                 if key[2] is not None:
                     decided[key] = bulk[-1]
         good: list[_Bulk] = []
-        for one, is_one in self._checked(bulk):
+        lonely = [_is_lonely(bulk, number) for number in range(len(bulk))]
+        for one in compress(bulk, lonely):
+            deliveries[one.slot] = self._one_by_one(one.slot, one.message, now)
+        for one, is_one in self._checked(list(compress(bulk, map(not_, lonely)))):
             if is_one:
                 self._learn(one, now)
                 good.append(one)
@@ -267,6 +271,20 @@ class Decapsulator:
         It stays counted as received, which it was; a frame that could not be sent was not sent.
         """
         delivery.overlay.drops[_WRITE_ERRORS.get(error, Drop.TAP_REFUSED)] += 1
+
+
+def _is_lonely(bulk: list[_Bulk], number: int) -> bool:
+    """Tell whether a single segment has no neighbour that it could be joined with."""
+    one = bulk[number]
+    if one.layout.rows > 1:
+        return False
+    return not any(
+        0 <= other < len(bulk)
+        and abs(bulk[other].slot - one.slot) == 1
+        and bulk[other].peer is one.peer
+        and bulk[other].layout.headers == one.layout.headers
+        for other in (number - 1, number + 1)
+    )
 
 
 def _is_one_packet(slot: memoryview, size: int) -> bool:

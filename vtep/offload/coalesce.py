@@ -160,7 +160,7 @@ class Coalescer:
         header = _unite(frame, layout, payload)
         parts: list[memoryview] = []
         for slot, one in chain:
-            parts += self._views_of(one).payloads[slot]
+            parts += self._views_of(one).payloads(slot)
         return header, parts[1:]
 
     def _views_of(self, layout: Layout) -> "_Views":
@@ -242,13 +242,21 @@ class _Views:
         self._pseudo = _swapped(numbers) + _swapped(np.int64(ip.TCP))
         short = size - last
         self._pad = view(last, "u1", (short, 1))[:, -1] if short else None
-        self.payloads = [
-            [
-                octets[UDP_AT + row * size + head : UDP_AT + row * size + int(lengths[row])]
-                for row in range(rows)
-            ]
-            for octets in slots.views
+        self._octets = slots.views
+        self._slices = [
+            slice(UDP_AT + row * size + head, UDP_AT + row * size + int(lengths[row]))
+            for row in range(rows)
         ]
+        self._payloads: list[list[memoryview] | None] = [None] * len(slots)
+
+    # HOT PATH
+    def payloads(self, slot: int) -> list[memoryview]:
+        """Return the payload of each row of *slot*."""
+        payloads = self._payloads[slot]
+        if payloads is None:
+            octets = self._octets[slot]
+            payloads = self._payloads[slot] = [octets[one] for one in self._slices]
+        return payloads
 
     # HOT PATH
     def check(self, run: slice) -> list[bool]:
