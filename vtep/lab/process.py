@@ -16,9 +16,11 @@ from vtep.lab.errors import LabError
 def tied_to_parent(argv: Sequence[str]) -> list[str]:
     """Return `argv` so prefixed that the kernel kills it when the thread that started it ends.
 
-    prctl(2) PR_SET_PDEATHSIG, by setpriv: code between fork and exec is not safe beside threads.
+    prctl(2) PR_SET_PDEATHSIG, by setpriv: code between fork and exec is not safe beside threads. It
+    says nothing of a parent that ended before; so the shell behind it looks whose child it is.
     """
-    return ["setpriv", "--pdeathsig", "KILL", *argv]
+    still_ours = '[ "$PPID" = "$0" ] && exec "$@"'
+    return ["setpriv", "--pdeathsig", "KILL", "sh", "-c", still_ours, str(os.getpid()), *argv]
 
 
 class Process:
