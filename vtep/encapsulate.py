@@ -29,7 +29,6 @@ from vtep.wire.slot import FRAME_AT, TAP_AT, UDP_AT, Slots, bulk_key
 MAX_SEGMENTS = 64
 """Most datagrams in one send with UDP_SEGMENT that every kernel takes (linux/udp.h)."""
 
-_UDP_HEADER_LEN = 8
 _SEND_ERRORS = {
     errno.EAGAIN: Drop.SOCKET_FULL,
     errno.ENOBUFS: Drop.SOCKET_FULL,
@@ -172,7 +171,7 @@ class Encapsulator:
         if header.gso_type != virtio.GSO_NONE:
             cut = plan(frame, header, overlay.mtu)
             if cut is None:
-                one_datagram = header.csum_start + _UDP_HEADER_LEN + header.gso_size
+                one_datagram = header.csum_start + ip.UDP_LEN + header.gso_size
                 uncut = header.gso_type == virtio.GSO_UDP_L4 and one_datagram > overlay.max_frame
                 return Drop.OVERSIZE if uncut else Drop.BAD_OFFLOAD
             shape = self._segmenter.shape(at, cut)

@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from vtep.offload.sums import pseudo_words
 from vtep.wire import ip, virtio, vxlan
 from vtep.wire.checksum import complement, ones_sum
 from vtep.wire.slot import FRAME_AT, UDP_AT, Slots
@@ -31,8 +32,6 @@ _MAX_ROWS = 512
 """Well under what one writev takes (IOV_MAX is 1024)."""
 _ACK, _PSH = 0x10, 0x08
 _DF = 0x40
-_TCP_HEADER_LEN = 20
-_CHECKSUM_AT = 16
 
 
 class Layout:
@@ -101,7 +100,7 @@ class Coalescer:
         if headers is None or headers.protocol != ip.TCP or headers.fragment:
             return None
         version, l3, l4, end, _, _ = headers
-        if l4 + _TCP_HEADER_LEN > end or end != len(frame):
+        if l4 + ip.TCP_LEN > end or end != len(frame):
             return None
         rows = -(-octets // size)
         last = octets - (rows - 1) * size
@@ -111,7 +110,7 @@ class Coalescer:
             return None
         if version == 4 and not frame[l3 + 6] & _DF:
             return None
-        if payload_at < l4 + _TCP_HEADER_LEN or last <= vxlan.HEADER_LEN + payload_at:
+        if payload_at < l4 + ip.TCP_LEN or last <= vxlan.HEADER_LEN + payload_at:
             return None
         key = (rows, size, last, (version, l3, l4, payload_at))
         layout = self._layouts.get(key)
@@ -191,7 +190,7 @@ def _unite(frame: memoryview, layout: Layout, payload: int) -> virtio.VirtioHead
     frame[l4 + 16 : l4 + 18] = begun.to_bytes(2, "big")
     kind = virtio.GSO_TCPV4 if version == 4 else virtio.GSO_TCPV6
     return virtio.VirtioHeader(
-        virtio.NEEDS_CSUM, kind, payload_at, layout.segment, l4, _CHECKSUM_AT
+        virtio.NEEDS_CSUM, kind, payload_at, layout.segment, l4, ip.CHECKSUM_AT[ip.TCP]
     )
 
 
@@ -206,7 +205,6 @@ class _Views:
         rows, size, last = layout.rows, layout.size, layout.last
         version, l3, l4, payload_at = layout.headers
         head = vxlan.HEADER_LEN + payload_at
-        self._layout = layout
 
         def view(offset: int, kind: str, *extent: tuple[int, int]) -> Any:
             return np.ndarray(
@@ -238,8 +236,7 @@ class _Views:
         self._offsets = np.arange(rows, dtype=np.uint32) * np.uint32(layout.segment)
         self._words = view(l4_at, "<u2", ((size - l4_at) // 2, 2))
         self._odd = view(size - 1, "u1") if (size - l4_at) & 1 else None
-        numbers = lengths - l4_at
-        self._pseudo = _swapped(numbers) + _swapped(np.int64(ip.TCP))
+        self._pseudo = pseudo_words(lengths - l4_at, ip.TCP)
         short = size - last
         self._pad = view(last, "u1", (short, 1))[:, -1] if short else None
         self._octets = slots.views
@@ -296,8 +293,3 @@ def _mask(layout: Layout) -> npt.NDArray[np.uint8]:
     mask[:, l4 + 16 : l4 + 18] = 0  # checksum
     mask[-1, l4 + 13] = 0xFF & ~_PSH
     return mask
-
-
-def _swapped(numbers: Any) -> Any:
-    """Return 16-bit numbers with their octets the other way round, as little-endian sums have."""
-    return ((numbers & 0xFF) << 8 | numbers >> 8).astype(np.uint32)

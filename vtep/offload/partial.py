@@ -10,18 +10,14 @@ virtio header tells what is left to do.
 
 from vtep.wire import ip, virtio
 
-_CHECKSUM_AT = {ip.TCP: 16, ip.UDP: 6}
-_TCP_HEADER_LEN = 20
-_UDP_HEADER_LEN = 8
-
 
 def is_partial(frame: memoryview, headers: ip.Headers) -> bool:
     """Tell whether the TCP or UDP checksum of *frame* is only its pseudo-header sum."""
-    at = _CHECKSUM_AT.get(headers.protocol)
+    at = ip.CHECKSUM_AT.get(headers.protocol)
     if at is None or headers.fragment:
         return False
     length = headers.end - headers.l4
-    if length < (_TCP_HEADER_LEN if headers.protocol == ip.TCP else _UDP_HEADER_LEN):
+    if length < (ip.TCP_LEN if headers.protocol == ip.TCP else ip.UDP_LEN):
         return False
     at += headers.l4
     field = frame[at] << 8 | frame[at + 1]
@@ -38,18 +34,18 @@ def describe(
     A UDP packet that is too long is a super-frame of datagrams of *gso_size*; None when that is 0:
     its datagram boundaries are lost.
     """
-    csum_offset = _CHECKSUM_AT[headers.protocol]
+    csum_offset = ip.CHECKSUM_AT[headers.protocol]
     plain = virtio.VirtioHeader(virtio.NEEDS_CSUM, virtio.GSO_NONE, 0, 0, headers.l4, csum_offset)
     if headers.end - headers.l3 <= max_packet:
         return plain
     if headers.protocol != ip.TCP:
-        if not 0 < gso_size <= max_packet - (headers.l4 - headers.l3) - _UDP_HEADER_LEN:
+        if not 0 < gso_size <= max_packet - (headers.l4 - headers.l3) - ip.UDP_LEN:
             return None
-        hdr_len = headers.l4 + _UDP_HEADER_LEN
+        hdr_len = headers.l4 + ip.UDP_LEN
         return plain._replace(gso_type=virtio.GSO_UDP_L4, hdr_len=hdr_len, gso_size=gso_size)
     payload_at = headers.l4 + (frame[headers.l4 + 12] >> 4) * 4
     gso_size = max_packet - (payload_at - headers.l3)
-    if payload_at < headers.l4 + _TCP_HEADER_LEN or gso_size <= 0:
+    if payload_at < headers.l4 + ip.TCP_LEN or gso_size <= 0:
         return None
     gso_type = virtio.GSO_TCPV4 if headers.version == 4 else virtio.GSO_TCPV6
     return plain._replace(gso_type=gso_type, hdr_len=payload_at, gso_size=gso_size)

@@ -16,10 +16,6 @@ from vtep.wire.checksum import complement, ones_sum
 from vtep.wire.ip import Headers
 from vtep.wire.virtio import VirtioHeader
 
-_UDP_LEN = 8
-_UDP_CHECKSUM_AT = 6
-_TCP_LEN = 20
-_TCP_CHECKSUM_AT = 16
 _TCP_FLAGS_AT = 13
 _FIN = 0x01
 _PSH = 0x08
@@ -53,7 +49,7 @@ def complete_checksum(frame: memoryview, header: VirtioHeader) -> bool:
     if field + 2 > len(frame):
         return False
     result = complement(ones_sum(frame[start:]))
-    if result == 0 and header.csum_offset == _UDP_CHECKSUM_AT:
+    if result == 0 and header.csum_offset == ip.CHECKSUM_AT[ip.UDP]:
         result = 0xFFFF
     _put_word(frame, field, result)
     return True
@@ -96,9 +92,8 @@ def plan(frame: Readable, header: VirtioHeader, max_packet: int) -> Cut | None:
     kind = header.gso_type & ~virtio.GSO_ECN
     if found is None or found.fragment or (kind, found.version, found.protocol) not in _TYPES:
         return None
-    checksum_at = _UDP_CHECKSUM_AT if found.protocol == ip.UDP else _TCP_CHECKSUM_AT
     checksum = (header.csum_start, header.csum_offset)
-    if header.flags & virtio.NEEDS_CSUM and checksum != (found.l4, checksum_at):
+    if header.flags & virtio.NEEDS_CSUM and checksum != (found.l4, ip.CHECKSUM_AT[found.protocol]):
         return None
     payload_at = _payload_at(frame, found)
     if payload_at is None:
@@ -141,11 +136,11 @@ def _payload_at(frame: Readable, found: Headers) -> int | None:
     """Return where the payload starts by the transport header itself; None if that is cut short."""
     l4, end = found.l4, found.end
     if found.protocol == ip.UDP:
-        return l4 + _UDP_LEN if l4 + _UDP_LEN <= end else None
-    if l4 + _TCP_LEN > end:
+        return l4 + ip.UDP_LEN if l4 + ip.UDP_LEN <= end else None
+    if l4 + ip.TCP_LEN > end:
         return None
     length = (frame[l4 + 12] >> 4) * 4
-    return l4 + length if length >= _TCP_LEN and l4 + length <= end else None
+    return l4 + length if length >= ip.TCP_LEN and l4 + length <= end else None
 
 
 def _patch_ip(rows: list[bytearray], at: int, found: Headers) -> None:
@@ -184,7 +179,7 @@ def _patch_checksums(rows: list[bytearray], at: int, found: Headers) -> None:
     """Finish the TCP or UDP checksum of each row, whose other fields are final already."""
     l4 = at + found.l4
     udp = found.protocol == ip.UDP
-    field = l4 + (_UDP_CHECKSUM_AT if udp else _TCP_CHECKSUM_AT)
+    field = l4 + ip.CHECKSUM_AT[found.protocol]
     # The pseudo header is the same for all rows but for the length.
     addresses = ip.pseudo_header_sum(memoryview(rows[0])[at:], found, 0)
     for row in rows:

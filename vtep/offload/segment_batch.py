@@ -14,16 +14,15 @@ payload, which no sum notices, and only the send knows its length.  The octets t
 those of `segment.segment`, which is the reference.
 """
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vtep.offload.segment import Cut
+from vtep.offload.sums import pseudo_words
 from vtep.wire import ip, vxlan
 from vtep.wire.slot import SLOT_LEN, Slots
-
-Words: TypeAlias = npt.NDArray[np.uint16]
 
 ROWS_LEN = 96 * 1024
 """Room for the rows of one super-frame: 64 KB of payload, and the headers of its segments."""
@@ -35,7 +34,6 @@ _MAX_DATAGRAMS = 65507
 """Most octets one send takes: an IPv4 packet less its headers, with UDP_SEGMENT too."""
 
 _FIN_PSH, _CWR = 0x09, 0x80
-_CHECKSUM_AT = {ip.TCP: 16, ip.UDP: 6}
 
 
 class Shape:
@@ -179,11 +177,10 @@ class _Views:
         else:
             self._row_udp_length = row_view(l4 + 4, ">u2")
             self._udp_lengths = (lengths - l4).astype(">u2")
-        self._row_checksum = row_view(l4 + _CHECKSUM_AT[found.protocol], "<u2")
+        self._row_checksum = row_view(l4 + ip.CHECKSUM_AT[found.protocol], "<u2")
         self._row_words = row_view(l4, "<u2", ((row_len - l4) // 2, 2))
         self._odd = row_view(row_len - 1, "u1") if (row_len - l4) & 1 else None
-        # The pseudo header's protocol and length, as little-endian words like everything summed.
-        self._pseudo = _swapped(lengths - l4) + _swapped(np.int64(found.protocol))
+        self._pseudo = pseudo_words(lengths - l4, found.protocol)
 
     # HOT PATH
     def fill(self, run: slice) -> None:
@@ -223,8 +220,3 @@ def _checksums(sums: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
     sums -= np.uint32(1)
     sums %= np.uint32(0xFFFF)
     return np.subtract(np.uint32(0xFFFE), sums, out=sums)
-
-
-def _swapped(numbers: Any) -> Any:
-    """Return 16-bit numbers with their octets the other way round."""
-    return ((numbers & 0xFF) << 8 | numbers >> 8).astype(np.uint32)

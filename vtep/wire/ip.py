@@ -15,6 +15,12 @@ UDP = 17
 
 IPV4_LEN = 20
 IPV6_LEN = 40
+TCP_LEN = 20
+UDP_LEN = 8
+"""Header lengths in octets, without options."""
+
+CHECKSUM_AT = {TCP: 16, UDP: 6}
+"""Where the checksum stands in a transport header."""
 
 _HOP_BY_HOP = 0
 _ROUTING = 43
