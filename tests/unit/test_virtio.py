@@ -28,3 +28,11 @@ def test_every_field_survives_a_round_trip() -> None:
 def test_a_buffer_too_short_is_a_mistake_of_the_caller() -> None:
     with pytest.raises(struct.error):
         virtio.parse(bytes(9))
+
+
+def test_a_tunnel_header_has_24_octets_and_its_offsets_at_the_end() -> None:
+    header = VirtioHeader(9, 0x21, 104, 1398, 84, 16)
+    packed = virtio.pack_tunnel(header, outer_l4=34, inner_l3=64)
+    assert len(packed) == virtio.TUNNEL_HEADER_LEN
+    assert virtio.parse(packed) == header
+    assert packed[10:] == bytes(10) + bytes.fromhex("22004000")
