@@ -20,6 +20,7 @@ from vtep.host.netlink import Netlink
 from vtep.host.tap import Tap
 from vtep.host.underlay import Underlay
 from vtep.overlay import AccessPort, Overlay
+from vtep.uplink import Uplink, open_uplink
 
 _HIGH_MAC = b"\xfe"
 """A bridge takes the lowest MAC of its ports: ours is not to change that of a bridge in use."""
@@ -33,6 +34,7 @@ class Running:
         vtep: what to do with frames and datagrams.
         taps: the open TAP of each access port.
         underlay: the open UDP socket.
+        uplink: where whole packets are injected; None where the socket sends all.
         local: the underlay address we send from; "0.0.0.0" or "::" where it depends.
         underlay_mtu: octets of the largest IP packet towards every peer.
         bridges: the bridge each TAP was made a port of, by access port; the others are not in it.
@@ -42,6 +44,7 @@ class Running:
     vtep: Vtep
     taps: dict[AccessPort, Tap]
     underlay: Underlay
+    uplink: Uplink | None
     local: str
     underlay_mtu: int
     bridges: dict[AccessPort, str]
@@ -75,10 +78,12 @@ def bring_up(config: Config) -> Iterator[Running]:
                 if tap_plan.bridge is not None:
                     bridges[port] = tap_plan.bridge.name
                 overlays += _overlays(tap_plan, port)
+            uplink = open_uplink(config.underlay, plan, net, undo)
         yield Running(
             vtep=Vtep(overlays, plan.addresses, config.underlay.port),
             taps=taps,
             underlay=underlay,
+            uplink=uplink,
             local=plan.local,
             underlay_mtu=plan.underlay_mtu,
             bridges=bridges,

@@ -37,12 +37,19 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class UnderlayConfig:
-    """The IP network between the VTEPs; `mtu` is its IP MTU. None: asked of the routing table."""
+    """The IP network between the VTEPs; `mtu` is its IP MTU. None: asked of the routing table.
+
+    Attributes:
+        uplink: how datagrams leave; auto is inject where that is faster and works.
+        uplink_setup: whether what is in the way of inject may be changed while we run.
+    """
 
     local: str | None = None
     dev: str | None = None
     port: int = PORT
     mtu: int | None = None
+    uplink: Literal["socket", "inject", "auto"] = "socket"
+    uplink_setup: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ not know is flooded.
 from collections.abc import Iterator
 
 from vtep.counters import Traffic
+from vtep.wire.outer import Outer
 
 SWEEP_LIMIT = 20_000
 """Entries looked at by one call of expire: about 2 ms."""
@@ -28,9 +29,10 @@ class Peer:
         address: the socket address to send to, with the configured port.
         heard_at: None for a configured peer.  For a sender that was accepted under accept-any,
             monotonic seconds of its last datagram: it is forgotten as a MAC is.
+        outer: how whole packets to it are injected; None where the socket sends to it.
     """
 
-    __slots__ = ("address", "heard_at", "ip", "traffic")
+    __slots__ = ("address", "heard_at", "ip", "outer", "traffic")
 
     def __init__(
         self, ip: str, address: tuple[str | int, ...], heard_at: float | None = None
@@ -38,6 +40,7 @@ class Peer:
         self.ip = ip
         self.address = address
         self.heard_at = heard_at
+        self.outer: Outer | None = None
         self.traffic = Traffic()
 
     def __repr__(self) -> str:

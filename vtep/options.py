@@ -79,6 +79,9 @@ VLAN = Kind(
     lambda value: _is_int(value) or value in ("strip", "pass"),
     _vlan,
 )
+UPLINK_KIND = Kind(
+    '"socket", "inject" or "auto"', lambda value: value in ("socket", "inject", "auto"), str
+)
 LOG_FORMAT = Kind('"text" or "json"', lambda value: value in ("text", "json"), str)
 
 
@@ -146,6 +149,10 @@ OPTIONS = (
            "UDP port, ours and the peers'", aliases=("--dstport",)),
     Option(UNDERLAY, "underlay", "--underlay-mtu", "mtu", INTEGER, "MTU",
            "largest packet on the underlay", "by route"),
+    Option(UNDERLAY, "underlay", "--uplink", "uplink", UPLINK_KIND, "socket|inject|auto",
+           "send by UDP socket, or inject whole packets"),
+    Option(UNDERLAY, "underlay", "--uplink-setup", "uplink-setup", BOOLEAN, "",
+           "let inject change what is in its way"),
     Option(BEHAVIOUR, "overlay", "--mtu", "mtu", INTEGER, "MTU",
            "MTU of the TAP", "underlay's - 50 or 70"),
     Option(BEHAVIOUR, "overlay", "--ageing", "ageing", NUMBER, "SECONDS",

@@ -29,7 +29,7 @@ def _room(ours: str = "", others: str = "", *, pure: bool = False) -> Room:
 
 BELOW = (
     "addressing bringup config counters decapsulate encapsulate endpoint fdb host log mtu neighbors"
-    " offload options overlay report wire"
+    " offload options overlay report uplink wire"
 )
 """What stands below the rooms beside the daemon, which are imported by none of these."""
 
@@ -54,7 +54,8 @@ ROOMS = {
     "config": _room("options wire"),
     "log": _room(),
     "addressing": _room("config host"),
-    "bringup": _room("addressing config endpoint host log overlay"),
+    "uplink": _room("addressing config fdb host log wire"),
+    "bringup": _room("addressing config endpoint host log overlay uplink"),
     "daemon": _room(
         "bringup config counters encapsulate fdb host log overlay report wire", "uvloop"
     ),

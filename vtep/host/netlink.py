@@ -132,6 +132,26 @@ class Netlink:
             kind=_ROUTE_KINDS.get(found["type"], "unicast"),
         )
 
+    def forwards(self, destination: str, source: str, dev: str) -> str | None:
+        """Return the device by which the kernel would forward what comes in by *dev*; None if not.
+
+        It answers by the routing alone, firewall aside: source checks and the forwarding of *dev*
+        are looked at for IPv4, not for IPv6.
+
+        Args:
+            destination: where to, an IP address as text.
+            source: whose packet it is.
+            dev: the device by which it comes in.
+        """
+        link = self.link(dev)
+        query: dict[str, Any] = {"dst": destination, "src": source, "family": _family(source)}
+        try:
+            found: Any = next(iter(self._ip.route("get", iif=link.index if link else 0, **query)))
+        except NetlinkError:
+            return None
+        out = self.link_by_index(found.get_attr("RTA_OIF"))
+        return out.name if out is not None and found["type"] not in _ROUTE_KINDS else None
+
     def addresses(self) -> set[str]:
         """Return all IP addresses of this host as text, without scopes."""
         return {_address(message) for message in self._ip.get_addr()}
@@ -178,6 +198,19 @@ class Netlink:
             self._ip.link("set", ifname=name, **changes)
         except NetlinkError as error:
             raise OSError(error.code, os.strerror(error.code), name) from error
+
+    def add_host_address(self, dev: str, address: str) -> None:
+        """Give *dev* an IPv4 address that counts on this host only.
+
+        Raises:
+            OSError: with the kernel's errno.
+        """
+        link = self.link(dev)
+        index = link.index if link else 0
+        try:
+            self._ip.addr("add", index=index, address=address, prefixlen=32, scope=linux.SCOPE_HOST)
+        except NetlinkError as error:
+            raise OSError(error.code, os.strerror(error.code), dev) from error
 
     def vxlan_on_port(self, port: int) -> list[str]:
         """Return the kernel's vxlan devices that hold UDP *port*: those that are up."""

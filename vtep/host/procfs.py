@@ -36,6 +36,21 @@ def tx_dropped(devices: Container[str]) -> dict[str, int]:
     return found
 
 
+def forwarded(is_ipv6: bool) -> int:
+    """Return how many packets the kernel has forwarded in this network namespace, firewall past.
+
+    The octets of a super-frame count as one packet.  RFC 4293: ipSystemStatsOutForwDatagrams.
+    """
+    if is_ipv6:
+        for line in _lines("/proc/net/snmp6"):
+            name, _, number = line.partition(" ")
+            if name == "Ip6OutForwDatagrams":
+                return int(number)
+        return 0
+    names, numbers = [line.split() for line in _lines("/proc/net/snmp") if line.startswith("Ip:")]
+    return int(numbers[names.index("ForwDatagrams")])
+
+
 def _inodes(port: int) -> set[str]:
     """Return the inodes of the sockets on *port* in our network namespace; a kernel's has none."""
     found = set()

@@ -1,0 +1,230 @@
+"""Which uplink is chosen, what is asked for, and that all is as it was in the end."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from pyroute2.nftables.main import NFTables
+
+from tests.unit import one_host
+from tests.unit.private import in_private_namespaces, sh
+from vtep.bringup import bring_up
+from vtep.config import UnderlayConfig
+from vtep.host import netfilter
+from vtep.uplink import Uplink
+
+INJECT = UnderlayConfig(uplink="inject")
+SET_UP = UnderlayConfig(uplink="inject", uplink_setup=True)
+AUTO = UnderlayConfig(uplink="auto")
+RP_FILTER = Path("/proc/sys/net/ipv4/conf/all/rp_filter")
+IPV4, INET, IPV6 = 2, 1, 10
+
+
+def parameters() -> dict[str, str]:
+    """Every parameter of the network stack that has a value to be read, by its path."""
+    found = {}
+    for family in ("ipv4", "ipv6"):
+        for path in sorted(Path(f"/proc/sys/net/{family}").rglob("*")):
+            if path.is_file() and os.access(path, os.R_OK):
+                try:
+                    found[str(path)] = path.read_text()
+                except OSError:
+                    continue
+    return found
+
+
+def rules() -> list[tuple[str, str, list[str]]]:
+    """(table, chain, expressions) of every rule, in order."""
+    found = []
+    for family in (IPV4, INET, IPV6):
+        nft = NFTables(nfgen_family=family)
+        for rule in nft.get_rules():
+            names = [e.get_attr("NFTA_EXPR_NAME") for e in rule.get_attr("NFTA_RULE_EXPRESSIONS")]
+            found.append(
+                (rule.get_attr("NFTA_RULE_TABLE"), rule.get_attr("NFTA_RULE_CHAIN"), names)
+            )
+        nft.close()
+    return found
+
+
+def firewall(family: int = IPV4, policy: int = 0, name: str = "FORWARD") -> None:
+    """Make a table with a chain on the forward hook; a policy of 0 drops, of 1 accepts."""
+    nft = NFTables(nfgen_family=family)
+    nft.table("add", name="filter")
+    nft.chain("add", table="filter", name=name, hook="forward", type="filter", policy=policy)
+    nft.close()
+
+
+def count_in(name: str, *expressions: object) -> None:
+    """Put a rule that decides nothing into a chain of the IPv4 table."""
+    nft = NFTables(nfgen_family=IPV4)
+    nft.rule("add", table="filter", chain=name, expressions=[expressions])
+    nft.close()
+
+
+def divert() -> None:
+    """Have what is forwarded to the peer take another way than what is sent."""
+    sh("ip rule add iif vx0-up to 10.0.1.41 lookup 77")
+    sh("ip route add 10.0.1.41 via 10.0.2.41 dev u2 table 77")
+
+
+@contextmanager
+def up(underlay: UnderlayConfig, *peers: str) -> Iterator[Uplink | None]:
+    """Bring up, and see that nothing is left of it afterwards."""
+    before = one_host.state(), parameters(), rules()
+    with bring_up(one_host.config(*peers, underlay=underlay)) as running:
+        yield running.uplink
+    assert (one_host.state(), parameters(), rules()) == before
+
+
+@pytest.mark.parametrize("peer", ["10.0.1.41", "fd00:1::41"])
+@in_private_namespaces
+def test_injecting_needs_nothing_of_a_plain_host(peer: str) -> None:
+    one_host.host()
+    before = parameters()
+    with up(INJECT, peer) as uplink:
+        assert uplink is not None
+        assert uplink.injector.name == "vx0-up"
+        now = parameters()
+        assert {key: value for key, value in now.items() if key in before} == before
+        own = {key for key in now.keys() - before.keys() if "/neigh/" not in key}
+        assert {path.split("/")[6] for path in own} == {"vx0", "vx0-up"}
+
+
+@in_private_namespaces
+def test_the_socket_is_the_default_and_nothing_is_made_for_it() -> None:
+    one_host.host()
+    with up(UnderlayConfig()) as uplink:
+        assert uplink is None
+        assert one_host.link("vx0-up") is None
+
+
+@pytest.mark.parametrize("rp_filter", ["0", "2"])
+@in_private_namespaces
+def test_a_loose_source_check_of_the_host_is_passed(rp_filter: str) -> None:
+    one_host.host()
+    RP_FILTER.write_text(rp_filter)
+    with up(INJECT) as uplink:
+        assert uplink is not None
+        assert RP_FILTER.read_text().strip() == rp_filter
+
+
+@in_private_namespaces
+def test_a_strict_one_is_named_and_loosened_on_request_only() -> None:
+    one_host.host()
+    RP_FILTER.write_text("1")
+    with up(INJECT) as uplink:
+        assert uplink is None
+    with up(SET_UP) as uplink:
+        assert uplink is not None
+        assert RP_FILTER.read_text().strip() == "2"
+
+
+@pytest.mark.parametrize(
+    ("family", "peer"), [(IPV4, "10.0.1.41"), (INET, "10.0.1.41"), (IPV6, "fd00:1::41")]
+)
+@in_private_namespaces
+def test_a_policy_of_drop_gets_a_rule_on_request_only(family: int, peer: str) -> None:
+    one_host.host()
+    firewall(family)
+    with up(INJECT, peer) as uplink:
+        assert uplink is None
+        assert rules() == []
+    with up(SET_UP, peer) as uplink:
+        assert uplink is not None
+        assert rules() == [("filter", "FORWARD", ["meta", "cmp", "counter", "immediate"])]
+
+
+@in_private_namespaces
+def test_a_policy_for_the_other_family_is_not_in_the_way() -> None:
+    one_host.host()
+    firewall(IPV6)
+    with up(SET_UP) as uplink:
+        assert uplink is not None
+        assert rules() == []
+
+
+@in_private_namespaces
+def test_a_rule_that_names_the_device_is_trusted() -> None:
+    one_host.host()
+    firewall()
+    chain = netfilter.ForwardChain(IPV4, "filter", "FORWARD", refuses=True)
+    netfilter.accept(chain, "vx0-up")
+    with up(INJECT) as uplink:
+        assert uplink is not None
+    netfilter.unaccept(chain, "vx0-up")
+    netfilter.accept(chain, "vx0-up2")
+    with up(INJECT) as uplink:
+        assert uplink is None
+
+
+@in_private_namespaces
+def test_rules_under_an_accepting_policy_may_refuse() -> None:
+    from pyroute2.nftables.expressions import genex
+
+    one_host.host()
+    firewall(policy=1)
+    with up(SET_UP) as uplink:
+        assert uplink is not None
+        assert rules() == []
+    count_in("FORWARD", genex("counter", {"bytes": 0, "packets": 0}))
+    with up(INJECT) as uplink:
+        assert uplink is not None
+        assert len(rules()) == 1
+    with up(SET_UP) as uplink:
+        assert uplink is not None
+        assert [names[0] for _, _, names in rules()] == ["meta", "counter"]
+
+
+@in_private_namespaces
+def test_all_is_put_back_at_once_when_it_fails_after_its_changes() -> None:
+    one_host.host()
+    firewall()
+    RP_FILTER.write_text("1")
+    divert()
+    before = one_host.state(), parameters(), rules()
+    with bring_up(one_host.config(underlay=SET_UP)) as running:
+        assert running.uplink is None
+        assert one_host.link("vx0-up") is None
+        assert (RP_FILTER.read_text().strip(), rules()) == ("1", [])
+    assert (one_host.state(), parameters(), rules()) == before
+
+
+@in_private_namespaces
+def test_what_somebody_else_set_meanwhile_is_left_alone() -> None:
+    one_host.host()
+    RP_FILTER.write_text("1")
+    with bring_up(one_host.config(underlay=SET_UP)) as running:
+        assert running.uplink is not None
+        RP_FILTER.write_text("0")
+    assert RP_FILTER.read_text().strip() == "0"
+
+
+@in_private_namespaces
+def test_a_device_of_that_name_is_left_alone() -> None:
+    one_host.host()
+    sh("ip tuntap add vx0-up mode tap")
+    with up(INJECT) as uplink:
+        assert uplink is None
+
+
+@in_private_namespaces
+def test_auto_wants_a_device_that_cuts_tunnels() -> None:
+    one_host.host()
+    with up(AUTO) as uplink:
+        assert uplink is not None
+    sh("ethtool -K u1 tx off")
+    with up(AUTO) as uplink:
+        assert uplink is None
+    with up(INJECT) as uplink:
+        assert uplink is not None
+
+
+@in_private_namespaces
+def test_another_way_for_forwarded_packets_is_refused() -> None:
+    one_host.host()
+    divert()
+    with up(INJECT) as uplink:
+        assert uplink is None
