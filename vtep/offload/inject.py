@@ -1,115 +1,117 @@
-"""A whole outer packet in one write: what goes in front of a frame, whose payload is not touched.
+"""A whole outer packet in one write: what goes in front of datagrams, whose octets are not touched.
 
 The kernel takes, through a TAP with a virtio header of 24 octets (Linux 6.17), a super-frame inside
 its UDP tunnel as one packet, and cuts it and finishes both checksums on the way out, or has the
-network card do it. So a frame leaves as it was read, behind
+network card do it. So a super-frame leaves as it was read, VXLAN header in front, behind
 
-    virtio header (24) | Ethernet | IP | UDP | VXLAN (8)       + the frame
+    virtio header (24) | Ethernet (14) | IP (20 or 40) | UDP (8)
 
-All offsets that the virtio header names count from the outer Ethernet header. Nothing here knows
-how the kernel got to forward the packet: see host/injector.py.
+and finished datagrams leave behind the same, one or several in a row as with UDP_SEGMENT. All
+offsets that the virtio header names count from the outer Ethernet header. How the kernel is brought
+to forward the packet is not known here: see host/injector.py.
 """
 
 from vtep.offload.segment import Cut
-from vtep.wire import outer as outer_
-from vtep.wire import virtio
-from vtep.wire.checksum import complement, ones_sum
-from vtep.wire.ip import UDP_LEN
+from vtep.wire import ip, outer, virtio, vxlan
 from vtep.wire.outer import Outer
 from vtep.wire.virtio import VirtioHeader
 
-_MAX_LENGTHS = 2048
-"""Most lengths of frames whose headers are kept; there are no more on an underlay of MTU 1500."""
+MAX_PAYLOAD = outer.MAX_PACKET - ip.IPV4_LEN - ip.UDP_LEN
+"""Most octets of datagrams, or of a super-frame and its VXLAN header, in one packet over IPv4."""
+
+_MAX_FRONTS = 2048
+"""Most fronts that are kept of each kind: there are no more lengths on an underlay of MTU 1500."""
+
+
+class Whole:
+    """What super-frames have in common that leave uncut behind one and the same front.
+
+    Attributes:
+        header: their virtio header, NEEDS_CSUM set.
+        cut: how the kernel is to cut them.
+        length: octets of one with its VXLAN header.
+        rows: segments of each.
+        octets: of all its segments with their VXLAN headers.
+        fits: whether it goes into one packet.
+    """
+
+    __slots__ = ("cut", "fits", "header", "length", "octets", "rows")
+
+    def __init__(self, header: VirtioHeader, cut: Cut) -> None:
+        self.header = header
+        self.cut = cut
+        self.length = vxlan.HEADER_LEN + cut.headers.end
+        self.rows = cut.rows
+        self.octets = self.rows * (vxlan.HEADER_LEN + cut.payload_at) + cut.payload
+        self.fits = self.length <= MAX_PAYLOAD
 
 
 class Envelope:
-    """The headers in front of frames of one overlay, sent to one peer from one port.
+    """The fronts of what is sent one way; each is made once and kept.
 
     Args:
-        outer: from where to where.
-        prefix: the VXLAN header.
+        way: from where to where.
 
     Attributes:
-        outer: as given.
-        max_frame: octets of the longest frame that goes into one packet.
+        way: as given.
     """
 
-    __slots__ = ("_at", "_of_length", "_prefix", "max_frame", "outer")
+    __slots__ = ("_datagrams", "_super_frames", "way")
 
-    def __init__(self, outer: Outer, prefix: bytes) -> None:
-        self.outer = outer
-        self.max_frame = outer.max_payload - len(prefix)
-        self._prefix = prefix
-        self._at = outer.udp_at + UDP_LEN + len(prefix)
-        self._of_length: dict[int, tuple[bytes, bytes, int]] = {}
-
-    def super_frame(self, length: int, header: VirtioHeader, cut: Cut) -> bytes:
-        """Return what goes in front of a super-frame of *length* octets, at most `max_frame`.
-
-        It depends on the arguments alone, and not on the octets of the frame.
-
-        Args:
-            length: octets of the frame.
-            header: its virtio header, NEEDS_CSUM set.
-            cut: what `segment.plan` said: `size` octets of payload become a segment.
-        """
-        kind = virtio.GSO_UDP_TUNNEL_IPV4 if self.outer.is_ipv4 else virtio.GSO_UDP_TUNNEL_IPV6
-        whole = VirtioHeader(
-            flags=virtio.NEEDS_CSUM | virtio.UDP_TUNNEL_CSUM,
-            gso_type=header.gso_type | kind,
-            hdr_len=self._at + cut.payload_at,
-            gso_size=cut.size,
-            csum_start=self._at + header.csum_start,
-            csum_offset=header.csum_offset,
-        )
-        packed = virtio.pack_tunnel(whole, self.outer.udp_at, self._at + cut.headers.l3)
-        return packed + outer_.pack(self.outer, len(self._prefix) + length) + self._prefix
+    def __init__(self, way: Outer) -> None:
+        self.way = way
+        self._datagrams: dict[tuple[int, int], bytes] = {}
+        self._super_frames: dict[Whole, bytes] = {}
 
     # HOT PATH
-    def frame(self, frame: memoryview, header: VirtioHeader) -> bytes | None:
-        """Return what goes in front of a frame that is no super-frame, at most `max_frame` long.
+    def datagrams(self, octets: int, segment_size: int = 0) -> bytes:
+        """Return what goes in front of one datagram, or of several of *segment_size* in a row.
 
-        Of a frame whose checksum is finished the kernel is to sum the outer one. Of one whose
-        checksum is only begun (NEEDS_CSUM) it is to finish that; the outer one is known then: what
-        the inner checksum covers will sum up to the complement of what its field holds now (local
-        checksum offload, Documentation/networking/checksum-offloads.rst).
+        The kernel cuts, and sums what it sends (net/ipv4/udp_offload.c).
 
-        Returns:
-            None when *header* points outside of the frame.
+        Args:
+            octets: of all together, at most MAX_PAYLOAD.
+            segment_size: of each but the last; 0 for one datagram.
         """
-        known = self._of_length.get(len(frame))
-        if known is None:
-            known = self._for_length(len(frame))
-        finished, begun, total = known
-        if not header.flags & virtio.NEEDS_CSUM:
-            return finished
-        start = header.csum_start
-        field = start + header.csum_offset
-        if field + 2 > len(frame) or start & 1:
-            return None
-        total += ones_sum(frame[:start]) + ((frame[field] << 8 | frame[field + 1]) ^ 0xFFFF)
-        checksum = complement((total - 1) % 0xFFFF + 1) or 0xFFFF
-        whole = VirtioHeader(
-            virtio.NEEDS_CSUM, virtio.GSO_NONE, 0, 0, self._at + start, header.csum_offset
-        )
-        return b"".join(
-            (virtio.pack_tunnel(whole), begun, checksum.to_bytes(2, "big"), self._prefix)
-        )
+        front = self._datagrams.get((octets, segment_size))
+        if front is None:
+            if len(self._datagrams) >= _MAX_FRONTS:
+                self._datagrams.clear()
+            udp_at = self.way.udp_at
+            header = VirtioHeader(
+                flags=virtio.NEEDS_CSUM,
+                gso_type=virtio.GSO_UDP_L4 if segment_size else virtio.GSO_NONE,
+                hdr_len=udp_at + ip.UDP_LEN if segment_size else 0,
+                gso_size=segment_size,
+                csum_start=udp_at,
+                csum_offset=ip.CHECKSUM_AT[ip.UDP],
+            )
+            front = virtio.pack_tunnel(header) + outer.pack(self.way, octets)
+            self._datagrams[octets, segment_size] = front
+        return front
 
-    def _for_length(self, length: int) -> tuple[bytes, bytes, int]:
-        """Work out what frames of *length* octets have in common.
+    # HOT PATH
+    def super_frame(self, whole: Whole) -> bytes:
+        """Return what goes in front of a super-frame with its VXLAN header; *whole* must fit."""
+        front = self._super_frames.get(whole)
+        if front is None:
+            if len(self._super_frames) >= _MAX_FRONTS:
+                self._super_frames.clear()
+            front = self._super_frames[whole] = self._pack(whole)
+        return front
 
-        Returns:
-            All that goes in front of a finished one; of one that is not, the headers up to the
-            outer checksum, and the sum of what of them it covers.
-        """
-        if len(self._of_length) >= _MAX_LENGTHS:
-            self._of_length.clear()
-        headers = outer_.pack(self.outer, len(self._prefix) + length)
-        udp_at = self.outer.udp_at
-        whole = VirtioHeader(virtio.NEEDS_CSUM, virtio.GSO_NONE, 0, 0, udp_at, 6)
-        finished = virtio.pack_tunnel(whole) + headers + self._prefix
-        # The checksum field holds the pseudo-header sum, and so adds it here.
-        total = ones_sum(headers[udp_at:]) + ones_sum(self._prefix)
-        known = self._of_length[length] = finished, headers[:-2], total
-        return known
+    def _pack(self, whole: Whole) -> bytes:
+        """Describe a super-frame whose inner and outer checksums are both only begun."""
+        at = self.way.udp_at + ip.UDP_LEN + vxlan.HEADER_LEN
+        is_ipv4 = self.way.is_ipv4
+        kind = virtio.GSO_UDP_TUNNEL_IPV4 if is_ipv4 else virtio.GSO_UDP_TUNNEL_IPV6
+        header = VirtioHeader(
+            flags=virtio.NEEDS_CSUM | virtio.UDP_TUNNEL_CSUM,
+            gso_type=whole.header.gso_type | kind,
+            hdr_len=at + whole.cut.payload_at,
+            gso_size=whole.cut.size,
+            csum_start=at + whole.header.csum_start,
+            csum_offset=whole.header.csum_offset,
+        )
+        front = virtio.pack_tunnel(header, self.way.udp_at, at + whole.cut.headers.l3)
+        return front + outer.pack(self.way, whole.length)
