@@ -7,6 +7,7 @@ a batch has left them before the next is read.
 
 import asyncio
 import errno
+import gc
 import logging
 import os
 import signal
@@ -22,13 +23,14 @@ from vtep import log, report
 from vtep.bringup import Running, bring_up
 from vtep.config import Config
 from vtep.counters import Drop
-from vtep.encapsulate import Transmit
 from vtep.fdb import Peer
 from vtep.host import linux, notify, procfs
 from vtep.host.linux import HostError
 from vtep.host.tap import Tap
+from vtep.inbox import Message
+from vtep.outbox import Transmit
 from vtep.overlay import AccessPort
-from vtep.wire.slot import TAP_AT, UDP_AT
+from vtep.wire.slot import SMALL_MAX, TAP_AT, UDP_AT, Place
 
 HOUSEKEEPING_S = 1.0
 _STDERR = 2
@@ -52,6 +54,7 @@ def run(config: Config) -> int:
     _fill_standard_descriptors()
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     with bring_up(config) as running:
+        _tame_collector()
         try:
             uvloop.run(_serve(config, running))
         except HostError as error:
@@ -61,6 +64,16 @@ def run(config: Config) -> int:
             tree = report.counters(running.vtep)
             log.info("stopped", report.counters_text(tree), counters=tree)
     return 0
+
+
+def _tame_collector() -> None:
+    """Leave the garbage collector only what is new: forwarding makes no cycles.
+
+    A full collection would look at every entry of the FDB, and stop the forwarding meanwhile.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 1_000, 1_000)
 
 
 def _fill_standard_descriptors() -> None:
@@ -139,8 +152,9 @@ class Forwarder:
         self._vtep = running.vtep
         self._taps = running.taps
         self._underlay = running.underlay
-        self._tap_views = [slot[TAP_AT:] for slot in self._vtep.slots.views]
-        self._udp_views = [slot[UDP_AT:] for slot in self._vtep.slots.views]
+        self._pool = running.vtep.pool
+        self._tap_views = [slot[TAP_AT:] for slot in self._pool.large.views]
+        self._udp_views = [slot[UDP_AT:] for slot in self._pool.large.views]
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to forward."""
@@ -154,12 +168,30 @@ class Forwarder:
             loop.remove_reader(tap.fileno())
         loop.remove_reader(self._underlay.fileno())
 
+    # HOT PATH
     def _from_tap(self, port: AccessPort, tap: Tap) -> None:
-        ends = [TAP_AT + octets for octets in tap.read(self._tap_views)]
+        """Forward one batch of frames from a TAP to the underlay."""
+        large, small = self._pool.large, self._pool.small
+        read, views = tap.read, self._tap_views
+        frames: list[Place] = []
+        number = short = 0
+        while number < len(large) and short < len(small):
+            octets = read(views[number])
+            if not octets:
+                break
+            end = TAP_AT + octets
+            if octets > SMALL_MAX:
+                frames.append((large, number, end))
+                number += 1
+            else:
+                small.views[short][TAP_AT:end] = views[number][:octets]
+                frames.append((small, short, end))
+                short += 1
         send = self._underlay.send
-        for transmit in self._vtep.outbound.encapsulate(port, ends, time.monotonic()):
-            for peer in transmit.peers:
-                error = send(transmit.octets, peer.address, transmit.segment_size)
+        for transmit in self._vtep.outbound.encapsulate(port, frames, time.monotonic()):
+            _, parts, peers, segment_size, lane, _ = transmit
+            for peer in peers:
+                error = send(parts, peer.address, segment_size, lane)
                 if error:
                     self._not_sent(transmit, peer, error)
 
@@ -172,15 +204,31 @@ class Forwarder:
         if self._vtep.outbound.max_segments > 1:
             self._vtep.outbound.max_segments = 1
             log.info("UDP_SEGMENT does not work on this underlay: sending datagrams one by one")
-        for at in range(0, len(transmit.octets), size):
-            one = Transmit(transmit.overlay, transmit.octets[at : at + size], transmit.peers)
-            error = self._underlay.send(one.octets, peer.address)
+        for one in transmit.singly():
+            error = self._underlay.send(one.parts, peer.address, 0, one.lane)
             if error:
                 self._vtep.outbound.send_failed(one, peer, error)
 
+    # HOT PATH
     def _from_underlay(self) -> None:
-        received = self._underlay.receive(self._udp_views)
-        batch = [(UDP_AT + octets, sender, size) for octets, sender, size in received]
+        """Forward one batch of datagrams from the underlay to the TAPs."""
+        large, small = self._pool.large, self._pool.small
+        receive, views = self._underlay.receive, self._udp_views
+        batch: list[Message] = []
+        number = short = 0
+        while number < len(large) and short < len(small):
+            received = receive(views[number])
+            if received is None:
+                break
+            octets, sender, size = received
+            end = UDP_AT + octets
+            if octets > SMALL_MAX:
+                batch.append(Message(large, number, end, sender, size or octets))
+                number += 1
+            else:
+                small.views[short][UDP_AT:end] = views[number][:octets]
+                batch.append(Message(small, short, end, sender, size or octets))
+                short += 1
         for delivery in self._vtep.inbound.decapsulate(batch, time.monotonic()):
             error = self._taps[delivery.overlay.port].write(delivery.parts)
             if error:

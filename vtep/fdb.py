@@ -28,9 +28,10 @@ class Peer:
         address: the socket address to send to, with the configured port.
         heard_at: None for a configured peer.  For a sender that was accepted under accept-any,
             monotonic seconds of its last datagram: it is forgotten as a MAC is.
+        alone: this one peer as a sequence, always the same object.
     """
 
-    __slots__ = ("address", "heard_at", "ip", "traffic")
+    __slots__ = ("address", "alone", "heard_at", "ip", "traffic")
 
     def __init__(
         self, ip: str, address: tuple[str | int, ...], heard_at: float | None = None
@@ -39,6 +40,7 @@ class Peer:
         self.address = address
         self.heard_at = heard_at
         self.traffic = Traffic()
+        self.alone = (self,)
 
     def __repr__(self) -> str:
         """Show the address."""

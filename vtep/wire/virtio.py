@@ -7,7 +7,7 @@ order of the host (no TUNSETVNETLE). All offsets count from the first octet of t
 import struct
 from typing import NamedTuple
 
-from vtep.wire.buffer import Readable, Writable
+from vtep.wire.buffer import Readable
 
 HEADER_LEN = 10
 
@@ -16,6 +16,8 @@ NEEDS_CSUM = 1
 DATA_VALID = 2
 """Flag: the checksum was verified by whoever handed the frame over."""
 
+GSO_TYPE_AT = 1
+"""Where gso_type stands."""
 GSO_NONE = 0
 GSO_TCPV4 = 1
 GSO_TCPV6 = 4
@@ -25,7 +27,6 @@ GSO_ECN = 0x80
 
 _LAYOUT = struct.Struct("=BBHHHH")
 _unpack_from = _LAYOUT.unpack_from
-_pack_into = _LAYOUT.pack_into
 
 
 class VirtioHeader(NamedTuple):
@@ -51,6 +52,6 @@ def parse(buf: Readable, at: int = 0) -> VirtioHeader:
     return VirtioHeader(*_unpack_from(buf, at))
 
 
-def pack_into(buf: Writable, at: int, header: VirtioHeader) -> None:
-    """Write the header into buf[at:at + 10]."""
-    _pack_into(buf, at, *header)
+def pack(header: VirtioHeader) -> bytes:
+    """Return the 10 octets of a header."""
+    return _LAYOUT.pack(*header)
