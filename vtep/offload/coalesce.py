@@ -107,7 +107,7 @@ class Chain:
 
         0 if it does not continue the chain; that its checksum is right is for the caller to know.
         """
-        if not self.is_open or rows is not self._rows or not self._goes_on(octets, at):
+        if not self.is_open or rows.layout != self._layout or not self._goes_on(octets, at):
             return 0
         return self.most - self._count
 
