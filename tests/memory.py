@@ -1,15 +1,16 @@
 """One Vtep in memory, for tests of its decisions: a TAP vx0, VNI 100, two peers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tests.frames import mac
 from vtep.decapsulate import Delivery
-from vtep.encapsulate import Transmit
 from vtep.endpoint import Vtep
+from vtep.inbox import Message
+from vtep.outbox import Transmit
 from vtep.overlay import AccessPort, Overlay
 from vtep.wire import virtio, vxlan
-from vtep.wire.slot import FRAME_AT, TAP_AT, UDP_AT
+from vtep.wire.slot import SMALL_MAX, TAP_AT, UDP_AT, Slots
 
 TAP_MAC = "02:ff:ff:ff:ff:01"
 PEER_1, PEER_2 = "10.0.1.41", "10.0.1.42"
@@ -27,26 +28,46 @@ def encapsulate(
     vtep: Vtep, port: AccessPort, batch: Iterable[tuple[bytes, virtio.VirtioHeader]], now: float
 ) -> list[Transmit]:
     """Put frames into the slots as TAP reads do, and return copies of what comes out."""
-    ends = []
-    for index, (data, header) in enumerate(batch):
-        vtep.slots.octets[index] = 0xA5
-        slot = vtep.slots.views[index]
-        virtio.pack_into(slot, TAP_AT, header)
-        slot[FRAME_AT : FRAME_AT + len(data)] = data
-        ends.append(FRAME_AT + len(data))
-    transmits = vtep.outbound.encapsulate(port, ends, now)
-    return [one._replace(octets=memoryview(bytes(one.octets))) for one in transmits]
+    free = slots_of(vtep)
+    frames = []
+    for data, header in batch:
+        raw = virtio.pack(header) + data
+        slots, number = put(free, TAP_AT, raw)
+        frames.append((slots, number, TAP_AT + len(raw)))
+    transmits = vtep.outbound.encapsulate(port, frames, now)
+    return [
+        one._replace(parts=[memoryview(bytes(part)) for part in one.parts]) for one in transmits
+    ]
 
 
 def decapsulate(vtep: Vtep, batch: Iterable[tuple[bytes, str, int]], now: float) -> list[Delivery]:
     """Put (message, sender, size) into the slots as receives do; return copies of the result."""
+    free = slots_of(vtep)
     received = []
-    for index, (message, sender, size) in enumerate(batch):
-        vtep.slots.octets[index] = 0xA5
-        vtep.slots.views[index][UDP_AT : UDP_AT + len(message)] = message
-        received.append((UDP_AT + len(message), sender, size))
+    for message, sender, size in batch:
+        slots, number = put(free, UDP_AT, message)
+        end = UDP_AT + len(message)
+        received.append(Message(slots, number, end, sender, size or len(message)))
     deliveries = vtep.inbound.decapsulate(received, now)
     return [one._replace(parts=[memoryview(b"".join(one.parts))]) for one in deliveries]
+
+
+Free = tuple[Iterator[tuple[Slots, int]], Iterator[tuple[Slots, int]]]
+
+
+def slots_of(vtep: Vtep) -> Free:
+    """Return the large and the small slots, all of them free."""
+    large, small = vtep.pool.large, vtep.pool.small
+    return ((large, n) for n in range(len(large))), ((small, n) for n in range(len(small)))
+
+
+def put(free: Free, at: int, raw: bytes) -> tuple[Slots, int]:
+    """Put octets into the next slot of the size they go to; return where that is."""
+    large, small = free
+    slots, number = next(small if len(raw) <= SMALL_MAX else large)
+    slots.octets[number] = 0xA5
+    slots.views[number][at : at + len(raw)] = raw
+    return slots, number
 
 
 def send(
@@ -71,6 +92,11 @@ def receive_raw(
     return decapsulate(vtep, [(datagram, sender, 0)], now)
 
 
+def joined(transmit: Transmit) -> bytes:
+    """Return all octets of a send."""
+    return b"".join(transmit.parts)
+
+
 def sent_to(transmits: list[Transmit]) -> list[list[str]]:
     return [[peer.ip for peer in transmit.peers] for transmit in transmits]
 
@@ -78,9 +104,9 @@ def sent_to(transmits: list[Transmit]) -> list[list[str]]:
 def datagrams(transmits: list[Transmit]) -> list[bytes]:
     """Return the datagrams one by one, as UDP_SEGMENT makes them."""
     return [
-        bytes(one.octets[at : at + (one.segment_size or len(one.octets))])
+        joined(one)[at : at + (one.segment_size or one.octets)]
         for one in transmits
-        for at in range(0, len(one.octets), one.segment_size or len(one.octets))
+        for at in range(0, one.octets, one.segment_size or one.octets)
     ]
 
 

@@ -79,8 +79,11 @@ def bring_up(config: Config) -> Iterator[Running]:
                     bridges[port] = tap_plan.bridge.name
                 overlays += _overlays(tap_plan, port)
             uplink = open_uplink(config.underlay, plan, net, undo)
+        vtep = Vtep(overlays, plan.addresses, config.underlay.port)
+        if uplink is not None:
+            uplink.find_ways(vtep.peers())
         yield Running(
-            vtep=Vtep(overlays, plan.addresses, config.underlay.port),
+            vtep=vtep,
             taps=taps,
             underlay=underlay,
             uplink=uplink,

@@ -7,6 +7,7 @@ a batch has left them before the next is read.
 
 import asyncio
 import errno
+import gc
 import logging
 import os
 import signal
@@ -22,18 +23,20 @@ from vtep import log, report
 from vtep.bringup import Running, bring_up
 from vtep.config import Config
 from vtep.counters import Drop
-from vtep.encapsulate import Transmit
 from vtep.fdb import Peer
 from vtep.host import linux, notify, procfs
 from vtep.host.linux import HostError
 from vtep.host.tap import Tap
+from vtep.inbox import Message
+from vtep.outbox import Transmit
 from vtep.overlay import AccessPort
-from vtep.wire.slot import TAP_AT, UDP_AT
+from vtep.wire.slot import SMALL_MAX, TAP_AT, UDP_AT, Place
 
 HOUSEKEEPING_S = 1.0
 _STDERR = 2
 _CANNOT_CUT = (errno.EIO, errno.EINVAL)
 """What a send with UDP_SEGMENT fails with where the device or an old kernel cannot."""
+_INJECTOR_GONE = (errno.EIO, errno.EBADFD)
 _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1}
 REPORT_EVERY_S = 60.0
 """How often a reason for drops that was named before is named again; with -v, the counters."""
@@ -52,6 +55,7 @@ def run(config: Config) -> int:
     _fill_standard_descriptors()
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     with bring_up(config) as running:
+        _tame_collector()
         try:
             uvloop.run(_serve(config, running))
         except HostError as error:
@@ -61,6 +65,16 @@ def run(config: Config) -> int:
             tree = report.counters(running.vtep)
             log.info("stopped", report.counters_text(tree), counters=tree)
     return 0
+
+
+def _tame_collector() -> None:
+    """Leave the garbage collector only what is new: forwarding makes no cycles.
+
+    A full collection would look at every entry of the FDB, and stop the forwarding meanwhile.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 1_000, 1_000)
 
 
 def _fill_standard_descriptors() -> None:
@@ -139,8 +153,10 @@ class Forwarder:
         self._vtep = running.vtep
         self._taps = running.taps
         self._underlay = running.underlay
-        self._tap_views = [slot[TAP_AT:] for slot in self._vtep.slots.views]
-        self._udp_views = [slot[UDP_AT:] for slot in self._vtep.slots.views]
+        self._uplink = running.uplink
+        self._pool = running.vtep.pool
+        self._tap_views = [slot[TAP_AT:] for slot in self._pool.large.views]
+        self._udp_views = [slot[UDP_AT:] for slot in self._pool.large.views]
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to forward."""
@@ -154,14 +170,53 @@ class Forwarder:
             loop.remove_reader(tap.fileno())
         loop.remove_reader(self._underlay.fileno())
 
+    # HOT PATH
     def _from_tap(self, port: AccessPort, tap: Tap) -> None:
-        ends = [TAP_AT + octets for octets in tap.read(self._tap_views)]
+        """Forward one batch of frames from a TAP to the underlay."""
+        large, small = self._pool.large, self._pool.small
+        read, views = tap.read, self._tap_views
+        frames: list[Place] = []
+        number = short = 0
+        while number < len(large) and short < len(small):
+            octets = read(views[number])
+            if not octets:
+                break
+            end = TAP_AT + octets
+            if octets > SMALL_MAX:
+                frames.append((large, number, end))
+                number += 1
+            else:
+                small.views[short][TAP_AT:end] = views[number][:octets]
+                frames.append((small, short, end))
+                short += 1
         send = self._underlay.send
-        for transmit in self._vtep.outbound.encapsulate(port, ends, time.monotonic()):
-            for peer in transmit.peers:
-                error = send(transmit.octets, peer.address, transmit.segment_size)
+        for transmit in self._vtep.outbound.encapsulate(port, frames, time.monotonic()):
+            _, parts, peers, segment_size, lane, _, _ = transmit
+            for peer in peers:
+                if peer.envelopes:
+                    self._inject(transmit, peer)
+                    continue
+                error = send(parts, peer.address, segment_size, lane)
                 if error:
                     self._not_sent(transmit, peer, error)
+
+    # HOT PATH
+    def _inject(self, transmit: Transmit, peer: Peer) -> None:
+        """Write what is to leave into the uplink TAP, in one packet."""
+        _, parts, _, segment_size, lane, octets, whole = transmit
+        envelope, uplink = peer.envelopes[lane], self._uplink
+        assert uplink is not None
+        if whole is not None:
+            front = envelope.super_frame(whole)
+        else:
+            front = envelope.datagrams(octets, segment_size)
+        error = uplink.injector.write((front, *parts))
+        if not error:
+            uplink.injected += 1
+            return
+        self._vtep.outbound.inject_failed(transmit, peer, error)
+        if error in _INJECTOR_GONE:
+            uplink.fail(f"{uplink.injector.name} was set down or deleted", self._vtep.peers())
 
     def _not_sent(self, transmit: Transmit, peer: Peer, error: int) -> None:
         """Send one by one what the kernel will not cut, from now on; count the rest."""
@@ -172,15 +227,31 @@ class Forwarder:
         if self._vtep.outbound.max_segments > 1:
             self._vtep.outbound.max_segments = 1
             log.info("UDP_SEGMENT does not work on this underlay: sending datagrams one by one")
-        for at in range(0, len(transmit.octets), size):
-            one = Transmit(transmit.overlay, transmit.octets[at : at + size], transmit.peers)
-            error = self._underlay.send(one.octets, peer.address)
+        for one in transmit.singly():
+            error = self._underlay.send(one.parts, peer.address, 0, one.lane)
             if error:
                 self._vtep.outbound.send_failed(one, peer, error)
 
+    # HOT PATH
     def _from_underlay(self) -> None:
-        received = self._underlay.receive(self._udp_views)
-        batch = [(UDP_AT + octets, sender, size) for octets, sender, size in received]
+        """Forward one batch of datagrams from the underlay to the TAPs."""
+        large, small = self._pool.large, self._pool.small
+        receive, views = self._underlay.receive, self._udp_views
+        batch: list[Message] = []
+        number = short = 0
+        while number < len(large) and short < len(small):
+            received = receive(views[number])
+            if received is None:
+                break
+            octets, sender, size = received
+            end = UDP_AT + octets
+            if octets > SMALL_MAX:
+                batch.append(Message(large, number, end, sender, size or octets))
+                number += 1
+            else:
+                small.views[short][UDP_AT:end] = views[number][:octets]
+                batch.append(Message(small, short, end, sender, size or octets))
+                short += 1
         for delivery in self._vtep.inbound.decapsulate(batch, time.monotonic()):
             error = self._taps[delivery.overlay.port].write(delivery.parts)
             if error:
@@ -195,6 +266,8 @@ async def _keep_house(running: Running) -> None:
         await asyncio.sleep(HOUSEKEEPING_S)
         now = time.monotonic()
         running.vtep.expire(now)
+        if running.uplink is not None:
+            running.uplink.find_ways(running.vtep.peers())
         _check_devices(running)
         _count_losses(running)
         say_drops(now)
@@ -213,6 +286,8 @@ def _count_losses(running: Running) -> None:
     """Count what the kernel dropped before we could read it."""
     drops = running.vtep.inbound.drops
     drops[Drop.RECEIVE_FULL] = running.underlay.overflows()
+    if running.uplink is not None:
+        drops[Drop.NOT_FORWARDED] = running.uplink.lost(running.vtep.peers())
     now = procfs.tx_dropped({port.name for port in running.taps})
     for port, tap in running.taps.items():
         lost = now.get(port.name, 0) - tap.dropped_before - port.drops[Drop.TAP_OVERRUN]

@@ -1,35 +1,45 @@
 """From the underlay to a TAP: what becomes of a batch of datagrams.
 
-    which overlay? the VNI says
+    which flow?  one met before needs no second look at its headers
+    which overlay?  the VNI says
     is the sender a peer of it?
     is the source MAC one that can be?  tags allowed?  learn it: the sender
-    describe it to the kernel, clamp the MSS
-    put the tag on, header over header, to the TAP
+    join what continues a flow, describe it to the kernel, clamp the MSS
+    put the tag on, to the TAP
 
-A message in a slot may be several datagrams that the kernel merged (UDP_GRO).  Those that are
-segments of one TCP flow become one super-frame (offload/coalesce.py), over the ends of messages
-too; all others are taken one by one.  What comes out has the order of what came in.  It goes to a
-TAP only: nothing from the underlay returns to it.
+A message in a slot may be several datagrams that the kernel merged (UDP_GRO).  First the rows of
+messages of one size are compared, many at once (inbox.py); then all is gone through in the order it
+came.  Segments of one flow that continue one another become one super-frame (offload/coalesce.py);
+whatever else a flow brings comes after it.  It goes to a TAP only: nothing from the underlay
+returns to it.
 """
 
 import errno
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, compress
-from operator import not_
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from vtep import mtu as mtu_
 from vtep.counters import Drop
 from vtep.fdb import Peer
+from vtep.inbox import Message, Span, spans_of
 from vtep.offload import partial
-from vtep.offload.coalesce import Coalescer, Layout
+from vtep.offload.coalesce import Chain, is_whole
+from vtep.offload.rows import RowsOf
 from vtep.overlay import NO_MAC, Overlay
 from vtep.wire import ethernet, ip, virtio, vxlan
-from vtep.wire.slot import FRAME_AT, UDP_AT, Slots, bulk_key
+from vtep.wire.buffer import Readable
+from vtep.wire.flow import FlowKey, flow_key
+from vtep.wire.slot import UDP_AT, Pool
 
 MAX_LEARNED_PEERS = 65_536
 """The most senders kept under accept-any, per overlay: a spoofer must not fill the memory."""
+
+MAX_FLOWS = 4096
+"""Most flows whose headers are remembered; a flow that is not costs a few microseconds."""
+
+_SYN = 0x02
+_PLAIN = bytes(virtio.HEADER_LEN)
 
 _WRITE_ERRORS = {
     errno.EAGAIN: Drop.TAP_FULL,
@@ -38,40 +48,48 @@ _WRITE_ERRORS = {
     errno.EIO: Drop.TAP_DOWN,
 }
 
-Message: TypeAlias = tuple[int, str, int]
-"""Where it ends in its slot; its sender's IP as text, with %scope if it has one; octets of each
-datagram in it but the last, or 0 where there is one."""
-
 
 class Delivery(NamedTuple):
-    """One frame, its virtio header in front, to write to the TAP of *overlay*, in parts."""
+    """One frame to write to the TAP of *overlay*, in parts, the first of them its virtio header."""
 
     overlay: Overlay
-    parts: Sequence[memoryview]
+    parts: Sequence[Readable]
 
 
-class _Refused(NamedTuple):
-    """A datagram that goes no further, and where that is counted."""
+class _Flow:
+    """What is known of the datagrams of one inner flow from one sender.
 
-    drops: Counter[Drop]
-    reason: Drop
+    Attributes:
+        overlay, peer: whose they are.
+        source: the inner source MAC.
+        reserved: whether reserved bits are set in their VXLAN header.
+        headers: where those of the first frame were; None for what is not IP.
+        addresses: the ones' complement sum of the IP addresses.
+        turn: the batch in which peer and overlay were last found to hold.
+        chain: what waits to be continued, in this batch only.
+    """
 
+    __slots__ = (
+        *("addresses", "chain", "headers", "overlay", "peer", "reserved", "source", "turn"),
+    )
 
-class _Bulk(NamedTuple):
-    """A message that may be one super-frame, or a part of one."""
-
-    slot: int
-    message: Message
-    overlay: Overlay
-    peer: Peer
-    layout: Layout
+    def __init__(self, overlay: Overlay, peer: Peer, octets: memoryview, at: int, end: int) -> None:
+        frame = octets[at + vxlan.HEADER_LEN : end]
+        self.overlay = overlay
+        self.peer = peer
+        self.source = bytes(frame[6:12])
+        self.reserved = vxlan.reserved_bits(octets, at)
+        self.headers = ip.locate(frame)
+        self.addresses = ip.address_sum(frame, self.headers) if self.headers is not None else 0
+        self.turn = 0
+        self.chain: Chain | None = None
 
 
 class Decapsulator:
     """Turns datagrams in slots into frames.
 
     Args:
-        slots: where the datagrams are.
+        pool: where the datagrams are.
         overlays: by VNI.
         local_addresses: this host's IP addresses as text: a datagram from one of them is an echo.
         port: the UDP port of every VTEP.
@@ -83,84 +101,100 @@ class Decapsulator:
 
     def __init__(
         self,
-        slots: Slots,
+        pool: Pool,
         overlays: dict[int, Overlay],
         local_addresses: frozenset[str],
         port: int,
     ) -> None:
         self.drops: Counter[Drop] = Counter()
-        self._slots = slots
         self._overlays = overlays
         self.local_addresses = local_addresses
         self._port = port
-        self._coalescer = Coalescer(slots)
+        self._rows = {slots: RowsOf(slots) for slots in (pool.large, pool.small)}
+        self._flows: dict[tuple[str, bytes, FlowKey], _Flow] = {}
+        self._turn = 0
+        self._waiting: list[_Flow] = []
+        self._deliveries: list[Delivery] = []
 
     # HOT PATH
     def decapsulate(self, received: Sequence[Message], now: float) -> list[Delivery]:
         """Turn messages received from the underlay into frames to write to a TAP.
 
         Args:
-            received: for each of the first slots: a VXLAN header stands at slot[8:16], its frame
-                at slot[16:], and the next datagram of the message behind it.
+            received: where they lie: a VXLAN header stands at slot[8:16], its frame at slot[16:],
+                and the next datagram of the message behind it.
             now: monotonic seconds.
-        """
-        deliveries: list[list[Delivery]] = [[] for _ in received]
-        bulk: list[_Bulk] = []
-        decided: dict[Any, _Bulk] = {}
-        for index, message in enumerate(received):
-            end, sender, size = message
-            slot = self._slots.views[index][:end]
-            key = (sender, size, bulk_key(slot, UDP_AT))
-            if key in decided:
-                bulk.append(decided[key]._replace(slot=index))
-                continue
-            layout = self._coalescer.layout_of(slot, size)
-            judged = self._judge(slot, sender, now) if layout is not None else None
-            if layout is None or isinstance(judged, _Refused):
-                deliveries[index] = self._one_by_one(index, message, now)
-            elif judged is not None:
-                bulk.append(_Bulk(index, message, *judged, layout))
-                if key[2] is not None:
-                    decided[key] = bulk[-1]
-        good: list[_Bulk] = []
-        lonely = [_is_lonely(bulk, number) for number in range(len(bulk))]
-        for one in compress(bulk, lonely):
-            deliveries[one.slot] = self._one_by_one(one.slot, one.message, now)
-        for one, is_one in self._checked(list(compress(bulk, map(not_, lonely)))):
-            if is_one:
-                self._learn(one, now)
-                good.append(one)
-            else:
-                deliveries[one.slot] = self._one_by_one(one.slot, one.message, now)
-        for run in self._chains(good):
-            deliveries[run[0].slot] = [self._super_frame(run)]
-        return list(chain.from_iterable(deliveries))
 
-    def _judge(self, slot: memoryview, sender: str, now: float) -> tuple[Overlay, Peer] | _Refused:
-        """Return the overlay and the peer of the first datagram in *slot*, if it may pass."""
-        if len(slot) < FRAME_AT:
-            return _Refused(self.drops, Drop.SHORT)
-        vni = vxlan.parse(slot, UDP_AT)
+        Returns:
+            Frames in the order of their flows; they point into the slots.
+        """
+        self._turn += 1
+        deliveries = self._deliveries = []
+        for message, spans in zip(received, spans_of(received, self._rows), strict=True):
+            slots, number, end, sender, size = message
+            octets = slots.views[number]
+            tail = UDP_AT
+            if spans is not None:
+                for span in spans:
+                    self._join(span, sender, now)
+                tail = UDP_AT + size * ((end - UDP_AT) // size)
+            elif _is_one_packet(octets, end, size):
+                self._single(octets, UDP_AT, end, sender, now, gso_size=size)
+                continue
+            for at in range(tail, end, size) if end > UDP_AT else (UDP_AT,):
+                self._single(octets, at, min(at + size, end), sender, now)
+        self._close_all()
+        return deliveries
+
+    # -- which flow, and may it pass?
+
+    # HOT PATH
+    def _flow_of(
+        self, octets: memoryview, at: int, end: int, sender: str, now: float
+    ) -> _Flow | None:
+        """Return the flow of the datagram at octets[at:end]; None if it is dropped, and counted."""
+        key = flow_key(octets, at + vxlan.HEADER_LEN, end)
+        if key is None:
+            self._close_all()  # it may be of any flow
+            return self._meet(octets, at, end, sender, now)
+        full_key = (sender, bytes(octets[at : at + vxlan.HEADER_LEN]), key)
+        flow = self._flows.get(full_key)
+        if flow is not None and flow.turn == self._turn:
+            return flow
+        if flow is None or flow.overlay.peers.get(sender) is not flow.peer:
+            flow = self._meet(octets, at, end, sender, now)
+            if flow is None:
+                return None
+            if len(self._flows) >= MAX_FLOWS:
+                self._flows.clear()
+            self._flows[full_key] = flow
+        flow.turn = self._turn
+        return flow
+
+    def _meet(self, octets: memoryview, at: int, end: int, sender: str, now: float) -> _Flow | None:
+        """Return the flow of a datagram that was not met before, if it may pass."""
+        frame_at = at + vxlan.HEADER_LEN
+        if end < frame_at:
+            self.drops[Drop.SHORT] += 1
+            return None
+        vni = vxlan.parse(octets, at)
         if vni is None:
-            return _Refused(self.drops, Drop.BAD_FLAGS)
+            self.drops[Drop.BAD_FLAGS] += 1
+            return None
         overlay = self._overlays.get(vni)
         if overlay is None:
-            return _Refused(self.drops, Drop.UNKNOWN_VNI)
+            self.drops[Drop.UNKNOWN_VNI] += 1
+            return None
         peer = overlay.peers.get(sender) or self._stranger(overlay, sender, now)
         if isinstance(peer, Drop):
             overlay.last_refused = sender
-            return _Refused(overlay.drops, peer)
-        if len(slot) < FRAME_AT + ethernet.HEADER_LEN:
-            return _Refused(overlay.drops, Drop.RUNT)
-        source = slot[FRAME_AT + 6 : FRAME_AT + 12]
-        if source[0] & 1 or source == NO_MAC:
-            return _Refused(overlay.drops, Drop.INVALID_SOURCE)
-        if source == overlay.port.mac:
-            return _Refused(overlay.drops, Drop.SELF_SOURCE)
-        tag = ethernet.vlan_id(slot, FRAME_AT)
-        if tag is not None and not overlay.takes_tag(tag):
-            return _Refused(overlay.drops, Drop.INNER_VLAN)
-        return overlay, peer
+            overlay.drops[peer] += 1
+            return None
+        refused = _why_not(overlay, octets[frame_at:end])
+        if refused is not None:
+            overlay.drops[refused] += 1
+            return None
+        return _Flow(overlay, peer, octets, at, end)
 
     def _stranger(self, overlay: Overlay, sender: str, now: float) -> Peer | Drop:
         """Return a Peer for a sender that is not on the list, to be kept if its frame is good."""
@@ -177,93 +211,106 @@ class Decapsulator:
 
     # -- one by one
 
-    def _one_by_one(self, index: int, message: Message, now: float) -> list[Delivery]:
-        """Take each datagram of a message alone."""
-        end, sender, size = message
-        slot = self._slots.views[index][:end]
-        if not size or end - UDP_AT <= size:
-            return self._single(slot, sender, now)
-        if _is_one_packet(slot, size):
-            return self._single(slot, sender, now, gso_size=size)
-        deliveries: list[Delivery] = []
-        for at in range(UDP_AT, end, size):
-            # A copy: each needs room in front, which is the end of the one before.
-            own = memoryview(bytearray(UDP_AT) + slot[at : at + size])
-            deliveries += self._single(own, sender, now)
-        return deliveries
-
+    # HOT PATH
     def _single(
-        self, slot: memoryview, sender: str, now: float, gso_size: int = 0
-    ) -> list[Delivery]:
-        """Take one datagram; *gso_size* is that of an inner UDP super-frame."""
-        judged = self._judge(slot, sender, now)
-        if isinstance(judged, _Refused):
-            judged.drops[judged.reason] += 1
-            return []
-        overlay, peer = judged
-        frame = slot[FRAME_AT:]
+        self,
+        octets: memoryview,
+        at: int,
+        end: int,
+        sender: str,
+        now: float,
+        gso_size: int = 0,
+    ) -> None:
+        """Take the datagram at octets[at:end]; *gso_size* is that of an inner UDP super-frame."""
+        flow = self._flow_of(octets, at, end, sender, now)
+        if flow is None:
+            return
+        if flow.chain is not None:
+            if flow.chain.add_tail(octets, at, end):
+                _count_received(flow, 1, end - at - vxlan.HEADER_LEN, now)
+                return
+            self._close(flow)
+        overlay = flow.overlay
+        frame = octets[at + vxlan.HEADER_LEN : end]
         description = virtio.PLAIN
-        headers = ip.locate(frame)
-        if headers is not None and partial.is_partial(frame, headers):
-            described = partial.describe(frame, headers, overlay.mtu, gso_size)
-            if described is None:
-                overlay.drops[Drop.OVERSIZE] += 1
-                return []
-            description = described
-        if headers is not None and overlay.clamp_mss:
-            begun = description is not virtio.PLAIN
-            overlay.clamped += mtu_.clamp_mss(frame, headers, overlay.mtu, partial=begun)
-        _count_received(overlay, peer, slot, 1, len(frame), now)
-        return [Delivery(overlay, (_finish(overlay, slot, description),))]
+        headers = flow.headers
+        if headers is not None and headers.protocol in (ip.TCP, ip.UDP):
+            headers = ip.locate(frame)
+            if headers is not None and partial.is_partial(frame, headers, flow.addresses):
+                described = partial.describe(frame, headers, overlay.mtu, gso_size)
+                if described is None:
+                    overlay.drops[Drop.OVERSIZE] += 1
+                    return
+                description = described
+            if headers is not None and overlay.clamp_mss and _is_syn(frame, headers):
+                begun = description is not virtio.PLAIN
+                overlay.clamped += mtu_.clamp_mss(frame, headers, overlay.mtu, partial=begun)
+        _count_received(flow, 1, len(frame), now)
+        self._deliver(overlay, description, frame)
+
+    # HOT PATH
+    def _deliver(
+        self,
+        overlay: Overlay,
+        description: virtio.VirtioHeader,
+        frame: Readable,
+        payload: Sequence[Readable] = (),
+    ) -> None:
+        """Put the overlay's tag on a frame, and its virtio header in front, for the TAP."""
+        if overlay.vlan is not None:
+            description = partial.shift(description, ethernet.TAG_LEN)
+            payload = (frame[ethernet.MACS_LEN :], *payload)
+            frame = bytes(frame[: ethernet.MACS_LEN]) + ethernet.pack_tag(overlay.vlan)
+        header = _PLAIN if description is virtio.PLAIN else virtio.pack(description)
+        self._deliveries.append(Delivery(overlay, (header, frame, *payload)))
 
     # -- many at once
 
-    def _checked(self, bulk: list[_Bulk]) -> Iterator[tuple[_Bulk, bool]]:
-        """Yield each message with whether it is one super-frame; neighbours are checked at once."""
-        first = 0
-        for number, one in enumerate(bulk, 1):
-            following = bulk[number] if number < len(bulk) else None
-            if (
-                following is None
-                or following.slot != one.slot + 1
-                or following.layout is not one.layout
-            ):
-                run = bulk[first:number]
-                first = number
-                verdicts = self._coalescer.check(run[0].slot, run[-1].slot, one.layout)
-                yield from zip(run, verdicts, strict=True)
+    # HOT PATH
+    def _join(self, span: Span, sender: str, now: float) -> None:
+        """Take rows that continue one another: into the super-frame of their flow, or a new one."""
+        rows, layout = span.rows, span.rows.layout
+        octets, at = span.place(0)
+        end = at + layout.size
+        flow = self._flow_of(octets, at, end, sender, now)
+        if flow is None or not _may_join(flow, octets[at + vxlan.HEADER_LEN : end], span):
+            if flow is None:
+                span = span._replace(start=span.start + 1)
+            for number in range(span.stop - span.start):
+                octets, at = span.place(number)
+                self._single(octets, at, at + layout.size, sender, now)
+            return
+        count = span.stop - span.start
+        _count_received(flow, count, count * (layout.size - vxlan.HEADER_LEN), now)
+        chain = flow.chain
+        if chain is not None and count == 1 and chain.add_tail(octets, at, end):
+            return
+        room = chain.room(rows, octets, at) if chain is not None else 0
+        start = 0
+        while start < count:
+            if room < 1:
+                if chain is None:
+                    self._waiting.append(flow)
+                else:
+                    self._close(flow)
+                octets, at = span.place(start)
+                chain = flow.chain = Chain(rows, octets, at, flow.addresses)
+                room = chain.most
+            stop = min(start + room, count)
+            assert chain is not None
+            chain.add(span.payloads(start, stop), *span.place(stop - 1))
+            start, room = stop, 0
 
-    def _learn(self, one: _Bulk, now: float) -> None:
-        """Note what a message of segments says of its sender."""
-        slot, layout = self._slots.views[one.slot], one.layout
-        overhead = vxlan.HEADER_LEN * layout.rows
-        octets = (layout.rows - 1) * layout.size + layout.last - overhead
-        _count_received(one.overlay, one.peer, slot, layout.rows, octets, now)
+    def _close(self, flow: _Flow) -> None:
+        """Deliver the super-frame that waits in *flow*, if one does."""
+        chain, flow.chain = flow.chain, None
+        if chain is not None:
+            self._deliver(flow.overlay, *chain.finish())
 
-    def _chains(self, good: Iterable[_Bulk]) -> Iterator[list[_Bulk]]:
-        """Yield messages that continue one another together."""
-        run: list[_Bulk] = []
-        for one in good:
-            if run and not self._continues(run, one):
-                yield run
-                run = []
-            run.append(one)
-        if run:
-            yield run
-
-    def _continues(self, run: list[_Bulk], one: _Bulk) -> bool:
-        before = run[-1]
-        if one.slot != before.slot + 1 or one.peer is not before.peer:
-            return False
-        chain_ = [(other.slot, other.layout) for other in run]
-        return self._coalescer.continues(one.slot, one.layout, chain_)
-
-    def _super_frame(self, run: list[_Bulk]) -> Delivery:
-        """Return the super-frame that the messages of *run* are."""
-        first = run[0]
-        description, parts = self._coalescer.join([(one.slot, one.layout) for one in run])
-        slot = self._slots.views[first.slot][: UDP_AT + first.layout.size]
-        return Delivery(first.overlay, (_finish(first.overlay, slot, description), *parts))
+    def _close_all(self) -> None:
+        for flow in self._waiting:
+            self._close(flow)
+        self._waiting.clear()
 
     def write_failed(self, delivery: Delivery, error: int) -> None:
         """Count that the TAP did not take *delivery*; *error* is its errno.
@@ -273,50 +320,57 @@ class Decapsulator:
         delivery.overlay.drops[_WRITE_ERRORS.get(error, Drop.TAP_REFUSED)] += 1
 
 
-def _is_lonely(bulk: list[_Bulk], number: int) -> bool:
-    """Tell whether a single segment has no neighbour that it could be joined with."""
-    one = bulk[number]
-    if one.layout.rows > 1:
+def _why_not(overlay: Overlay, frame: memoryview) -> Drop | None:
+    """Return why a frame from a peer may not pass."""
+    if len(frame) < ethernet.HEADER_LEN:
+        return Drop.RUNT
+    source = frame[6:12]
+    if source[0] & 1 or source == NO_MAC:
+        return Drop.INVALID_SOURCE
+    if source == overlay.port.mac:
+        return Drop.SELF_SOURCE
+    tag = ethernet.vlan_id(frame, 0)
+    if tag is not None and not overlay.takes_tag(tag):
+        return Drop.INNER_VLAN
+    return None
+
+
+# HOT PATH
+def _may_join(flow: _Flow, frame: memoryview, span: Span) -> bool:
+    """Tell whether the first row of *span* is what its layout says, with right checksums."""
+    layout, headers, port = span.rows.layout, flow.headers, flow.overlay.port
+    if headers is None or not (port.takes_uso if layout.protocol == ip.UDP else port.takes_tso):
         return False
-    return not any(
-        0 <= other < len(bulk)
-        and abs(bulk[other].slot - one.slot) == 1
-        and bulk[other].peer is one.peer
-        and bulk[other].layout.headers == one.layout.headers
-        for other in (number - 1, number + 1)
-    )
+    return span.is_like(frame) and is_whole(frame, layout, flow.addresses, span.total)
 
 
-def _is_one_packet(slot: memoryview, size: int) -> bool:
+# HOT PATH
+def _is_syn(frame: memoryview, headers: ip.Headers) -> bool:
+    at = headers.l4 + 13
+    return headers.protocol == ip.TCP and at < len(frame) and bool(frame[at] & _SYN)
+
+
+def _is_one_packet(octets: memoryview, end: int, size: int) -> bool:
     """Tell whether a merged message is in truth one inner super-frame.
 
     A kernel peer on this machine sends an inner UDP super-frame whole, and the kernel takes its
     segment size for that of the datagrams.
     """
-    whole = ip.locate(slot[FRAME_AT:])
+    if end - UDP_AT <= size:
+        return False
+    whole = ip.locate(octets[UDP_AT + vxlan.HEADER_LEN : end])
     return whole is not None and whole.end > size - vxlan.HEADER_LEN
 
 
-def _finish(overlay: Overlay, slot: memoryview, description: virtio.VirtioHeader) -> memoryview:
-    """Put the overlay's tag on the frame, and the virtio header in front; return it from there."""
-    at = FRAME_AT
-    if overlay.vlan is not None:
-        at = ethernet.push_tag(slot, at, overlay.vlan)
-        description = partial.shift(description, ethernet.TAG_LEN)
-    at -= virtio.HEADER_LEN
-    virtio.pack_into(slot, at, description)
-    return slot[at:]
-
-
-def _count_received(
-    overlay: Overlay, peer: Peer, slot: memoryview, datagrams: int, octets: int, now: float
-) -> None:
-    """Learn the source MAC of the frame in *slot*, and count what came with it."""
+# HOT PATH
+def _count_received(flow: _Flow, datagrams: int, octets: int, now: float) -> None:
+    """Learn the source MAC of *flow*, and count what came with it."""
+    overlay, peer = flow.overlay, flow.peer
     if peer.heard_at is not None:
         peer.heard_at = now
         overlay.peers.setdefault(peer.ip, peer)
-    overlay.fdb.learn(bytes(slot[FRAME_AT + 6 : FRAME_AT + 12]), peer, now)
-    if vxlan.reserved_bits(slot, UDP_AT):
+    overlay.fdb.learn(flow.source, peer, now)
+    if flow.reserved:
         overlay.reserved_bits += datagrams
     for traffic in (overlay.traffic, peer.traffic):
         traffic.rx_frames += datagrams

@@ -1,33 +1,46 @@
 """From a TAP to the underlay: what becomes of a batch of frames.
 
-    which overlay? the 802.1Q tag says
+    which flow?  one met before needs no second look at its headers
+    which overlay?  the 802.1Q tag says
     take the tags off, or pass them
     is the source MAC one that can be?  learn it: LOCAL
-    to whom? the FDB, or the flood list
+    to whom?  the FDB, or the flood list
     cut, finish checksums, clamp the MSS
     header over header, out of the socket
 
-Super-frames of one shape in neighbouring slots are cut together (offload/segment_batch.py); what
-comes out has the order of what went in.
+To peers with envelopes a super-frame is not cut: it is injected as it is (offload/inject.py), if it
+is not too long for one packet.
+
+Neighbouring super-frames of one shape are cut together (offload/segment_batch.py), and equal-sized
+frames of one lane are sent together (outbox.py): what comes out has the order of what went in
+within each lane, and so within each flow.
 """
 
 import errno
 from collections.abc import Iterator, Sequence
-from itertools import chain
-from typing import NamedTuple
+from typing import TypeAlias
 
 from vtep import mtu as mtu_
 from vtep.counters import Drop
 from vtep.fdb import LOCAL, Peer
 from vtep.offload import partial
+from vtep.offload.inject import Whole
 from vtep.offload.segment import complete_checksum, plan, segment
 from vtep.offload.segment_batch import Segmenter, Shape
+from vtep.outbox import MAX_SEGMENTS, Outbox, Transmit, count_sent
 from vtep.overlay import NO_MAC, AccessPort, Overlay
 from vtep.wire import ethernet, ip, virtio, vxlan
-from vtep.wire.slot import FRAME_AT, TAP_AT, UDP_AT, Slots, bulk_key
+from vtep.wire.flow import FlowKey, flow_key, flow_number
+from vtep.wire.slot import FRAME_AT, TAP_AT, Place, Pool
 
-MAX_SEGMENTS = 64
-"""Most datagrams in one send with UDP_SEGMENT that every kernel takes (linux/udp.h)."""
+MAX_FLOWS = 4096
+"""Most flows whose headers are remembered, per TAP; a flow that is not costs a few microseconds."""
+
+_VXLAN_AT = FRAME_AT - vxlan.HEADER_LEN
+_SYN = 0x02
+
+_Made: TypeAlias = Shape | Whole | list[memoryview] | Drop
+"""What is made of a super-frame: cut with its like, injected as it is, cut already, or dropped."""
 
 _SEND_ERRORS = {
     errno.EAGAIN: Drop.SOCKET_FULL,
@@ -35,167 +48,260 @@ _SEND_ERRORS = {
     errno.ENOMEM: Drop.SOCKET_FULL,
     errno.EMSGSIZE: Drop.UNDERLAY_MTU,
 }
+_INJECT_ERRORS = {
+    errno.EAGAIN: Drop.INJECT_FULL,
+    errno.ENOBUFS: Drop.INJECT_FULL,
+    errno.ENOMEM: Drop.INJECT_FULL,
+}
 
 
-class Transmit(NamedTuple):
-    """Datagrams to send to each of *peers*; they point into the slots until these are refilled.
+class _Flow:
+    """What is known of the frames of one inner flow; where they go is looked up once a batch.
 
     Attributes:
-        octets: one datagram, or with *segment_size* several, each of that length but the last.
+        overlay: theirs.
+        at: where in the slot a frame begins, its tags taken off.
+        headers: where those of the first one were; None for what is not IP.
+        number: what spreads flows over source ports.
+        turn: the batch for which `peers` or `refused` holds.
+        peers: where they go now.
+        refused: why they go nowhere now, or None.
+        injects: whether those peers all have envelopes.
+        shapes: by what decides on one: end of the slot, virtio header, IP length, TCP offset,
+            and `injects`.
     """
 
-    overlay: Overlay
-    octets: memoryview
-    peers: Sequence[Peer]
-    segment_size: int = 0
+    __slots__ = (
+        *("at", "destination", "headers", "injects", "number", "overlay", "peers"),
+        *("refused", "shapes", "source", "turn"),
+    )
 
-    @property
-    def datagrams(self) -> int:
-        """How many there are."""
-        return -(-len(self.octets) // self.segment_size) if self.segment_size else 1
-
-
-class _SuperFrame(NamedTuple):
-    """One that waits to be cut together with its like."""
-
-    slot: int
-    overlay: Overlay
-    peers: Sequence[Peer]
-    shape: Shape
+    def __init__(self, overlay: Overlay, slot: memoryview, at: int, end: int) -> None:
+        frame = slot[at:end]
+        self.overlay = overlay
+        self.at = at
+        self.destination = bytes(frame[:6])
+        self.source = bytes(frame[6:12])
+        self.headers = ip.locate(frame)
+        self.number = flow_number(frame, self.headers)
+        self.turn = 0
+        self.peers: Sequence[Peer] = ()
+        self.refused: Drop | None = None
+        self.injects = False
+        self.shapes: dict[tuple[int, bytes, bytes, int, bool], _Made] = {}
 
 
 class Encapsulator:
     """Turns frames in slots into datagrams.
 
     Args:
-        slots: where the frames are.
+        pool: where the frames are.
+        lanes: how many source ports there are to spread flows over.
 
     Attributes:
         max_segments: the most datagrams of one Transmit; 1 where the kernel cannot cut.
     """
 
-    def __init__(self, slots: Slots) -> None:
-        self.max_segments = MAX_SEGMENTS
-        self._slots = slots
-        self._segmenter = Segmenter(slots)
+    def __init__(self, pool: Pool, lanes: int) -> None:
+        self._pool = pool
+        self._segmenter = Segmenter(pool.large)
+        self._outbox = Outbox(self._segmenter, lanes, MAX_SEGMENTS)
+        self._flows: dict[AccessPort, dict[FlowKey, _Flow]] = {}
+        self._turn = 0
+
+    @property
+    def max_segments(self) -> int:
+        """The most datagrams of one Transmit."""
+        return self._outbox.max_segments
+
+    @max_segments.setter
+    def max_segments(self, most: int) -> None:
+        self._outbox.max_segments = most
 
     # HOT PATH
-    def encapsulate(self, port: AccessPort, ends: Sequence[int], now: float) -> list[Transmit]:
-        """Turn frames read from the TAP of *port* into datagrams to send.
+    def encapsulate(
+        self, port: AccessPort, frames: Sequence[Place], now: float
+    ) -> Iterator[Transmit]:
+        """Turn frames read from the TAP of *port* into datagrams to send, in the order to send.
+
+        What is yielded is valid until the next is asked for.
 
         Args:
             port: where the frames were read.
-            ends: for each of the first slots, where its frame ends: the virtio header stands at
-                slot[6:16], the frame at slot[16:end].
+            frames: where they lie: the virtio header at slot[6:16], the frame at slot[16:end].
             now: monotonic seconds.
         """
-        transmits: list[list[Transmit]] = [[] for _ in ends]
-        super_frames: list[_SuperFrame] = []
-        decided: dict[tuple[int, bytes], _SuperFrame] = {}
-        for index, end in enumerate(ends):
-            slot = self._slots.views[index][:end]
-            key = bulk_key(slot, TAP_AT)
-            if key is not None and (like := decided.get(key)) is not None:
-                slot[UDP_AT:FRAME_AT] = like.overlay.header
-                super_frames.append(like._replace(slot=index))
-                _count_sent(like.overlay, like.peers, like.shape.rows, like.shape.octets)
+        self._turn += 1
+        turn = self._turn
+        outbox = self._outbox
+        flows = self._flows.setdefault(port, {})
+        for slots, number, end in frames:
+            slot = slots.views[number]
+            key = flow_key(slot, FRAME_AT, end)
+            flow = flows.get(key) if key is not None else None
+            if flow is None:
+                flow = self._meet(port, slot, end)
+                if flow is None:
+                    continue
+                if key is None:
+                    yield from outbox.rest()  # it may be of any flow
+                else:
+                    if len(flows) >= MAX_FLOWS:
+                        flows.clear()
+                    flows[key] = flow
+            if flow.turn != turn:
+                self._look_up(flow, turn, now)
+            overlay = flow.overlay
+            if flow.refused is not None:
+                overlay.drops[flow.refused] += 1
                 continue
-            if end < FRAME_AT + ethernet.HEADER_LEN:
-                port.drops[Drop.RUNT] += 1
+            if flow.peers is overlay.flood:
+                overlay.flooded += 1
+            at = flow.at
+            if slot[TAP_AT + virtio.GSO_TYPE_AT]:
+                shape = self._shape(flow, slot, end, key is not None)
+                if isinstance(shape, Shape):
+                    slot[at - vxlan.HEADER_LEN : at] = overlay.header
+                    yield from outbox.super_frame(number, shape, flow.number, overlay, flow.peers)
+                elif isinstance(shape, Whole):
+                    slot[at - vxlan.HEADER_LEN : at] = overlay.header
+                    part = slot[at - vxlan.HEADER_LEN : end]
+                    yield from outbox.uncut(part, shape, flow.number, overlay, flow.peers)
+                elif isinstance(shape, Drop):
+                    overlay.drops[shape] += 1
+                else:
+                    for datagram in shape:
+                        yield from outbox.datagram(datagram, flow.number, overlay, flow.peers)
                 continue
-            at = FRAME_AT
-            vlan = ethernet.vlan_id(slot, at)
-            overlay = port.overlay_of(vlan)
-            if overlay is None:
-                port.drops[Drop.UNKNOWN_VLAN] += 1
+            refused = _finish(flow, slot, end)
+            if refused is not None:
+                overlay.drops[refused] += 1
                 continue
-            if vlan is not None:
-                at = _take_tags_off(overlay, slot, at)
-            peers = self._destinations(overlay, slot, at, now)
-            if isinstance(peers, Drop):
-                overlay.drops[peers] += 1
-                continue
-            made = self._datagrams(overlay, slot, at)
-            if isinstance(made, Drop):
-                overlay.drops[made] += 1
-            elif isinstance(made, Shape):
-                super_frames.append(_SuperFrame(index, overlay, peers, made))
-                _count_sent(overlay, peers, made.rows, made.octets)
-                if key is not None and peers is not overlay.flood:
-                    decided[key] = super_frames[-1]
-            else:
-                transmits[index] = [Transmit(overlay, datagram, peers) for datagram in made]
-                _count_sent(overlay, peers, len(made), sum(map(len, made)))
-        if super_frames:
-            self._cut(super_frames, transmits)
-        return list(chain.from_iterable(transmits))
-
-    def _cut(self, super_frames: list[_SuperFrame], transmits: list[list[Transmit]]) -> None:
-        """Cut runs of one shape in neighbouring slots together; what results keeps its place."""
-        for run in _runs(super_frames):
-            shape = run[0].shape
-            self._segmenter.cut(run[0].slot, run[-1].slot, shape)
-            for slot, overlay, peers, _ in run:
-                transmits[slot] = [
-                    Transmit(overlay, octets, peers, shape.row_len)
-                    for octets in self._segmenter.datagrams(slot, shape, self.max_segments)
-                ]
-
-    def _destinations(
-        self, overlay: Overlay, slot: memoryview, at: int, now: float
-    ) -> Sequence[Peer] | Drop:
-        """Learn the source MAC of the frame at *at*; return the peers that get the frame."""
-        if len(slot) - at < ethernet.HEADER_LEN:
-            return Drop.RUNT
-        source = bytes(slot[at + 6 : at + 12])
-        if source[0] & 1 or source == NO_MAC:
-            return Drop.INVALID_SOURCE
-        overlay.fdb.learn(source, LOCAL, now)
-        if not slot[at] & 1:
-            peer = overlay.fdb.lookup(bytes(slot[at : at + 6]), now)
-            if peer is LOCAL:
-                return Drop.LOCAL_DESTINATION
-            if peer is not None:
-                return (peer,)
-        if not overlay.flood:
-            return Drop.NO_PEER
-        overlay.flooded += 1
-        return overlay.flood
-
-    def _datagrams(
-        self, overlay: Overlay, slot: memoryview, at: int
-    ) -> list[memoryview] | Shape | Drop:
-        """Return the frame at *at* as datagrams that fit, or the Shape it is to be cut by."""
-        frame = slot[at:]
-        header = partial.shift(virtio.parse(slot, TAP_AT), FRAME_AT - at)
-        if header.gso_type != virtio.GSO_NONE:
-            cut = plan(frame, header, overlay.mtu)
-            if cut is None:
-                one_datagram = header.csum_start + ip.UDP_LEN + header.gso_size
-                uncut = header.gso_type == virtio.GSO_UDP_L4 and one_datagram > overlay.max_frame
-                return Drop.OVERSIZE if uncut else Drop.BAD_OFFLOAD
-            shape = self._segmenter.shape(at, cut)
-            if not shape.fits:
-                return [memoryview(row) for row in segment(frame, cut, overlay.header)]
             slot[at - vxlan.HEADER_LEN : at] = overlay.header
-            return shape
-        if header.flags & virtio.NEEDS_CSUM and not complete_checksum(frame, header):
+            datagram = slot[at - vxlan.HEADER_LEN : end]
+            yield from outbox.datagram(datagram, flow.number, overlay, flow.peers)
+        yield from outbox.rest()
+
+    def _meet(self, port: AccessPort, slot: memoryview, end: int) -> _Flow | None:
+        """Return the flow of a frame that was not met before; None if it is dropped, and counted.
+
+        Tags that do not pass are taken off the frame.
+        """
+        if end < FRAME_AT + ethernet.HEADER_LEN:
+            port.drops[Drop.RUNT] += 1
+            return None
+        frame_end = slot[:end]
+        vlan = ethernet.vlan_id(frame_end, FRAME_AT)
+        overlay = port.overlay_of(vlan)
+        if overlay is None:
+            port.drops[Drop.UNKNOWN_VLAN] += 1
+            return None
+        at = FRAME_AT if vlan is None else _take_tags_off(overlay, frame_end, FRAME_AT)
+        if end - at < ethernet.HEADER_LEN:
+            overlay.drops[Drop.RUNT] += 1
+            return None
+        return _Flow(overlay, slot, at, end)
+
+    # HOT PATH
+    def _look_up(self, flow: _Flow, turn: int, now: float) -> None:
+        """Learn the source MAC of a flow, and note which peers get its frames in this batch."""
+        flow.turn = turn
+        flow.refused = None
+        overlay, source, destination = flow.overlay, flow.source, flow.destination
+        if source[0] & 1 or source == NO_MAC:
+            flow.refused = Drop.INVALID_SOURCE
+            return
+        overlay.fdb.learn(source, LOCAL, now)
+        peer = None if destination[0] & 1 else overlay.fdb.lookup(destination, now)
+        if peer is LOCAL:
+            flow.refused = Drop.LOCAL_DESTINATION
+        elif peer is not None:
+            flow.peers = peer.alone
+            flow.injects = bool(peer.envelopes)
+        elif overlay.flood:
+            flow.peers = overlay.flood
+            flow.injects = all(peer.envelopes for peer in overlay.flood)
+        else:
+            flow.refused = Drop.NO_PEER
+
+    # HOT PATH
+    def _shape(self, flow: _Flow, slot: memoryview, end: int, remember: bool) -> _Made:
+        """Return how the super-frame in *slot* is cut, or what it was cut into, or why it is not.
+
+        A Shape or a Whole depends on the headers alone: frames with the same ones have the same.
+        """
+        headers = flow.headers
+        if headers is None:
             return Drop.BAD_OFFLOAD
-        if len(frame) > overlay.max_frame:
-            return Drop.OVERSIZE
-        if overlay.clamp_mss:
-            headers = ip.locate(frame)
-            if headers is not None:
-                overlay.clamped += mtu_.clamp_mss(frame, headers, overlay.mtu, partial=False)
-        slot[at - vxlan.HEADER_LEN : at] = overlay.header
-        return [slot[at - vxlan.HEADER_LEN :]]
+        at = flow.at
+        length_at = at + headers.l3 + (2 if headers.version == 4 else 4)
+        key = (
+            end,
+            bytes(slot[TAP_AT:FRAME_AT]),
+            bytes(slot[length_at : length_at + 2]),
+            slot[min(at + headers.l4 + 12, end - 1)],
+            flow.injects,
+        )
+        shape = flow.shapes.get(key)
+        if shape is None:
+            shape = self._plan(flow, slot, end)
+            if remember and isinstance(shape, Shape | Whole):
+                if len(flow.shapes) >= MAX_FLOWS:
+                    flow.shapes.clear()
+                flow.shapes[key] = shape
+        return shape
+
+    def _plan(self, flow: _Flow, slot: memoryview, end: int) -> _Made:
+        overlay, at = flow.overlay, flow.at
+        frame = slot[at:end]
+        header = partial.shift(virtio.parse(slot, TAP_AT), FRAME_AT - at)
+        cut = plan(frame, header, overlay.mtu)
+        if cut is None:
+            one_datagram = header.csum_start + ip.UDP_LEN + header.gso_size
+            uncut = header.gso_type == virtio.GSO_UDP_L4 and one_datagram > overlay.max_frame
+            return Drop.OVERSIZE if uncut else Drop.BAD_OFFLOAD
+        if header.flags & virtio.NEEDS_CSUM:
+            whole = Whole(header, cut)
+            if flow.injects and whole.fits:
+                return whole
+            shape = self._segmenter.shape(at, cut)
+            if shape.fits:
+                return shape
+        return [memoryview(row) for row in segment(frame, cut, overlay.header)]
 
     def send_failed(self, transmit: Transmit, peer: Peer, error: int) -> None:
         """Count that *transmit* did not leave for *peer*; *error* is the socket's errno."""
-        reason = _SEND_ERRORS.get(error, Drop.NO_ROUTE)
+        self._not_sent(transmit, peer, _SEND_ERRORS.get(error, Drop.NO_ROUTE))
+
+    def inject_failed(self, transmit: Transmit, peer: Peer, error: int) -> None:
+        """Count that *transmit* was not injected for *peer*; *error* is the injector's errno."""
+        self._not_sent(transmit, peer, _INJECT_ERRORS.get(error, Drop.INJECT_REFUSED))
+
+    def _not_sent(self, transmit: Transmit, peer: Peer, reason: Drop) -> None:
         datagrams = transmit.datagrams
         transmit.overlay.drops[reason] += datagrams
-        _count_sent(transmit.overlay, (peer,), -datagrams, -len(transmit.octets))
+        count_sent(transmit.overlay, (peer,), -datagrams, -transmit.octets)
+
+
+# HOT PATH
+def _finish(flow: _Flow, slot: memoryview, end: int) -> Drop | None:
+    """Finish the checksum of one frame and clamp its MSS, in place; return why it cannot be."""
+    overlay, at = flow.overlay, flow.at
+    if slot[TAP_AT] & virtio.NEEDS_CSUM:
+        header = partial.shift(virtio.parse(slot, TAP_AT), FRAME_AT - at)
+        if not complete_checksum(slot[at:end], header):
+            return Drop.BAD_OFFLOAD
+    if end - at > overlay.max_frame:
+        return Drop.OVERSIZE
+    headers = flow.headers
+    if headers is not None and headers.protocol == ip.TCP and overlay.clamp_mss:
+        flags_at = at + headers.l4 + 13
+        if flags_at < end and slot[flags_at] & _SYN:
+            frame = slot[at:end]
+            found = ip.locate(frame)
+            if found is not None:
+                overlay.clamped += mtu_.clamp_mss(frame, found, overlay.mtu, partial=False)
+    return None
 
 
 def _take_tags_off(overlay: Overlay, slot: memoryview, at: int) -> int:
@@ -205,24 +311,3 @@ def _take_tags_off(overlay: Overlay, slot: memoryview, at: int) -> int:
     while not overlay.pass_tags and ethernet.vlan_id(slot, at) is not None:
         at = ethernet.pop_tag(slot, at)
     return at
-
-
-def _runs(super_frames: list[_SuperFrame]) -> Iterator[list[_SuperFrame]]:
-    """Yield those of one shape in neighbouring slots together."""
-    run: list[_SuperFrame] = []
-    for one in super_frames:
-        if run and (one.slot != run[-1].slot + 1 or one.shape is not run[-1].shape):
-            yield run
-            run = []
-        run.append(one)
-    if run:
-        yield run
-
-
-def _count_sent(overlay: Overlay, peers: Sequence[Peer], datagrams: int, octets: int) -> None:
-    """Add datagrams, *octets* long with VXLAN headers, to what was sent to each of *peers*."""
-    octets -= vxlan.HEADER_LEN * datagrams
-    for peer in peers:
-        for traffic in (overlay.traffic, peer.traffic):
-            traffic.tx_frames += datagrams
-            traffic.tx_bytes += octets

@@ -1,23 +1,24 @@
 """Vtep: all overlays of one UDP port, and the two ways through them.
 
-Theory of operation.  Frames travel in slots (wire/slot.py): the caller puts a batch into the first
-ones, each direction writes one header over the other, in place, and what is returned points into
-the slots.  So the caller must have sent or written all of it before it fills them again.
+Theory of operation.  Frames travel in slots (wire/slot.py): the caller puts a batch into them, each
+direction writes one header over the other, in place, and what is returned points into the slots.
+So the caller must have sent or written all of it before it fills them again.
 
 encapsulate.py is the way out and decapsulate.py the way in, each told at the top of its file in the
 order of its code.  No I/O, no clock: they are told `now`.  Nothing here raises for what the network
 sent: a bad frame is a Drop with a name.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from vtep.decapsulate import Decapsulator
 from vtep.encapsulate import Encapsulator
+from vtep.fdb import Peer
 from vtep.overlay import Overlay
-from vtep.wire.slot import Slots
+from vtep.wire.slot import Pool
 
-BATCH = 32
-"""Most frames or messages handled in one turn."""
+LARGE_SLOTS, SMALL_SLOTS = 16, 64
+"""Most super-frames, and most other frames, handled in one turn."""
 
 
 class Vtep:
@@ -27,9 +28,10 @@ class Vtep:
         overlays: each with a VNI of its own.
         local_addresses: this host's IP addresses as text.
         port: the UDP port of every VTEP, ours and theirs.
+        lanes: how many UDP source ports there are to spread flows over.
 
     Attributes:
-        slots: where the caller puts a batch, of one direction at a time.
+        pool: where the caller puts a batch, of one direction at a time.
         outbound: from a TAP to the underlay.
         inbound: from the underlay to a TAP.
 
@@ -38,7 +40,11 @@ class Vtep:
     """
 
     def __init__(
-        self, overlays: Iterable[Overlay], local_addresses: frozenset[str], port: int
+        self,
+        overlays: Iterable[Overlay],
+        local_addresses: frozenset[str],
+        port: int,
+        lanes: int = 1,
     ) -> None:
         self.overlays: dict[int, Overlay] = {}
         for overlay in overlays:
@@ -46,9 +52,14 @@ class Vtep:
                 raise ValueError(f"VNI {overlay.vni} is given twice")
             self.overlays[overlay.vni] = overlay
         self.port = port
-        self.slots = Slots(BATCH)
-        self.outbound = Encapsulator(self.slots)
-        self.inbound = Decapsulator(self.slots, self.overlays, local_addresses, port)
+        self.pool = Pool(LARGE_SLOTS, SMALL_SLOTS)
+        self.outbound = Encapsulator(self.pool, lanes)
+        self.inbound = Decapsulator(self.pool, self.overlays, local_addresses, port)
+
+    def peers(self) -> Iterator[Peer]:
+        """Yield every peer of every overlay."""
+        for overlay in self.overlays.values():
+            yield from overlay.peers.values()
 
     def expire(self, now: float) -> None:
         """Forget MACs, and senders accepted under accept-any, that were not heard for long."""

@@ -10,15 +10,37 @@ An entry is dead the moment it is `ageing` seconds old: lookup checks the age.  
 gives the memory back, a bounded number of entries a call, so that a million entries never
 stop the forwarding.  A full table learns nothing more and forwards all the same: what it does
 not know is flooded.
+
+Every small frame comes through learn and lookup, so the table maps a MAC straight to one small
+object, a Sighting, that never changes and that all MACs share which were heard from one peer at
+one moment, that is in one batch: to hear of a MAC again is to store another sighting, or
+nothing at all if the batch has named it before.
 """
 
 from collections.abc import Iterator
 
 from vtep.counters import Traffic
-from vtep.wire.outer import Outer
+from vtep.offload.inject import Envelope
 
 SWEEP_LIMIT = 20_000
-"""Entries looked at by one call of expire: about 2 ms."""
+"""Entries looked at by one call of expire: about 5 ms in a table of a million."""
+
+ROOM_LIMIT = 2
+"""Entries looked at for a dead one when a full table hears of a new MAC."""
+
+
+class Sighting(float):
+    """When a peer was heard, in monotonic seconds, and which one; never changed.
+
+    A float itself, for an entry of two objects costs 32 octets and a cache miss more.
+    """
+
+    __slots__ = ("peer",)
+    peer: "Peer"
+
+
+NEVER = Sighting("-inf")
+"""Of a peer that was not heard yet; in no table, hence of no peer."""
 
 
 class Peer:
@@ -29,10 +51,13 @@ class Peer:
         address: the socket address to send to, with the configured port.
         heard_at: None for a configured peer.  For a sender that was accepted under accept-any,
             monotonic seconds of its last datagram: it is forgotten as a MAC is.
-        outer: how whole packets to it are injected; None where the socket sends to it.
+        alone: this one peer as a sequence, always the same object.
+        envelopes: what packets to it are injected in, one for each lane; none where the socket
+            sends to it.
+        sighting: the last one a MAC was learned with, for the next MAC of the same batch.
     """
 
-    __slots__ = ("address", "heard_at", "ip", "outer", "traffic")
+    __slots__ = ("address", "alone", "envelopes", "heard_at", "ip", "sighting", "traffic")
 
     def __init__(
         self, ip: str, address: tuple[str | int, ...], heard_at: float | None = None
@@ -40,8 +65,10 @@ class Peer:
         self.ip = ip
         self.address = address
         self.heard_at = heard_at
-        self.outer: Outer | None = None
+        self.envelopes: tuple[Envelope, ...] = ()
+        self.sighting = NEVER
         self.traffic = Traffic()
+        self.alone = (self,)
 
     def __repr__(self) -> str:
         """Show the address."""
@@ -52,18 +79,8 @@ LOCAL = Peer("local", ())
 """Stands in an entry for our own side: the MAC was heard on the TAP."""
 
 
-class Entry:
-    """Where one MAC is, and when it was last heard (monotonic seconds)."""
-
-    __slots__ = ("peer", "seen_at")
-
-    def __init__(self, peer: Peer, seen_at: float) -> None:
-        self.peer = peer
-        self.seen_at = seen_at
-
-
 class Fdb:
-    """MAC (6 octets) to Entry, for one overlay.
+    """MAC (6 octets) to where and when it was last heard, for one overlay.
 
     Attributes:
         ageing: seconds after which an entry that was not heard again is dead.
@@ -78,8 +95,11 @@ class Fdb:
         self.moved = 0
         self.expired = 0
         self.refused = 0
-        self._entries: dict[bytes, Entry] = {}
-        self._to_sweep: list[bytes] = []
+        self._entries: dict[bytes, Sighting] = {}
+        # The keys once more, so that a sweep has a place to resume at: a dict that changes has
+        # none, and a copy of its keys for every round would stop the forwarding for 10 ms.
+        self._macs: list[bytes] = []
+        self._unswept = 0
 
     def __len__(self) -> int:
         """Count the entries held, those included that are dead and not yet swept."""
@@ -87,53 +107,67 @@ class Fdb:
 
     def lookup(self, mac: bytes, now: float) -> Peer | None:
         """Return where *mac* is (LOCAL for our own side), or None when it is not known."""
-        entry = self._entries.get(mac)
-        if entry is None or now - entry.seen_at >= self.ageing:
+        try:  # Cheaper than get() for a MAC that is known, as nearly all are.
+            sighting = self._entries[mac]
+        except KeyError:
             return None
-        return entry.peer
+        return sighting.peer if now - sighting < self.ageing else None
 
     def learn(self, mac: bytes, peer: Peer, now: float) -> None:
-        """Note that *mac* was heard from *peer* just now."""
-        entry = self._entries.get(mac)
-        if entry is None:
-            if self.max_address and len(self._entries) >= self.max_address:
-                self._make_room(now)
-            if self.max_address and len(self._entries) >= self.max_address:
-                self.refused += 1
-                return
-            self._entries[mac] = Entry(peer, now)
-            self.learned += 1
+        """Note that *mac* was heard from *peer* just now; a batch is to pass one *now*."""
+        sighting = peer.sighting
+        if sighting != now:
+            sighting = peer.sighting = Sighting(now)
+            sighting.peer = peer
+        try:
+            before = self._entries[mac]
+        except KeyError:
+            self._add(mac, sighting)
             return
-        if now - entry.seen_at >= self.ageing:
-            entry.peer = peer
+        if before is sighting:
+            return
+        if now - before >= self.ageing:
             self.expired += 1
             self.learned += 1
-        elif entry.peer is not peer:
-            entry.peer = peer
+        elif before.peer is not peer:
             self.moved += 1
-        entry.seen_at = now
+        self._entries[mac] = sighting
+
+    def _add(self, mac: bytes, sighting: Sighting) -> None:
+        """Learn a MAC that has no entry, if there is room or room can be made."""
+        if self.max_address and len(self._entries) >= self.max_address:
+            self._sweep(ROOM_LIMIT, sighting)
+            if len(self._entries) >= self.max_address:
+                self.refused += 1
+                return
+        self._entries[mac] = sighting
+        self._macs.append(mac)
+        self.learned += 1
 
     def expire(self, now: float) -> None:
         """Forget entries that are `ageing` seconds old; looks at SWEEP_LIMIT of them at most."""
-        if not self._to_sweep:
-            self._to_sweep = list(self._entries)
-        for mac in self._to_sweep[-SWEEP_LIMIT:]:
-            self._forget_if_dead(mac, now)
-        del self._to_sweep[-SWEEP_LIMIT:]
+        self._sweep(SWEEP_LIMIT, now)
 
-    def _make_room(self, now: float) -> None:
-        """Forget the oldest entry of a full table, if it is dead."""
-        self._forget_if_dead(next(iter(self._entries)), now)
+    def _sweep(self, limit: int, now: float) -> None:
+        """Look at the next *limit* entries of a round, and forget those that are dead.
 
-    def _forget_if_dead(self, mac: bytes, now: float) -> None:
-        entry = self._entries.get(mac)
-        if entry is not None and now - entry.seen_at >= self.ageing:
-            del self._entries[mac]
-            self.expired += 1
+        A round goes down the list of MACs.  Where one is taken out the last takes its place,
+        which this round has seen already or, if it is newer than the round, need not see.
+        """
+        entries, macs = self._entries, self._macs
+        start = self._unswept or len(macs)
+        stop = self._unswept = max(start - limit, 0)
+        for at in range(start - 1, stop - 1, -1):
+            mac = macs[at]
+            if now - entries[mac] >= self.ageing:
+                del entries[mac]
+                macs[at] = macs[-1]
+                macs.pop()
+                self.expired += 1
 
     def entries(self, now: float) -> Iterator[tuple[bytes, Peer, float]]:
         """Yield (MAC, peer, age in seconds) of every live entry."""
-        for mac, entry in self._entries.items():
-            age = now - entry.seen_at
+        for mac, sighting in self._entries.items():
+            age = now - sighting
             if age < self.ageing:
-                yield mac, entry.peer, age
+                yield mac, sighting.peer, age

@@ -17,11 +17,20 @@ class AccessPort:
 
     With no VLAN but None it is an access port, and a tagged frame belongs to the untagged
     overlay.  With any VLAN it is a trunk, and a tag that is not listed belongs to nobody.
+
+    Args:
+        name: of the device.
+        mac: of the device.
+        takes_tso, takes_uso: whether it takes super-frames of TCP and UDP.
     """
 
-    def __init__(self, name: str, mac: bytes) -> None:
+    def __init__(
+        self, name: str, mac: bytes, *, takes_tso: bool = True, takes_uso: bool = True
+    ) -> None:
         self.name = name
         self.mac = mac
+        self.takes_tso = takes_tso
+        self.takes_uso = takes_uso
         self.by_vlan: dict[int | None, Overlay] = {}
         self.drops: Counter[Drop] = Counter()
 

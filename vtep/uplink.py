@@ -26,6 +26,7 @@ from vtep.host.injector import Injector
 from vtep.host.linux import HostError
 from vtep.host.netlink import Netlink
 from vtep.host.sysctl import Sysctl
+from vtep.offload.inject import Envelope
 from vtep.wire.outer import Outer
 
 ALL_RP_FILTER = "net/ipv4/conf/all/rp_filter"
@@ -69,8 +70,8 @@ class Uplink:
         self._seen = (0, procfs.forwarded(self._is_ipv6))
         self._forwarded_before = self._seen[1]
 
-    def find_ways(self, peers: Iterator[Peer]) -> None:
-        """Note for some of *peers*, the next ones in each call, how packets go to them now.
+    def find_ways(self, peers: Iterable[Peer]) -> None:
+        """Give some of *peers*, the next ones in each call, the envelopes of the way to them now.
 
         A peer without a way, or with one that is too narrow, is left to the socket, which knows
         what to say of that.
@@ -78,42 +79,44 @@ class Uplink:
         if not self._to_sweep:
             self._to_sweep = list(peers)
         for peer in self._to_sweep[-_SWEEP:]:
-            outer = None if self.failed else self._outer(peer)
-            if outer != peer.outer:
-                peer.outer = outer
+            outer = self._outer(peer) if self.failed is None else None
+            if outer is None:
+                peer.envelopes = ()
+            elif not peer.envelopes or peer.envelopes[0].way != outer:
+                peer.envelopes = (Envelope(outer),)
         del self._to_sweep[-_SWEEP:]
 
     def _outer(self, peer: Peer) -> Outer | None:
-        local = self._config.local
-        way = path.find(peer.address, local, self._config.dev)
-        if way is None or way.mtu < self._mtu:
-            return None
+        """Return from where to where packets to *peer* go now."""
+        way = path.find(peer.address, self._config.local, self._config.dev)
         destination = ipaddress.ip_address(str(peer.address[0]))
-        if destination.is_link_local:
+        if way is None or way.mtu < self._mtu or destination.is_link_local:
             return None
-        port = self._config.port
-        return Outer(self._mac, way.source, destination.packed, port, port, min(way.ttl, _MAX_TTL))
+        port, ttl = self._config.port, min(way.ttl, _MAX_TTL)
+        return Outer(self._mac, way.source, destination.packed, port, port, ttl)
 
-    def lost(self) -> int:
+    def lost(self, peers: Iterable[Peer]) -> int:
         """Return how many of the injected packets were not forwarded, so far.
 
         It may be fewer than were, where the host forwards for others too.  When none at all went
-        through since the last call, the uplink has failed.
+        through since the last call, the uplink has failed, and *peers* are left to the socket.
         """
         before, self._seen = self._seen, (self.injected, procfs.forwarded(self._is_ipv6))
         injected, forwarded = (now - then for now, then in zip(self._seen, before, strict=True))
-        if injected and not forwarded:
+        if injected and not forwarded and self.failed is None:
             self.fail(
-                f"the kernel forwarded none of the last {injected} packets injected by "
-                f"{self.injector.name}, for a firewall perhaps"
+                f"the kernel forwarded none of {injected} packets injected by "
+                f"{self.injector.name}, because of a firewall perhaps",
+                peers,
             )
         return max(self.injected - (self._seen[1] - self._forwarded_before), 0)
 
-    def fail(self, why: str) -> None:
-        """Note, and log once, that the socket is to be used from now on."""
-        if self.failed is None:
-            self.failed = why
-            log.warning(f"uplink socket from now on: {why}")
+    def fail(self, why: str, peers: Iterable[Peer]) -> None:
+        """Leave *peers*, all there are, to the socket from now on, and say so."""
+        self.failed = why
+        for peer in peers:
+            peer.envelopes = ()
+        log.warning(f"uplink socket from now on: {why}")
 
 
 def open_uplink(config: UnderlayConfig, plan: Plan, net: Netlink, undo: ExitStack) -> Uplink | None:

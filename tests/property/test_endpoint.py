@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.frames import frame, mac
-from tests.memory import PEER_1, datagrams, delivered, receive_raw, send
+from tests.memory import PEER_1, datagrams, delivered, joined, receive_raw, send
 from vtep.counters import Drop
 from vtep.endpoint import Vtep
 from vtep.overlay import AccessPort, Overlay
@@ -72,7 +72,7 @@ def test_a_frame_that_went_through_two_vteps_is_the_frame_that_went_in(
     [transmit] = send(vtep, port, data)
     assert transmit.overlay.vni == vni
     far_end, _ = make()
-    [delivery] = receive_raw(far_end, bytes(transmit.octets))
+    [delivery] = receive_raw(far_end, joined(transmit))
     assert delivered([delivery]) == [data]
 
 

@@ -1,9 +1,9 @@
 """The FDB held to the plainest model of it: a dict of who was heard when."""
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from vtep.fdb import LOCAL, Fdb, Peer
+from vtep.fdb import LOCAL, ROOM_LIMIT, Fdb, Peer
 
 AGEING = 10.0
 MACS = st.integers(0, 20).map(lambda n: n.to_bytes(6, "big"))
@@ -13,13 +13,37 @@ PEERS = st.sampled_from([LOCAL, Peer("10.0.1.1", ()), Peer("10.0.1.2", ())])
 class FdbAgainstModel(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.fdb = Fdb(AGEING, 0)
         self.heard: dict[bytes, tuple[Peer, float]] = {}
         self.now = 0.0
+        self.learned = self.moved = self.expired = self.refused = 0
+
+    @initialize(max_address=st.sampled_from([0, 1, ROOM_LIMIT]))
+    def begin(self, max_address: int) -> None:
+        self.fdb = Fdb(AGEING, max_address)
+
+    def is_dead(self, mac: bytes) -> bool:
+        return self.now - self.heard[mac][1] >= AGEING
+
+    def forget_the_dead(self) -> None:
+        for mac in [mac for mac in self.heard if self.is_dead(mac)]:
+            del self.heard[mac]
+            self.expired += 1
 
     @rule(mac=MACS, peer=PEERS)
     def learn(self, mac: bytes, peer: Peer) -> None:
         self.fdb.learn(mac, peer, self.now)
+        if mac not in self.heard:
+            if self.fdb.max_address and len(self.heard) == self.fdb.max_address:
+                self.forget_the_dead()
+            if self.fdb.max_address and len(self.heard) == self.fdb.max_address:
+                self.refused += 1
+                return
+            self.learned += 1
+        elif self.is_dead(mac):
+            self.expired += 1
+            self.learned += 1
+        elif self.heard[mac][0] is not peer:
+            self.moved += 1
         self.heard[mac] = peer, self.now
 
     @rule(seconds=st.floats(0, 15))
@@ -29,8 +53,7 @@ class FdbAgainstModel(RuleBasedStateMachine):
     @rule()
     def expire(self) -> None:
         self.fdb.expire(self.now)
-        live = {mac for mac, (_, at) in self.heard.items() if self.now - at < AGEING}
-        assert len(self.fdb) == len(live)
+        self.forget_the_dead()
 
     @rule(mac=MACS)
     def lookup_does_not_refresh(self, mac: bytes) -> None:
@@ -41,12 +64,20 @@ class FdbAgainstModel(RuleBasedStateMachine):
         live = {
             mac: (peer, self.now - at)
             for mac, (peer, at) in self.heard.items()
-            if self.now - at < AGEING
+            if not self.is_dead(mac)
         }
         assert {mac: (peer, age) for mac, peer, age in self.fdb.entries(self.now)} == live
-        for mac in self.heard:
+        for number in range(21):
+            mac = number.to_bytes(6, "big")
             expected = live[mac][0] if mac in live else None
             assert self.fdb.lookup(mac, self.now) is expected
+
+    @invariant()
+    def counts_what_the_model_counts(self) -> None:
+        assert len(self.fdb) == len(self.heard)
+        fdb = self.fdb
+        counted = (fdb.learned, fdb.moved, fdb.expired, fdb.refused)
+        assert counted == (self.learned, self.moved, self.expired, self.refused)
 
 
 TestFdb = FdbAgainstModel.TestCase

@@ -7,11 +7,11 @@ from tests.property.superframes import SuperFrame, super_frames
 from vtep.offload.segment import plan, segment
 from vtep.offload.segment_batch import Segmenter, Shape
 from vtep.wire import vxlan
-from vtep.wire.slot import FRAME_AT, Slots
+from vtep.wire.slot import FRAME_AT, LARGE_LEN, Slots
 
 PREFIX = vxlan.pack(100)
 COUNT = 4
-SLOTS = Slots(COUNT)
+SLOTS = Slots(COUNT, LARGE_LEN)
 SEGMENTER = Segmenter(SLOTS)
 
 
@@ -27,11 +27,11 @@ def plainly(frame: bytes, shape: Shape) -> list[bytes]:
     return [bytes(row) for row in segment(memoryview(frame), shape.cut, PREFIX)]
 
 
-def split(slot: int, shape: Shape, most: int) -> list[bytes]:
-    """Return the datagrams of a slot as UDP_SEGMENT would cut the sends."""
+def split(shape: Shape, most: int, first: int = 0, count: int = 1) -> list[bytes]:
+    """Return the datagrams of super-frames cut last as UDP_SEGMENT would cut the sends."""
     return [
         bytes(run[at : at + shape.row_len])
-        for run in SEGMENTER.datagrams(slot, shape, most)
+        for run in SEGMENTER.datagrams(shape, first, count, most)
         for at in range(0, len(run), shape.row_len)
     ]
 
@@ -43,18 +43,18 @@ def test_one_super_frame_is_cut_as_the_plain_way_cuts_it(
     cut = plan(memoryview(one.raw), one.header, one.overhead + room)
     if cut is None:
         return
-    shape = Shape(FRAME_AT, cut)
+    shape = Shape(SLOTS, FRAME_AT, cut)
     if shape.fits:
         put(1, one.raw)
         SEGMENTER.cut(1, 1, shape)
-        assert split(1, shape, most) == plainly(one.raw, shape)
+        assert split(shape, most) == plainly(one.raw, shape)
 
 
 @given(super_frames(), st.data())
 def test_a_run_of_one_shape_is_cut_as_each_alone(one: SuperFrame, data: st.DataObject) -> None:
     cut = plan(memoryview(one.raw), one.header, 65535)
     assert cut is not None
-    shape = Shape(FRAME_AT, cut)
+    shape = Shape(SLOTS, FRAME_AT, cut)
     if not shape.fits:
         return
     frames = []
@@ -74,9 +74,12 @@ def test_a_run_of_one_shape_is_cut_as_each_alone(one: SuperFrame, data: st.DataO
         )
         frames.append(bytes(changed))
         put(slot, frames[-1])
-    SEGMENTER.cut(0, COUNT - 1, shape)
-    for slot, frame in enumerate(frames):
-        assert split(slot, shape, 64) == plainly(frame, shape)
+    SEGMENTER.cut(0, COUNT, shape)
+    for number, frame in enumerate(frames):
+        assert split(shape, 64, first=number) == plainly(frame, shape)
+    if shape.is_even:
+        one_after_the_other = [row for frame in frames for row in plainly(frame, shape)]
+        assert split(shape, 64, count=COUNT) == one_after_the_other
 
 
 def test_runs_are_as_equal_as_can_be_and_fit_one_send() -> None:
@@ -86,9 +89,9 @@ def test_runs_are_as_equal_as_can_be_and_fit_one_send() -> None:
     raw = frame(inner=IP(src="172.18.0.11", dst="172.18.0.12") / TCP() / bytes(47 * 1398 - 500))
     cut = plan(memoryview(raw), VirtioHeader(NEEDS_CSUM, GSO_TCPV4, 54, 1398, 34, 16), 1450)
     assert cut is not None
-    shape = Shape(FRAME_AT, cut)
+    shape = Shape(SLOTS, FRAME_AT, cut)
     put(0, raw)
-    SEGMENTER.cut(0, 0, shape)
-    runs = SEGMENTER.datagrams(0, shape, 64)
+    SEGMENTER.cut(0, 1, shape)
+    runs = SEGMENTER.datagrams(shape, 0, 1, 64)
     assert [-(-len(run) // shape.row_len) for run in runs] == [24, 23]
     assert max(map(len, runs)) <= 65507

@@ -7,7 +7,7 @@ that follows to its destination; what reached a TAP is returned by host.
 from collections import defaultdict
 
 from tests.frames import BROADCAST, MAC_A, MAC_B, MAC_C, frame, mac
-from tests.memory import datagrams, decapsulate, delivered, encapsulate, receive_raw, send
+from tests.memory import datagrams, decapsulate, delivered, encapsulate, joined, receive_raw, send
 from vtep.endpoint import Vtep
 from vtep.overlay import AccessPort, Overlay
 from vtep.wire import virtio
@@ -40,9 +40,7 @@ class Lan:
                 self.datagrams += 1
                 if peer.ip in self.down:
                     continue
-                deliveries = receive_raw(
-                    self.vteps[peer.ip], bytes(transmit.octets), ip, now=self.now
-                )
+                deliveries = receive_raw(self.vteps[peer.ip], joined(transmit), ip, now=self.now)
                 heard[peer.ip] += delivered(deliveries)
         return {ip: frames for ip, frames in heard.items() if frames}
 

@@ -56,7 +56,7 @@ def test_a_tap_comes_up_with_its_mtu_in_its_bridge_and_goes_away() -> None:
             "127.0.0.1",
             "fd00:1::4",
         }
-        assert running.underlay.send(b"x", (PEER, 4789)) == 0
+        assert running.underlay.send([b"x"], (PEER, 4789)) == 0
     assert state() == before
     port_is_free(4789)
 
@@ -255,7 +255,7 @@ def test_who_owns_a_ready_made_tap_needs_no_privilege() -> None:
     before = state()
     become_nobody()
     with bring_up(config(bridge="br0")) as running:
-        assert running.underlay.send(b"x", (PEER, 4789)) == 0
+        assert running.underlay.send([b"x"], (PEER, 4789)) == 0
     assert state() == before
     assert refusal(config(bridge="br0", mtu=1400)) == (
         "cannot do 'ip link set vx0 mtu 1400' (Operation not permitted): "

@@ -11,6 +11,7 @@ from tests.memory import (
     PEERS,
     TAP_MAC,
     delivered,
+    joined,
     make,
     pseudo_sum,
     receive,
@@ -148,7 +149,7 @@ def test_equal_macs_in_two_overlays_never_meet() -> None:
     assert delivery.overlay is blue
     for port, vni, peer in ((ports[0], 1, PEER_1), (ports[1], 2, PEER_2)):
         [transmit] = send(vtep, port, frame(dst=MAC_B))
-        assert vxlan.parse(transmit.octets) == vni
+        assert vxlan.parse(joined(transmit)) == vni
         assert sent_to([transmit]) == [[peer]]
 
 

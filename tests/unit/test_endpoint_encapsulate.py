@@ -11,6 +11,7 @@ from tests.memory import (
     PEER_2,
     datagrams,
     delivered,
+    joined,
     make,
     pseudo_sum,
     receive,
@@ -25,7 +26,7 @@ from vtep.wire import virtio, vxlan
 def test_a_frame_goes_out_unchanged_behind_the_vxlan_header() -> None:
     vtep, port, _ = make()
     [transmit] = send(vtep, port, frame())
-    assert bytes(transmit.octets) == vxlan.pack(100) + frame()
+    assert joined(transmit) == vxlan.pack(100) + frame()
 
 
 def test_unknown_unicast_broadcast_and_multicast_are_flooded_to_every_peer() -> None:
@@ -104,7 +105,7 @@ def test_an_unfinished_checksum_is_finished() -> None:
     begun[40:42] = pseudo_sum(begun, 17).to_bytes(2, "big")
     header = virtio.VirtioHeader(virtio.NEEDS_CSUM, 0, 0, 0, 34, 6)
     [transmit] = send(vtep, port, bytes(begun), header)
-    assert bytes(transmit.octets[8:]) == whole
+    assert joined(transmit)[8:] == whole
 
 
 def test_a_super_frame_leaves_as_datagrams_that_fit() -> None:
@@ -148,7 +149,7 @@ def test_the_mss_of_a_syn_is_clamped_in_both_directions(packet: Any, clamped: in
     syn = frame(inner=packet / TCP(flags="S", options=[("MSS", 1460)]))
     [transmit] = send(vtep, port, syn)
     [delivery] = receive(vtep, syn)
-    for data in (bytes(transmit.octets[8:]), *delivered([delivery])):
+    for data in (joined(transmit)[8:], *delivered([delivery])):
         tcp = Ether(data)[TCP]
         assert dict(tcp.options)["MSS"] == clamped
         shown = tcp.chksum
@@ -161,7 +162,7 @@ def test_clamping_can_be_turned_off() -> None:
     vtep, port, overlay = make(clamp_mss=False)
     syn = frame(inner=IP() / TCP(flags="S", options=[("MSS", 1460)]))
     [transmit] = send(vtep, port, syn)
-    assert bytes(transmit.octets[8:]) == syn
+    assert joined(transmit)[8:] == syn
     assert delivered(receive(vtep, syn)) == [syn]
     assert overlay.clamped == 0
 

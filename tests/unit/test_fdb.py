@@ -1,4 +1,9 @@
-"""The FDB: learning, moving, ageing, the limit."""
+"""The FDB: learning, moving, ageing, the limit, what an entry costs."""
+
+import gc
+import tracemalloc
+
+import pytest
 
 from vtep.fdb import LOCAL, SWEEP_LIMIT, Fdb, Peer
 
@@ -104,3 +109,54 @@ def test_entries_lists_the_live_ones_with_their_age() -> None:
     fdb.learn(A, PEER_1, 0.0)
     fdb.learn(bytes(6), LOCAL, 200.0)
     assert list(fdb.entries(300.0)) == [(bytes(6), LOCAL, 100.0)]
+
+
+def test_a_round_of_sweeps_forgets_all_the_dead_while_macs_come_and_go() -> None:
+    count = 2 * SWEEP_LIMIT + 6
+    fdb = Fdb(300, 0)
+    for number in range(count):
+        fdb.learn(number.to_bytes(6, "big"), PEER_1, 0.0)
+    for number in range(0, count, 2):
+        fdb.learn(number.to_bytes(6, "big"), PEER_1, 1.0)
+    for new in range(count, count + 3):
+        fdb.expire(300.0)
+        fdb.learn(new.to_bytes(6, "big"), PEER_2, 300.0)
+    alive = {number.to_bytes(6, "big") for number in (*range(0, count, 2), *range(count, new + 1))}
+    assert (len(fdb), fdb.expired) == (len(alive), count // 2)
+    assert {mac for mac, _, _ in fdb.entries(300.0)} == alive
+
+
+def test_a_full_table_finds_the_dead_entry_wherever_it_is() -> None:
+    fdb = Fdb(300, 100)
+    macs = [number.to_bytes(6, "big") for number in range(100)]
+    for dead in (0, 37, 99):
+        for mac in macs:
+            fdb.learn(mac, PEER_1, 1000.0 * dead)
+        now = 1000.0 * dead + 300
+        for mac in macs[:dead] + macs[dead + 1 :]:
+            fdb.learn(mac, PEER_1, now - 1)
+        new = (dead + 1000).to_bytes(6, "big")
+        for _ in range(100):
+            fdb.learn(new, PEER_2, now)
+        assert fdb.lookup(new, now) is PEER_2
+        macs[dead] = new
+
+
+@pytest.mark.parametrize(("batch", "most"), [(1, 150), (32, 100)])
+def test_octets_of_an_entry_in_a_million(batch: int, most: int) -> None:
+    """At worst each MAC is heard at a moment of its own; usually a batch is.
+
+    An eighth of a million fills an eighth of the dict's table just as far, and is soon measured.
+    """
+    count = 125_000
+    fdb = Fdb(300, 0)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for number in range(count):
+            fdb.learn(number.to_bytes(6, "big"), PEER_1, 0.1 * (number // batch))
+        octets, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(fdb) == count
+    assert 0 < octets / count < most

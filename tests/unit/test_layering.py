@@ -28,8 +28,8 @@ def _room(ours: str = "", others: str = "", *, pure: bool = False) -> Room:
 
 
 BELOW = (
-    "addressing bringup config counters decapsulate encapsulate endpoint fdb host log mtu neighbors"
-    " offload options overlay report uplink wire"
+    "addressing bringup config counters decapsulate encapsulate endpoint fdb host inbox log mtu"
+    " neighbors offload options outbox overlay report uplink wire"
 )
 """What stands below the rooms beside the daemon, which are imported by none of these."""
 
@@ -43,9 +43,11 @@ ROOMS = {
     "neighbors": _room("counters wire offload", "numpy", pure=True),
     "mtu": _room("counters wire offload", "numpy", pure=True),
     "overlay": _room("counters fdb wire", pure=True),
-    "encapsulate": _room("counters fdb mtu offload overlay wire", "numpy", pure=True),
-    "decapsulate": _room("counters fdb neighbors mtu offload overlay wire", "numpy", pure=True),
-    "endpoint": _room("decapsulate encapsulate overlay wire", pure=True),
+    "outbox": _room("fdb offload overlay wire", pure=True),
+    "inbox": _room("offload wire", pure=True),
+    "encapsulate": _room("counters fdb mtu offload outbox overlay wire", pure=True),
+    "decapsulate": _room("counters fdb inbox neighbors mtu offload overlay wire", pure=True),
+    "endpoint": _room("decapsulate encapsulate fdb overlay wire", pure=True),
     "report": _room("counters endpoint fdb overlay wire"),
     # the host kernel
     "host": _room(others="pytun pyroute2 docker"),
@@ -54,10 +56,10 @@ ROOMS = {
     "config": _room("options wire"),
     "log": _room(),
     "addressing": _room("config host"),
-    "uplink": _room("addressing config fdb host log wire"),
+    "uplink": _room("addressing config fdb host log offload wire"),
     "bringup": _room("addressing config endpoint host log overlay uplink"),
     "daemon": _room(
-        "bringup config counters encapsulate fdb host log overlay report wire", "uvloop"
+        "bringup config counters fdb host inbox log outbox overlay report wire", "uvloop"
     ),
     # beside the daemon
     "control": _room(f"{BELOW} control", "aiohttp prometheus_client uvloop"),

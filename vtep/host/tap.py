@@ -61,31 +61,23 @@ class Tap:
         return self._fd
 
     # HOT PATH
-    def read(self, buffers: Sequence[memoryview]) -> list[int]:
-        """Read waiting frames: one, with its virtio header in front, into each buffer in turn.
+    def read(self, buffer: memoryview) -> int:
+        """Read one frame, its virtio header in front; return its octets, 0 when none waits.
 
         A buffer must hold the header, 65,536 octets and an Ethernet header with a tag; what does
         not fit is cut off by the kernel.
 
-        Returns:
-            The octets read into each buffer used: fewer than there are buffers when no frame is
-            left.
-
         Raises:
             HostError: the device can be read no more; it was deleted.
         """
-        fd = self._fd
-        lengths: list[int] = []
         try:
-            for buffer in buffers:
-                lengths.append(os.readv(fd, (buffer,)))  # noqa: PERF401 - keeps what came before EAGAIN
+            return os.readv(self._fd, (buffer,))
         except BlockingIOError:
-            pass
+            return 0
         except OSError as error:
             if error.errno == errno.EBADFD:
                 raise HostError(f"TAP {self.name} was deleted while in use") from error
             raise HostError(f"TAP {self.name} cannot be read: {error.strerror}") from error
-        return lengths
 
     # HOT PATH
     def write(self, parts: Sequence[Buffer]) -> int:

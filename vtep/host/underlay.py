@@ -41,6 +41,7 @@ class Underlay:
 
     def __init__(self, family: int, local: str | None, port: int, dev: str | None) -> None:
         self._socket = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self._receive = self._socket.recvmsg_into
         try:
             if family == socket.AF_INET6:
                 _set_up_ipv6(self._socket)
@@ -66,8 +67,8 @@ class Underlay:
         return self._socket.fileno()
 
     # HOT PATH
-    def receive(self, buffers: Sequence[memoryview]) -> list[tuple[int, str, int]]:
-        """Receive waiting messages, one into each buffer in turn.
+    def receive(self, buffer: memoryview) -> tuple[int, str, int] | None:
+        """Receive one message into *buffer*; None when none waits.
 
         A message is a datagram, or several of one sender that the kernel merged (UDP_GRO, udp(7)).
 
@@ -75,49 +76,47 @@ class Underlay:
         error (an ICMP message about something we sent) is passed over.
 
         Returns:
-            For each buffer used: octets; the sender's IP as text, a link-local one with the
-            %number of its device; octets of each datagram but the last, or 0 where there is one.
-            Fewer than there are buffers when no message is left.
+            Octets; the sender's IP as text, a link-local one with the %number of its device;
+            octets of each datagram but the last, or 0 where there is one.
         """
-        receive = self._socket.recvmsg_into
-        received: list[tuple[int, str, int]] = []
-        waiting = iter(buffers)
-        buffer = next(waiting, None)
-        errors_left = _MAX_ERRORS
-        while buffer is not None:
+        for _ in range(_MAX_ERRORS):
             try:
-                length, control, _, sender = receive((buffer,), _CONTROL_LEN)
+                length, control, _, sender = self._receive((buffer,), _CONTROL_LEN)
             except BlockingIOError:
-                break
+                return None
             except OSError:
                 # The kernel reports a pending error once, in place of a datagram.
-                errors_left -= 1
-                if not errors_left:
-                    break
                 continue
-            scope = sender[3] if len(sender) == 4 else 0
             size = _MERGED_SIZE.unpack(control[0][2])[0] if control else 0
-            received.append((length, f"{sender[0]}%{scope}" if scope else sender[0], size))
-            buffer = next(waiting, None)
-        return received
+            if len(sender) == 4 and sender[3]:
+                return length, f"{sender[0]}%{sender[3]}", size
+            return length, sender[0], size
+        return None
 
     # HOT PATH
-    def send(self, payload: Buffer, address: tuple[str | int, ...], segment_size: int = 0) -> int:
+    def send(
+        self,
+        parts: Sequence[Buffer],
+        address: tuple[str | int, ...],
+        segment_size: int = 0,
+        flow: int = 0,
+    ) -> int:
         """Send to a socket address; return 0, or the errno if it did not leave.
 
         Args:
-            payload: one UDP payload; with *segment_size* several in a row, each of that length but
+            parts: one UDP payload; with *segment_size* several in a row, each of that length but
                 the last, which the kernel makes datagrams of (UDP_SEGMENT, udp(7)).
             address: where to.
             segment_size: 0 for one datagram.
+            flow: the same for datagrams that are to have one source port.
         """
         try:
-            if segment_size and len(payload) > segment_size:
+            if segment_size:
                 size = _SEGMENT_SIZE.pack(segment_size)
                 control = (socket.IPPROTO_UDP, linux.UDP_SEGMENT, size)
-                self._socket.sendmsg((payload,), (control,), 0, address)
+                self._socket.sendmsg(parts, (control,), 0, address)
             else:
-                self._socket.sendto(payload, address)
+                self._socket.sendmsg(parts, (), 0, address)
         except OSError as error:
             return error.errno or errno.EIO
         return 0

@@ -132,32 +132,6 @@ def segment(frame: memoryview, cut: Cut, prefix: bytes) -> list[bytearray]:
     return rows
 
 
-def halve(frame: memoryview, cut: Cut) -> tuple[bytearray, bytearray]:
-    """Return a super-frame of two segments or more as two, the first with the odd segment.
-
-    New buffers, headers as those of the first segment in each, but that the TCP or UDP checksum is
-    only begun: the field holds the pseudo-header sum, as in the super-frame. Of UDP only what is
-    read as one datagram a segment may be halved, never a datagram.
-    """
-    found, payload_at, size = cut
-    first = (cut.rows + 1) // 2
-    step = first * size
-    halves = [
-        bytearray(frame[:payload_at])
-        + frame[payload_at + start : min(payload_at + start + step, found.end)]
-        for start in (0, step)
-    ]
-    _patch_ip(halves, 0, found, first)
-    if found.protocol == ip.TCP:
-        _patch_tcp(halves, found.l4, step)
-    else:
-        _patch_udp(halves, found.l4)
-    for half in halves:
-        begun = ip.pseudo_header_sum(half, found, len(half) - found.l4)
-        _put_word(half, found.l4 + ip.CHECKSUM_AT[found.protocol], begun)
-    return halves[0], halves[1]
-
-
 def _payload_at(frame: Readable, found: Headers) -> int | None:
     """Return where the payload starts by the transport header itself; None if that is cut short."""
     l4, end = found.l4, found.end
@@ -169,8 +143,8 @@ def _payload_at(frame: Readable, found: Headers) -> int | None:
     return l4 + length if length >= ip.TCP_LEN and l4 + length <= end else None
 
 
-def _patch_ip(rows: list[bytearray], at: int, found: Headers, step: int = 1) -> None:
-    """Give each row its IP length and, for IPv4, its ID, *step* after *step*, and checksum."""
+def _patch_ip(rows: list[bytearray], at: int, found: Headers) -> None:
+    """Give each row its IP length and, for IPv4, its ID and header checksum."""
     l3, l4 = at + found.l3, at + found.l4
     if found.version == 6:
         for row in rows:
@@ -179,7 +153,7 @@ def _patch_ip(rows: list[bytearray], at: int, found: Headers, step: int = 1) -> 
     (identification,) = _word_at(rows[0], l3 + 4)
     for index, row in enumerate(rows):
         _put_word(row, l3 + 2, len(row) - l3)
-        _put_word(row, l3 + 4, (identification + index * step) & 0xFFFF)
+        _put_word(row, l3 + 4, (identification + index) & 0xFFFF)
         _put_word(row, l3 + 10, 0)
         _put_word(row, l3 + 10, complement(ones_sum(row[l3:l4])))
 

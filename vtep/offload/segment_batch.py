@@ -7,7 +7,8 @@ running process whatever it does, so calls are counted, and octets are not.
 
     slots  (slots, octets)        as read from the TAP, the VXLAN header put in front of the frame
     rows   (slots, rows, octets)  VXLAN header, inner headers, a slice of the payload; contiguous,
-                                  so that one send with UDP_SEGMENT takes many
+                                  so that one send with UDP_SEGMENT takes many, of one super-frame
+                                  or of several
 
 Every shape keeps its views of both arrays.  A short last segment is computed with zeros behind its
 payload, which no sum notices, and only the send knows its length.  The octets that come out are
@@ -20,15 +21,15 @@ import numpy as np
 import numpy.typing as npt
 
 from vtep.offload.segment import Cut
-from vtep.offload.sums import pseudo_words
+from vtep.offload.sums import checksums, swapped
 from vtep.wire import ip, vxlan
-from vtep.wire.slot import SLOT_LEN, Slots
-
-ROWS_LEN = 96 * 1024
-"""Room for the rows of one super-frame: 64 KB of payload, and the headers of its segments."""
+from vtep.wire.slot import Slots
 
 MAX_SHAPES = 256
 """Most shapes whose views are kept; a bulk flow has one or two."""
+
+_ROWS_LEN = 96 * 1024
+"""Room for the rows of one super-frame: 64 KB of payload, and the headers of its segments."""
 
 _MAX_DATAGRAMS = 65507
 """Most octets one send takes: an IPv4 packet less its headers, with UDP_SEGMENT too."""
@@ -45,34 +46,24 @@ class Shape:
         rows: segments of each.
         row_len: octets of one datagram: VXLAN header, inner headers, a full segment.
         octets: of all datagrams of one super-frame.
+        is_even: whether the last segment is as long as the others, so that the rows of the next
+            super-frame may follow in one send.
         fits: whether slot and rows have room for it, the last row filled up.
     """
 
-    __slots__ = ("_runs", "at", "cut", "fits", "octets", "row_len", "rows", "views")
+    __slots__ = ("at", "cut", "fits", "is_even", "octets", "row_len", "rows", "views")
 
-    def __init__(self, at: int, cut: Cut) -> None:
+    def __init__(self, slots: Slots, at: int, cut: Cut) -> None:
         self.at = at
         self.cut = cut
         self.rows = cut.rows
         self.row_len = vxlan.HEADER_LEN + cut.payload_at + cut.size
         filled = self.rows * cut.size
         self.octets = self.rows * self.row_len - (filled - cut.payload)
-        in_slot = at + cut.payload_at + filled <= SLOT_LEN
-        self.fits = in_slot and self.rows * self.row_len <= ROWS_LEN
+        self.is_even = filled == cut.payload
+        in_slot = at + cut.payload_at + filled <= slots.octets.shape[1]
+        self.fits = in_slot and self.rows * self.row_len <= _ROWS_LEN
         self.views: _Views | None = None
-        self._runs: dict[int, list[slice]] = {}
-
-    def runs(self, most: int) -> list[slice]:
-        """Return the octets of each send, of *most* rows at most and as equal as can be."""
-        runs = self._runs.get(most)
-        if runs is None:
-            sends = -(-self.rows // min(most, _MAX_DATAGRAMS // self.row_len))
-            step = -(-self.rows // sends) * self.row_len
-            runs = self._runs[most] = [
-                slice(start, min(start + step, self.octets))
-                for start in range(0, self.octets, step)
-            ]
-        return runs
 
 
 class Segmenter:
@@ -80,8 +71,8 @@ class Segmenter:
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
-        self._rows = np.zeros((len(slots), ROWS_LEN), np.uint8)
-        self._octets = [row.data for row in self._rows]
+        self._rows = np.zeros(len(slots) * _ROWS_LEN, np.uint8)
+        self._octets = self._rows.data
         self._shapes: dict[tuple[int, Cut], Shape] = {}
 
     # HOT PATH
@@ -91,27 +82,36 @@ class Segmenter:
         if shape is None:
             if len(self._shapes) >= MAX_SHAPES:
                 self._shapes.clear()
-            shape = self._shapes[at, cut] = Shape(at, cut)
+            shape = self._shapes[at, cut] = Shape(self._slots, at, cut)
         return shape
 
     # HOT PATH
-    def cut(self, first: int, last: int, shape: Shape) -> None:
-        """Cut the super-frames in slots first..last, all of *shape*, which `fits`.
+    def cut(self, first: int, count: int, shape: Shape) -> None:
+        """Cut *count* super-frames from slot *first* on, all of *shape*, which `fits`.
 
-        The VXLAN header stands in front of each frame.
+        The VXLAN header stands in front of each frame; checksums are unfinished (NEEDS_CSUM).
         """
         if shape.views is None:
             shape.views = _Views(self._slots, self._rows, shape)
-        shape.views.fill(slice(first, last + 1))
+        shape.views.fill(first, count)
 
     # HOT PATH
-    def datagrams(self, slot: int, shape: Shape, most: int) -> list[memoryview]:
-        """Return what `cut` made of *slot*: runs of rows, *most* in each, to send with row_len.
+    def datagrams(self, shape: Shape, first: int, count: int, most: int) -> list[memoryview]:
+        """Return what the last `cut` made: the datagrams of *count* super-frames from *first* on.
 
-        They are valid until the next cut.
+        They are counted from the first one cut.  Each memoryview is for one send with row_len, has
+        *most* rows at most, and all are as equal as can be.  *count* is 1 unless the shape
+        `is_even`.  They are valid until the next cut.
         """
-        octets = self._octets[slot]
-        return [octets[run] for run in shape.runs(most)]
+        row_len, octets = shape.row_len, self._octets
+        rows = shape.rows * count
+        start = first * shape.rows * row_len
+        end = start + (rows * row_len if shape.is_even else shape.octets)
+        most = min(most, _MAX_DATAGRAMS // row_len)
+        if rows <= most:
+            return [octets[start:end]]
+        step = -(-rows // -(-rows // most)) * row_len
+        return [octets[at : min(at + step, end)] for at in range(start, end, step)]
 
 
 class _Views:
@@ -138,7 +138,7 @@ class _Views:
                 kind,
                 rows,
                 offset,
-                (rows.strides[0], row_len, *(step for _, step in extent)),
+                (count * row_len, row_len, *(step for _, step in extent)),
             )
 
         one = (1, 0)
@@ -161,9 +161,6 @@ class _Views:
             self._row_ids = row_view(l3 + 4, ">u2")
             self._row_ip_checksum = row_view(l3 + 10, "<u2")
             self._row_ip_words = row_view(l3, "<u2", ((found.l4 - found.l3) // 2, 2))
-            self._addresses = slot_view(l3 + 12, "<u2", one, (4, 2))
-        else:
-            self._addresses = slot_view(l3 + 8, "<u2", one, (16, 2))
         self._steps = np.arange(count, dtype=np.uint16)
 
         if self._is_tcp:
@@ -180,43 +177,33 @@ class _Views:
         self._row_checksum = row_view(l4 + ip.CHECKSUM_AT[found.protocol], "<u2")
         self._row_words = row_view(l4, "<u2", ((row_len - l4) // 2, 2))
         self._odd = row_view(row_len - 1, "u1") if (row_len - l4) & 1 else None
-        self._pseudo = pseudo_words(lengths - l4, found.protocol)
+        # The checksum field holds the pseudo-header sum for the whole length; add what is missing.
+        self._lacking = swapped((lengths - l4 - (found.end - found.l4)) % 0xFFFF)
 
     # HOT PATH
-    def fill(self, run: slice) -> None:
-        """Make the rows of the slots in *run*; every line is one numpy call or two."""
-        self._row_heads[run] = self._heads[run]
-        self._row_payloads[run] = self._payloads[run]
+    def fill(self, first: int, count: int) -> None:
+        """Make the rows of *count* slots from *first* on; each line is one numpy call or two."""
+        slots, rows = slice(first, first + count), slice(count)
+        self._row_heads[rows] = self._heads[slots]
+        self._row_payloads[rows] = self._payloads[slots]
         if self._pad is not None:
-            self._pad[run] = 0
-        self._row_ip_length[run] = self._ip_lengths
+            self._pad[rows] = 0
+        self._row_ip_length[rows] = self._ip_lengths
         if self._is_ipv4:
-            self._row_ids[run] = self._ids[run] + self._steps
-            self._row_ip_checksum[run] = 0
-            sums = np.add.reduce(self._row_ip_words[run], axis=2, dtype=np.uint32)
-            self._row_ip_checksum[run] = _checksums(sums)
+            self._row_ids[rows] = self._ids[slots] + self._steps
+            self._row_ip_checksum[rows] = 0
+            sums = np.add.reduce(self._row_ip_words[rows], axis=2, dtype=np.uint32)
+            self._row_ip_checksum[rows] = checksums(sums)
         if self._is_tcp:
-            self._row_sequences[run] = self._sequences[run] + self._offsets
-            self._row_flags[run] &= self._flags_kept
+            self._row_sequences[rows] = self._sequences[slots] + self._offsets
+            self._row_flags[rows] &= self._flags_kept
         else:
-            self._row_udp_length[run] = self._udp_lengths
-        self._row_checksum[run] = 0
-        sums = np.add.reduce(self._row_words[run], axis=2, dtype=np.uint32)
-        sums += np.add.reduce(self._addresses[run], axis=2, dtype=np.uint32)
-        sums += self._pseudo
+            self._row_udp_length[rows] = self._udp_lengths
+        sums = np.add.reduce(self._row_words[rows], axis=2, dtype=np.uint32)
+        sums += self._lacking
         if self._odd is not None:
-            sums += self._odd[run]
-        checksums = _checksums(sums)
+            sums += self._odd[rows]
+        finished = checksums(sums)
         if not self._is_tcp:
-            checksums[checksums == 0] = 0xFFFF  # 0 would say "none" (RFC 768)
-        self._row_checksum[run] = checksums
-
-
-def _checksums(sums: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
-    """Return the complement of the folded sums, none of which is 0, in place.
-
-    A folded sum is 1..0xffff, which is one more than the remainder of one less.
-    """
-    sums -= np.uint32(1)
-    sums %= np.uint32(0xFFFF)
-    return np.subtract(np.uint32(0xFFFE), sums, out=sums)
+            finished[finished == 0] = 0xFFFF  # 0 would say "none" (RFC 768)
+        self._row_checksum[rows] = finished

@@ -17,10 +17,20 @@ def pseudo_words(lengths: npt.NDArray[np.int64], protocol: int) -> npt.NDArray[n
         lengths: octets of transport header and payload, up to 65535.
         protocol: of the IP header.
     """
-    words: npt.NDArray[np.uint32] = _swapped(lengths) + _swapped(np.int64(protocol))
+    words: npt.NDArray[np.uint32] = swapped(lengths) + swapped(np.int64(protocol))
     return words
 
 
-def _swapped(numbers: Any) -> Any:
+def swapped(numbers: Any) -> Any:
     """Return 16-bit numbers with their octets the other way round."""
     return ((numbers & 0xFF) << 8 | numbers >> 8).astype(np.uint32)
+
+
+def checksums(sums: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+    """Return the complement of the folded sums, none of which is 0, in place.
+
+    A folded sum is 1..0xffff, which is one more than the remainder of one less.
+    """
+    sums -= np.uint32(1)
+    sums %= np.uint32(0xFFFF)
+    return np.subtract(np.uint32(0xFFFE), sums, out=sums)

@@ -1,7 +1,7 @@
 """Ethernet: MAC addresses and the 802.1Q tag (IEEE 802.3 clause 3, 802.1Q clause 9).
 
-A tag stands right behind the two MACs, so it is removed or added by moving those 12 octets over it
-or away from it. The rest of the frame stays where it is.
+A tag stands right behind the two MACs, so it is removed by moving those 12 octets over it. The rest
+of the frame stays where it is.
 """
 
 import re
@@ -20,7 +20,7 @@ QINQ = 0x88A8
 
 BROADCAST = b"\xff\xff\xff\xff\xff\xff"
 
-_MACS_LEN = 12
+MACS_LEN = 12
 _MAC_TEXT = re.compile("[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}")
 _TAG = struct.Struct(">HH")
 _tag_at = _TAG.unpack_from
@@ -55,7 +55,7 @@ def vlan_id(frame: Readable, at: int) -> int | None:
     """
     if len(frame) - at < HEADER_LEN + TAG_LEN:
         return None
-    ethertype, control = _tag_at(frame, at + _MACS_LEN)
+    ethertype, control = _tag_at(frame, at + MACS_LEN)
     if ethertype in (VLAN, QINQ):
         return int(control & 0x0FFF)
     return None
@@ -67,23 +67,16 @@ def pop_tag(slot: Writable, at: int) -> int:
     The caller knows that a tag is there (`vlan_id` was not None).
     """
     start = at + TAG_LEN
-    slot[start : start + _MACS_LEN] = slot[at : at + _MACS_LEN]
+    slot[start : start + MACS_LEN] = slot[at : at + MACS_LEN]
     return start
 
 
-def push_tag(slot: Writable, at: int, vid: int) -> int:
-    """Put an 802.1Q tag (priority 0) on the frame at `at` in place; return where it starts now.
-
-    Takes 4 octets of headroom before `at`.
+def pack_tag(vid: int) -> bytes:
+    """Return an 802.1Q tag of priority 0, to be put right behind the two MACs.
 
     Raises:
-        ValueError: no such VLAN ID, or no headroom.
+        ValueError: no such VLAN ID.
     """
-    start = at - TAG_LEN
-    if start < 0:
-        raise ValueError(f"a tag needs {TAG_LEN} octets of headroom, there are {at}")
     if not 1 <= vid <= 4094:
         raise ValueError(f"VLAN {vid} is outside 1..4094")
-    slot[start : start + _MACS_LEN] = slot[at : at + _MACS_LEN]
-    _TAG.pack_into(slot, start + _MACS_LEN, VLAN, vid)
-    return start
+    return _TAG.pack(VLAN, vid)

@@ -119,6 +119,12 @@ def _locate_ipv6(frame: Readable, l3: int) -> Headers | None:
     return None
 
 
+def address_sum(frame: Readable, headers: Headers) -> int:
+    """Return the sum of the two IP addresses, as they stand in the IP header."""
+    l3 = headers.l3
+    return ones_sum(frame[l3 + 12 : l3 + 20] if headers.version == 4 else frame[l3 + 8 : l3 + 40])
+
+
 def pseudo_header_sum(frame: Readable, headers: Headers, length: int) -> int:
     """Return the sum of the TCP or UDP pseudo header, 1..0xffff, not complemented.
 
@@ -127,6 +133,4 @@ def pseudo_header_sum(frame: Readable, headers: Headers, length: int) -> int:
     8.1). The addresses are those of the IP header: on the way through an IPv6 routing header that
     is not yet used up, the final destination is another one.
     """
-    l3 = headers.l3
-    addresses = frame[l3 + 12 : l3 + 20] if headers.version == 4 else frame[l3 + 8 : l3 + 40]
-    return (ones_sum(addresses) + headers.protocol + length - 1) % 0xFFFF + 1
+    return (address_sum(frame, headers) + headers.protocol + length - 1) % 0xFFFF + 1

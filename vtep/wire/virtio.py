@@ -10,7 +10,7 @@ a UDP tunnel: `struct virtio_net_hdr_v1_hash_tunnel`, whose last two fields are 
 import struct
 from typing import NamedTuple
 
-from vtep.wire.buffer import Readable, Writable
+from vtep.wire.buffer import Readable
 
 HEADER_LEN = 10
 TUNNEL_HEADER_LEN = 24
@@ -22,6 +22,8 @@ DATA_VALID = 2
 UDP_TUNNEL_CSUM = 8
 """Flag: the outer UDP header has a checksum too, and every segment is to get one."""
 
+GSO_TYPE_AT = 1
+"""Where gso_type stands."""
 GSO_NONE = 0
 GSO_TCPV4 = 1
 GSO_TCPV6 = 4
@@ -35,7 +37,6 @@ GSO_UDP_TUNNEL_IPV6 = 0x40
 _LAYOUT = struct.Struct("=BBHHHH")
 _TUNNEL = struct.Struct("<10xHH")
 _unpack_from = _LAYOUT.unpack_from
-_pack_into = _LAYOUT.pack_into
 
 
 class VirtioHeader(NamedTuple):
@@ -61,9 +62,9 @@ def parse(buf: Readable, at: int = 0) -> VirtioHeader:
     return VirtioHeader(*_unpack_from(buf, at))
 
 
-def pack_into(buf: Writable, at: int, header: VirtioHeader) -> None:
-    """Write the header into buf[at:at + 10]."""
-    _pack_into(buf, at, *header)
+def pack(header: VirtioHeader) -> bytes:
+    """Return the 10 octets of a header."""
+    return _LAYOUT.pack(*header)
 
 
 def pack_tunnel(header: VirtioHeader, outer_l4: int = 0, inner_l3: int = 0) -> bytes:

@@ -1,0 +1,167 @@
+"""What came in one batch, and which of its rows continue one another.
+
+A message is one datagram, or a row of them that the kernel merged.  Messages alike in length, in
+neighbouring slots, are a *run*: their rows are compared at once (offload/rows.py).  What continues
+without a break is a *span*, over the ends of messages too.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from vtep.offload.coalesce import layout_of
+from vtep.offload.partial import is_partial
+from vtep.offload.rows import Rows, RowsOf
+from vtep.wire import ip
+from vtep.wire.checksum import ones_sum
+from vtep.wire.flow import flow_key
+from vtep.wire.slot import FRAME_AT, UDP_AT, Slots
+
+
+class Message(NamedTuple):
+    """One message, and where it lies.
+
+    Attributes:
+        slots, number: its slot; the first VXLAN header stands at UDP_AT.
+        end: where it ends there.
+        sender: the outer source IP as text, with %scope if it has one.
+        size: octets of each datagram in it but the last.
+    """
+
+    slots: Slots
+    number: int
+    end: int
+    sender: str
+    size: int
+
+
+class Span(NamedTuple):
+    """Rows that continue one another, counted from the first row of their run.
+
+    Attributes:
+        rows: views of the set of slots they lie in.
+        slots: that set.
+        first: number of the run's first slot.
+        per_slot: rows in each slot.
+        start, stop: the first row, and the one after the last.
+        total: the ones' complement sum of the first row's transport header and payload.
+    """
+
+    rows: Rows
+    slots: Slots
+    first: int
+    per_slot: int
+    start: int
+    stop: int
+    total: int
+
+    def place(self, number: int) -> tuple[memoryview, int]:
+        """Return the slot of row *number* of the span, and where its VXLAN header stands there."""
+        slot, row = divmod(self.start + number, self.per_slot)
+        return self.slots.views[self.first + slot], UDP_AT + row * self.rows.layout.size
+
+    def payloads(self, start: int, stop: int) -> list[memoryview]:
+        """Return the payloads of rows start..stop-1 of the span."""
+        per_slot = self.per_slot
+        slot, row = divmod(self.start + start, per_slot)
+        end = row + stop - start
+        parts = self.rows.payloads(self.first + slot)[row : min(end, per_slot)]
+        while end > per_slot:
+            slot += 1
+            end -= per_slot
+            parts += self.rows.payloads(self.first + slot)[: min(end, per_slot)]
+        return parts
+
+    def is_like(self, frame: memoryview) -> bool:
+        """Tell whether a row, given without its VXLAN header, is of the layout of the run."""
+        return layout_of(frame, self.rows.layout.size) == self.rows.layout
+
+
+# HOT PATH
+def spans_of(
+    received: Sequence[Message], rows_of: Mapping[Slots, RowsOf]
+) -> list[list[Span] | None]:
+    """Return the spans that begin in each message; None for one to be taken datagram by datagram.
+
+    A shorter last datagram of a message is in no span.
+    """
+    spans: list[list[Span] | None] = [None] * len(received)
+    runs: dict[Slots, list[int]] = {}
+    for index, message in enumerate(received):
+        run = runs.get(message.slots)
+        if run is not None:
+            last = received[run[-1]]
+            if message.end == last.end and message.size == last.size:
+                run.append(index)
+                continue
+            _compare(received, run, rows_of, spans)
+        runs[message.slots] = [index]
+    for run in runs.values():
+        _compare(received, run, rows_of, spans)
+    return spans
+
+
+# HOT PATH
+def _compare(
+    received: Sequence[Message],
+    run: list[int],
+    rows_of: Mapping[Slots, RowsOf],
+    spans: list[list[Span] | None],
+) -> None:
+    """Note the spans of the messages whose indices are in *run*, which lie in slots in a row."""
+    slots, first, end, _, size = received[run[0]]
+    octets = end - UDP_AT
+    per_slot = octets // size if size else 0
+    count = per_slot * len(run)
+    if count < 1 or (count == 1 and octets == size and not _has_company(received, run[0])):
+        return
+    frame = slots.views[first][FRAME_AT : UDP_AT + size]
+    layout = layout_of(frame, size)
+    if layout is None or (per_slot == 1 and _is_partial(frame)):
+        return
+    rows = rows_of[slots][layout]
+    if per_slot > rows.most:
+        return
+    for index in run:
+        spans[index] = []
+    if count == 1:
+        starts, totals = [0], [ones_sum(frame[layout.l4 :])]
+    else:
+        breaks, sums = rows.compare(first, len(run), per_slot)
+        starts = sorted({0, *breaks, *_joints(received, run, per_slot)})
+        totals = [(sum_ & 0xFF) << 8 | sum_ >> 8 for sum_ in sums[starts].tolist()]
+    for start, stop, total in zip(starts, [*starts[1:], count], totals, strict=True):
+        own = spans[run[start // per_slot]]
+        assert own is not None
+        own.append(Span(rows, slots, first, per_slot, start, stop, total))
+
+
+# HOT PATH
+def _is_partial(frame: memoryview) -> bool:
+    """Tell whether a frame that came alone is unfinished, so that there is no checksum to compare.
+
+    It may be a super-frame of 64 KB, which takes long to sum.
+    """
+    headers = ip.locate(frame)
+    return headers is not None and is_partial(frame, headers, ip.address_sum(frame, headers))
+
+
+# HOT PATH
+def _joints(received: Sequence[Message], run: list[int], per_slot: int) -> Iterator[int]:
+    """Yield the rows before which something else came: a short one, a message, another sender."""
+    _, _, end, _, size = received[run[0]]
+    has_tail = per_slot * size < end - UDP_AT
+    for number in range(1, len(run)):
+        before, index = run[number - 1], run[number]
+        if has_tail or index > before + 1 or received[index].sender != received[before].sender:
+            yield number * per_slot
+
+
+def _has_company(received: Sequence[Message], index: int) -> bool:
+    """Tell whether the message before or after a single datagram is of the same inner flow."""
+    slots, number, end, _, _ = received[index]
+    key = flow_key(slots.views[number], FRAME_AT, end)
+    return key is not None and any(
+        key == flow_key(slots.views[number], FRAME_AT, end)
+        for slots, number, end, _, _ in received[max(index - 1, 0) : index + 2]
+        if (slots, number) != (received[index].slots, received[index].number)
+    )

@@ -1,0 +1,208 @@
+"""Datagrams of one size in neighbouring slots, as rows of one array: which continue one another.
+
+The kernel merges datagrams of one sender on receipt (UDP_GRO): a message in a slot is then a row of
+datagrams of one size.  Messages of as many rows in neighbouring slots are looked at together, and
+so are single datagrams of one size.  Nothing is compared with what it ought to be, but each row
+with the one before it; each numpy call below works on all rows of all slots:
+
+    headers equal but for ID, checksums and sequence number       one xor
+    sequence numbers one payload apart (TCP)                      one subtraction
+    ID and IPv4 checksum add up to the same                       one sum
+    transport header and payload add up to the same               one sum
+
+So rows that do not break are right if the first one is; whoever joins them looks at that one.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from vtep.wire import ip, virtio, vxlan
+from vtep.wire.slot import UDP_AT, Slots
+
+MAX_ROWS = 128
+"""Most datagrams that one message can hold (UDP_MAX_SEGMENTS, linux/udp.h)."""
+
+_GSO = {
+    (ip.TCP, 4): virtio.GSO_TCPV4,
+    (ip.TCP, 6): virtio.GSO_TCPV6,
+    (ip.UDP, 4): virtio.GSO_UDP_L4,
+    (ip.UDP, 6): virtio.GSO_UDP_L4,
+}
+_MAX_LAYOUTS = 256
+_PSH = 0x08
+_WORD = 8
+
+
+class Layout(NamedTuple):
+    """How rows of one size are made up, in octets from the start of the frame.
+
+    Attributes:
+        size: of one datagram, VXLAN header and frame.
+        version: of IP, 4 or 6.
+        protocol: TCP or UDP.
+        l3, l4: where IP and transport header begin.
+        payload_at: where the payload begins.
+    """
+
+    size: int
+    version: int
+    protocol: int
+    l3: int
+    l4: int
+    payload_at: int
+
+    @property
+    def segment(self) -> int:
+        """Octets of payload in one row."""
+        return self.size - vxlan.HEADER_LEN - self.payload_at
+
+    def mask(self) -> bytearray:
+        """Return the bits of VXLAN header and frame headers that full rows have in common."""
+        at = vxlan.HEADER_LEN
+        mask = bytearray(b"\xff" * (at + self.payload_at))
+        if self.version == 4:
+            mask[at + self.l3 + 4 : at + self.l3 + 6] = bytes(2)  # ID
+            mask[at + self.l3 + 10 : at + self.l3 + 12] = bytes(2)  # header checksum
+        l4 = at + self.l4
+        checksum_at = l4 + ip.CHECKSUM_AT[self.protocol]
+        mask[checksum_at : checksum_at + 2] = bytes(2)
+        if self.protocol == ip.TCP:
+            mask[l4 + 4 : l4 + 8] = bytes(4)  # sequence number
+            mask[l4 + 13] = 0xFF & ~_PSH
+        return mask
+
+    def head_mask(self) -> int:
+        """Return the bits that a shorter last row has in common with them, as one number."""
+        mask = self.mask()
+        at = vxlan.HEADER_LEN
+        length_at = at + self.l3 + (2 if self.version == 4 else 4)
+        mask[length_at : length_at + 2] = bytes(2)
+        if self.protocol == ip.UDP:
+            mask[at + self.l4 + 4 : at + self.l4 + 6] = bytes(2)
+        return int.from_bytes(mask, "big")
+
+
+class Rows:
+    """Views of one set of slots for one Layout: arrays (slots, rows, ...).
+
+    Attributes:
+        layout: as given.
+        most: how many rows of a slot can be looked at.
+        segment: octets of payload in one row.
+        is_tcp: or UDP.
+        head_mask: that of the layout.
+        description: the virtio header of a super-frame of such segments.
+    """
+
+    def __init__(self, slots: Slots, layout: Layout) -> None:
+        count, length = slots.octets.shape
+        size = layout.size
+        mask = layout.mask()
+        words = -(-len(mask) // _WORD)
+        room = length - UDP_AT - max(size, words * _WORD)
+        rows = min(MAX_ROWS, 1 + room // size)
+        frame_at = vxlan.HEADER_LEN
+        l3, l4 = frame_at + layout.l3, frame_at + layout.l4
+
+        def view(offset: int, kind: str, *extent: tuple[int, int]) -> Any:
+            return np.ndarray(
+                (count, rows, *(number for number, _ in extent)),
+                kind,
+                slots.octets,
+                UDP_AT + offset,
+                (slots.octets.strides[0], size, *(step for _, step in extent)),
+            )
+
+        self.layout = layout
+        self.most = rows
+        self.segment = layout.segment
+        self.head_mask = layout.head_mask()
+        self.is_tcp = layout.protocol == ip.TCP
+        self.description = virtio.VirtioHeader(
+            flags=virtio.NEEDS_CSUM,
+            gso_type=_GSO[layout.protocol, layout.version],
+            hdr_len=layout.payload_at,
+            gso_size=layout.segment,
+            csum_start=layout.l4,
+            csum_offset=ip.CHECKSUM_AT[layout.protocol],
+        )
+        self._heads = view(0, "u8", (words, _WORD)).transpose(2, 0, 1)
+        padded = bytes(mask).ljust(words * _WORD, b"\0")
+        self._mask = np.frombuffer(padded, np.uint64).reshape(words, 1)
+        if self.is_tcp:
+            self._sequence = view(l4 + 4, ">u4")
+            self._flags = view(l4 + 13, "u1")
+        self._is_ipv4 = layout.version == 4
+        if self._is_ipv4:
+            self._id = view(l3 + 4, "<u2")
+            self._ip_checksum = view(l3 + 10, "<u2")
+        self._step = np.uint32(layout.segment)
+        self._words = view(l4, "<u2", ((size - l4) // 2, 2))
+        self._odd = view(size - 1, "u1") if (size - l4) & 1 else None
+        self._octets = slots.views
+        self._payload_at = UDP_AT + frame_at + layout.payload_at
+        self._payloads: list[list[memoryview] | None] = [None] * count
+
+    # HOT PATH
+    def payloads(self, slot: int) -> list[memoryview]:
+        """Return the payload of each row of *slot*."""
+        payloads = self._payloads[slot]
+        if payloads is None:
+            octets, segment = self._octets[slot], self.segment
+            starts = range(self._payload_at, len(octets) - segment, self.layout.size)
+            payloads = [octets[at : at + segment] for at in starts[: self.most]]
+            self._payloads[slot] = payloads
+        return payloads
+
+    # HOT PATH
+    def compare(self, first: int, count: int, rows: int) -> tuple[list[int], Any]:
+        """Compare each row with the one before it, over the ends of slots too.
+
+        Args:
+            first: number of the first slot.
+            count: slots.
+            rows: rows in each of them; the first `most` can be looked at.
+
+        Returns:
+            The rows, counted from 0 over all slots, that do not continue the one before; and for
+            every row the sum of its transport header and payload, modulo 65535, octets swapped.
+        """
+        slots = slice(first, first + count)
+        heads = self._heads[:, slots, :rows].reshape(len(self._mask), -1)
+        different = heads[:, 1:] ^ heads[:, :-1]
+        different &= self._mask
+        broken = np.bitwise_or.reduce(different, axis=0) != 0
+        if self.is_tcp:
+            sequence = self._sequence[slots, :rows].astype(np.uint32).ravel()
+            broken |= sequence[1:] - sequence[:-1] != self._step
+            flags = self._flags[slots, :rows].ravel()
+            broken |= (flags[:-1] & _PSH) != 0
+        if self._is_ipv4:
+            sums = np.add(self._id[slots, :rows], self._ip_checksum[slots, :rows], dtype=np.uint32)
+            sums = sums.ravel() % np.uint32(0xFFFF)
+            broken |= sums[1:] != sums[:-1]
+        sums = np.add.reduce(self._words[slots, :rows], axis=2, dtype=np.uint32)
+        if self._odd is not None:
+            sums += self._odd[slots, :rows]
+        sums = sums.ravel() % np.uint32(0xFFFF)
+        broken |= sums[1:] != sums[:-1]
+        return (np.flatnonzero(broken) + 1).tolist(), sums
+
+
+class RowsOf:
+    """The Rows of one set of slots, by Layout; those met so far are kept."""
+
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
+        self._rows: dict[Layout, Rows] = {}
+
+    # HOT PATH
+    def __getitem__(self, layout: Layout) -> Rows:
+        """Return the Rows of *layout*."""
+        rows = self._rows.get(layout)
+        if rows is None:
+            if len(self._rows) >= _MAX_LAYOUTS:
+                self._rows.clear()
+            rows = self._rows[layout] = Rows(self._slots, layout)
+        return rows

@@ -1,0 +1,209 @@
+"""What is to leave in one batch, gathered into as few sends as can be.
+
+The system call and the kernel's way through its stack cost microseconds a send, whatever its size;
+UDP_SEGMENT (udp(7)) lets one send carry many datagrams of one length.  So two kinds of them wait,
+for no longer than their batch:
+
+    a run of super-frames of one shape in neighbouring slots, to be cut together
+    equal-sized datagrams for the same peers in one lane, to be sent together
+
+A *lane* is a source port: all flows with one number take one.  Within a lane nothing overtakes.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from vtep.fdb import Peer
+from vtep.offload.inject import Whole
+from vtep.offload.segment_batch import Segmenter, Shape
+from vtep.overlay import Overlay
+from vtep.wire import vxlan
+
+MAX_SEGMENTS = 64
+"""Most datagrams in one send with UDP_SEGMENT that every kernel takes (linux/udp.h)."""
+
+CUT_AT_ONCE = 8
+"""Most super-frames cut at once: what they take, read and cut, stays in a core's cache."""
+
+_MAX_SEND = 65507
+
+
+class Transmit(NamedTuple):
+    """Datagrams to send to each of *peers*.
+
+    Attributes:
+        overlay: whose they are.
+        parts: one datagram, or with *segment_size* several in a row, each of that length but the
+            last.
+        peers: who gets them.
+        segment_size: 0 for one datagram.
+        lane: which source port they leave from.
+        octets: of all datagrams.
+        whole: says that the one part is a super-frame with its VXLAN header, to be injected as it
+            is; else None.
+    """
+
+    overlay: Overlay
+    parts: Sequence[memoryview]
+    peers: Sequence[Peer]
+    segment_size: int
+    lane: int
+    octets: int
+    whole: Whole | None = None
+
+    @property
+    def datagrams(self) -> int:
+        """How many there are."""
+        if self.whole is not None:
+            return self.whole.rows
+        return -(-self.octets // self.segment_size) if self.segment_size else 1
+
+    def singly(self) -> Iterator["Transmit"]:
+        """Yield each datagram as a Transmit of its own."""
+        for part in self.parts:
+            size = self.segment_size or len(part)
+            for at in range(0, len(part), size):
+                one = part[at : at + size]
+                yield self._replace(parts=(one,), segment_size=0, octets=len(one))
+
+
+class _Group:
+    """Datagrams of one lane that wait to be sent together; the last may be shorter than *size*."""
+
+    __slots__ = ("octets", "overlay", "parts", "peers", "size")
+
+    def __init__(self, part: memoryview, overlay: Overlay, peers: Sequence[Peer]) -> None:
+        self.parts = [part]
+        self.octets = self.size = len(part)
+        self.overlay = overlay
+        self.peers = peers
+
+
+class _Bulk(NamedTuple):
+    """One super-frame of a run."""
+
+    lane: int
+    overlay: Overlay
+    peers: Sequence[Peer]
+
+
+class Outbox:
+    """What waits in one batch.
+
+    Args:
+        segmenter: where super-frames are cut.
+        lanes: how many source ports there are.
+        max_segments: the most datagrams of one Transmit.
+    """
+
+    def __init__(self, segmenter: Segmenter, lanes: int, max_segments: int) -> None:
+        self.max_segments = max_segments
+        self._segmenter = segmenter
+        self._lanes = lanes
+        self._groups: dict[int, _Group] = {}
+        self._run: list[_Bulk] = []
+        self._first = 0
+        self._shape: Shape | None = None
+
+    # HOT PATH
+    def super_frame(
+        self, slot: int, shape: Shape, flow: int, overlay: Overlay, peers: Sequence[Peer]
+    ) -> Iterator[Transmit]:
+        """Take the super-frame in large slot *slot*; yield what must leave before it."""
+        lane = flow % self._lanes
+        if lane in self._groups:
+            yield self._flush(lane)
+        run = self._run
+        if shape is not self._shape or slot != self._first + len(run) or len(run) == CUT_AT_ONCE:
+            yield from self._cut()
+            self._first, self._shape = slot, shape
+        run.append(_Bulk(lane, overlay, peers))
+
+    # HOT PATH
+    def uncut(
+        self, part: memoryview, whole: Whole, flow: int, overlay: Overlay, peers: Sequence[Peer]
+    ) -> Iterator[Transmit]:
+        """Take a super-frame, its VXLAN header in front, that leaves at once; and what must before.
+
+        It goes in one packet to peers with envelopes.
+        """
+        lane = flow % self._lanes
+        if self._run:
+            yield from self._cut()
+        if lane in self._groups:
+            yield self._flush(lane)
+        count_sent(overlay, peers, whole.rows, whole.octets)
+        yield Transmit(overlay, (part,), peers, 0, lane, whole.octets, whole)
+
+    # HOT PATH
+    def datagram(
+        self, part: memoryview, flow: int, overlay: Overlay, peers: Sequence[Peer]
+    ) -> Iterator[Transmit]:
+        """Take one datagram; yield what must leave before it."""
+        lane = flow % self._lanes
+        if self._run and any(lane == one.lane for one in self._run):
+            yield from self._cut()
+        group = self._groups.get(lane)
+        if group is not None:
+            octets = group.octets + len(part)
+            if (
+                peers is group.peers
+                and overlay is group.overlay
+                and len(part) <= group.size
+                and len(group.parts) < self.max_segments
+                and octets <= _MAX_SEND
+            ):
+                group.parts.append(part)
+                group.octets = octets
+                if len(part) < group.size:
+                    yield self._flush(lane)
+                return
+            yield self._flush(lane)
+        self._groups[lane] = _Group(part, overlay, peers)
+
+    # HOT PATH
+    def rest(self) -> Iterator[Transmit]:
+        """Yield all that still waits; nothing does afterwards."""
+        yield from self._cut()
+        for lane in list(self._groups):
+            yield self._flush(lane)
+
+    def _flush(self, lane: int) -> Transmit:
+        """Take the group of a lane out."""
+        group = self._groups.pop(lane)
+        overlay, parts, peers = group.overlay, group.parts, group.peers
+        count_sent(overlay, peers, len(parts), group.octets)
+        size = group.size if len(parts) > 1 else 0
+        return Transmit(overlay, parts, peers, size, lane, group.octets)
+
+    def _cut(self) -> Iterator[Transmit]:
+        """Cut the run that waits; yield its datagrams, neighbours of one flow together."""
+        run, shape = self._run, self._shape
+        if not run or shape is None:
+            return
+        self._segmenter.cut(self._first, len(run), shape)
+        start = 0
+        while start < len(run):
+            one = run[start]
+            end = start + 1
+            while shape.is_even and end < len(run) and run[end] == one:
+                end += 1
+            count = end - start
+            count_sent(one.overlay, one.peers, shape.rows * count, shape.octets * count)
+            for octets in self._segmenter.datagrams(shape, start, count, self.max_segments):
+                yield Transmit(
+                    one.overlay, (octets,), one.peers, shape.row_len, one.lane, len(octets)
+                )
+            start = end
+        run.clear()
+        self._shape = None
+
+
+# HOT PATH
+def count_sent(overlay: Overlay, peers: Sequence[Peer], datagrams: int, octets: int) -> None:
+    """Add datagrams, *octets* long with VXLAN headers, to what was sent to each of *peers*."""
+    octets -= vxlan.HEADER_LEN * datagrams
+    for peer in peers:
+        for traffic in (overlay.traffic, peer.traffic):
+            traffic.tx_frames += datagrams
+            traffic.tx_bytes += octets

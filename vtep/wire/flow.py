@@ -1,0 +1,68 @@
+"""The inner flow of a frame: what its kind are recognised by, and a number to spread flows with."""
+
+import struct
+
+from vtep.wire import ip
+from vtep.wire.buffer import Readable
+
+FLOWS = 1 << 14
+"""How many numbers there are: as many as source ports in 49152..65535 (RFC 7348 section 5)."""
+
+FlowKey = tuple[bytes, ...]
+
+# MACs, ethertype, version and IHL; protocol; addresses and ports.
+_ipv4_flow = struct.Struct("15s8xc2x12s").unpack_from
+# MACs, ethertype, version; next header; addresses and ports.
+_ipv6_flow = struct.Struct("15s5xcx36s").unpack_from
+
+
+# HOT PATH
+def flow_key(octets: Readable, at: int, end: int) -> FlowKey | None:
+    """Return a value that all frames of one TCP or UDP flow have in common, and no other frames.
+
+    None for a frame that does not show its flow at a glance: tagged, a fragment, with IP options
+    or extension headers, neither TCP nor UDP.
+
+    Args:
+        octets: holds the frame at octets[at:end].
+        at: where the Ethernet header begins.
+        end: where the frame ends.
+    """
+    if octets[at + 13] == 0x00:
+        if (
+            end - at >= 42
+            and octets[at + 12] == 0x08
+            and octets[at + 14] == 0x45
+            and octets[at + 23] in (ip.TCP, ip.UDP)
+            and not octets[at + 20] & 0x3F
+            and not octets[at + 21]
+        ):
+            return _ipv4_flow(octets, at)
+    elif (
+        octets[at + 13] == 0xDD
+        and end - at >= 62
+        and octets[at + 12] == 0x86
+        and octets[at + 20] in (ip.TCP, ip.UDP)
+        and octets[at + 14] >> 4 == 6
+    ):
+        return _ipv6_flow(octets, at)
+    return None
+
+
+def flow_number(frame: Readable, headers: ip.Headers | None) -> int:
+    """Return a number below FLOWS that is the same for all frames of one flow, in this process.
+
+    It is taken from addresses and ports; from the addresses where there are no ports to see, for
+    an IP fragment say; and from the MACs of what is not IP.
+
+    Args:
+        frame: from its Ethernet header on.
+        headers: what `ip.locate` said of it.
+    """
+    if headers is None:
+        return hash(bytes(frame[:12])) % FLOWS
+    l3, l4 = headers.l3, headers.l4
+    addresses = frame[l3 + 12 : l3 + 20] if headers.version == 4 else frame[l3 + 8 : l3 + 40]
+    has_ports = not headers.fragment and headers.protocol in (ip.TCP, ip.UDP)
+    ports = frame[l4 : l4 + 4] if has_ports and l4 + 4 <= headers.end else b""
+    return hash(bytes(addresses) + bytes(ports)) % FLOWS
