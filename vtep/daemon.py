@@ -23,6 +23,7 @@ from vtep import log, report
 from vtep.bringup import Running, bring_up
 from vtep.config import Config
 from vtep.counters import Drop
+from vtep.decapsulate import Delivery
 from vtep.fdb import Peer
 from vtep.host import linux, notify, procfs
 from vtep.host.linux import HostError
@@ -176,21 +177,39 @@ class Forwarder:
         large, small = self._pool.large, self._pool.small
         read, views = tap.read, self._tap_views
         frames: list[Place] = []
-        number = short = 0
+        number = short = injected = 0
+        now = time.monotonic()
         while number < len(large) and short < len(small):
             octets = read(views[number])
             if not octets:
                 break
             end = TAP_AT + octets
             if octets > SMALL_MAX:
+                if self._uplink is not None and injected < len(large):
+                    if frames:
+                        self._send(port, frames, now)
+                        frames.clear()
+                        short = 0
+                    transmit = self._vtep.outbound.uncut(port, large.views[number], end, now)
+                    if transmit is not None:
+                        for peer in transmit.peers:
+                            self._inject(transmit, peer)
+                        injected += 1
+                        continue
                 frames.append((large, number, end))
                 number += 1
             else:
                 small.views[short][TAP_AT:end] = views[number][:octets]
                 frames.append((small, short, end))
                 short += 1
+        if frames:
+            self._send(port, frames, now)
+
+    # HOT PATH
+    def _send(self, port: AccessPort, frames: list[Place], now: float) -> None:
+        """Send or inject what frames of one TAP become."""
         send = self._underlay.send
-        for transmit in self._vtep.outbound.encapsulate(port, frames, time.monotonic()):
+        for transmit in self._vtep.outbound.encapsulate(port, frames, now):
             _, parts, peers, segment_size, lane, _, _ = transmit
             for peer in peers:
                 if peer.envelopes:
@@ -238,13 +257,20 @@ class Forwarder:
         large, small = self._pool.large, self._pool.small
         receive, views = self._underlay.receive, self._udp_views
         batch: list[Message] = []
-        number = short = 0
+        number = short = alone = 0
+        now = time.monotonic()
         while number < len(large) and short < len(small):
             received = receive(views[number])
             if received is None:
                 break
             octets, sender, size = received
             end = UDP_AT + octets
+            if not size and not batch and alone < len(small):
+                delivery = self._vtep.inbound.at_once(large.views[number], end, sender, now)
+                if delivery is not None:
+                    self._deliver(delivery)
+                    alone += 1
+                    continue
             if octets > SMALL_MAX:
                 batch.append(Message(large, number, end, sender, size or octets))
                 number += 1
@@ -252,10 +278,15 @@ class Forwarder:
                 small.views[short][UDP_AT:end] = views[number][:octets]
                 batch.append(Message(small, short, end, sender, size or octets))
                 short += 1
-        for delivery in self._vtep.inbound.decapsulate(batch, time.monotonic()):
-            error = self._taps[delivery.overlay.port].write(delivery.parts)
-            if error:
-                self._vtep.inbound.write_failed(delivery, error)
+        if batch:
+            for delivery in self._vtep.inbound.decapsulate(batch, now):
+                self._deliver(delivery)
+
+    # HOT PATH
+    def _deliver(self, delivery: Delivery) -> None:
+        error = self._taps[delivery.overlay.port].write(delivery.parts)
+        if error:
+            self._vtep.inbound.write_failed(delivery, error)
 
 
 async def _keep_house(running: Running) -> None:

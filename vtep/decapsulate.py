@@ -30,7 +30,7 @@ from vtep.overlay import NO_MAC, Overlay
 from vtep.wire import ethernet, ip, virtio, vxlan
 from vtep.wire.buffer import Readable
 from vtep.wire.flow import FlowKey, flow_key
-from vtep.wire.slot import UDP_AT, Pool
+from vtep.wire.slot import FRAME_AT, UDP_AT, Pool
 
 MAX_LEARNED_PEERS = 65_536
 """The most senders kept under accept-any, per overlay: a spoofer must not fill the memory."""
@@ -145,6 +145,32 @@ class Decapsulator:
                 self._single(octets, at, min(at + size, end), sender, now)
         self._close_all()
         return deliveries
+
+    # HOT PATH
+    def at_once(self, octets: memoryview, end: int, sender: str, now: float) -> Delivery | None:
+        """Take a datagram, alone in its message, that nothing could be joined to (partial.lone).
+
+        Nothing may wait before it; it is for callers that pass on a super-frame as it comes, while
+        its octets are in the cache.
+
+        Returns:
+            None, and nothing done, for one that must go through `decapsulate`.
+        """
+        key = flow_key(octets, FRAME_AT, end)
+        if key is None:
+            return None
+        flow = self._flows.get((sender, bytes(octets[UDP_AT:FRAME_AT]), key))
+        if flow is None or flow.headers is None or flow.headers.protocol != ip.TCP:
+            return None
+        overlay = flow.overlay
+        if overlay.vlan is not None or overlay.peers.get(sender) is not flow.peer:
+            return None
+        frame = octets[FRAME_AT:end]
+        header = partial.lone(frame, flow.headers, flow.addresses, overlay.mtu)
+        if header is None:
+            return None
+        _count_received(flow, 1, end - FRAME_AT, now)
+        return Delivery(overlay, (header, frame))
 
     # -- which flow, and may it pass?
 

@@ -105,6 +105,10 @@ class Outbox:
         self._first = 0
         self._shape: Shape | None = None
 
+    def lane(self, flow: int) -> int:
+        """Return the lane that flows of this number take."""
+        return flow % self._lanes
+
     # HOT PATH
     def super_frame(
         self, slot: int, shape: Shape, flow: int, overlay: Overlay, peers: Sequence[Peer]

@@ -8,7 +8,12 @@ of 65535, and finishing that one again changes nothing.  The TAP takes such a fr
 virtio header tells what is left to do.
 """
 
+import functools
+
 from vtep.wire import ip, virtio
+
+_SYN = 0x02
+_FINISHED = virtio.pack(virtio.PLAIN)
 
 
 # HOT PATH
@@ -53,6 +58,52 @@ def describe(
         return None
     gso_type = virtio.GSO_TCPV4 if headers.version == 4 else virtio.GSO_TCPV6
     return plain._replace(gso_type=gso_type, hdr_len=payload_at, gso_size=gso_size)
+
+
+# HOT PATH
+def lone(frame: memoryview, headers: ip.Headers, addresses: int, max_packet: int) -> bytes | None:
+    """Return the virtio header, in octets, of a TCP frame that nothing could be joined to.
+
+    That is an unfinished super-frame, and a segment without payload, finished or not.
+
+    Args:
+        frame: one whole frame.
+        headers: those of another frame of its flow, without IP options or extension headers: only
+            their end may differ.
+        addresses: the ones' complement sum of its IP addresses.
+        max_packet: octets of the longest IP packet that is no super-frame.
+
+    Returns:
+        None for every other frame, and for a SYN, whose MSS is to be seen to.
+    """
+    version, l3, l4, _, _, _ = headers
+    end = len(frame)
+    at = l3 + 2 if version == 4 else l3 + 4
+    packet = (frame[at] << 8 | frame[at + 1]) + (0 if version == 4 else ip.IPV6_LEN)
+    if packet != end - l3 or l4 + ip.TCP_LEN > end or frame[l4 + 13] & _SYN:
+        return None
+    payload_at = l4 + (frame[l4 + 12] >> 4) * 4
+    begun = (frame[l4 + 16] << 8 | frame[l4 + 17]) == (
+        addresses + ip.TCP + end - l4 - 1
+    ) % 0xFFFF + 1
+    if payload_at == end:
+        return _packed(4, l4, 0, 0) if begun else _FINISHED
+    if not begun or packet <= max_packet or payload_at < l4 + ip.TCP_LEN:
+        return None
+    gso_size = max_packet - (payload_at - l3)
+    return _packed(version, l4, payload_at, gso_size) if gso_size > 0 else None
+
+
+@functools.lru_cache(maxsize=256)
+def _packed(version: int, l4: int, payload_at: int, gso_size: int) -> bytes:
+    """Return the virtio header of a TCP frame whose checksum is begun; of a super-frame if > 0."""
+    tcp = virtio.GSO_TCPV4 if version == 4 else virtio.GSO_TCPV6
+    gso_type = tcp if gso_size else virtio.GSO_NONE
+    return virtio.pack(
+        virtio.VirtioHeader(
+            virtio.NEEDS_CSUM, gso_type, payload_at, gso_size, l4, ip.CHECKSUM_AT[ip.TCP]
+        )
+    )
 
 
 def shift(header: virtio.VirtioHeader, octets: int) -> virtio.VirtioHeader:
