@@ -17,7 +17,8 @@ within each lane, and so within each flow.
 """
 
 import errno
-from collections.abc import Iterator, Sequence
+import struct
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 from vtep import mtu as mtu_
@@ -67,12 +68,13 @@ class _Flow:
         peers: where they go now.
         refused: why they go nowhere now, or None.
         injects: whether those peers all have envelopes.
-        shapes: by what decides on one: end of the slot, virtio header, IP length, TCP offset,
-            and `injects`.
+        deciding: unpacks, from a slot, what decides how a super-frame is cut: virtio header, IP
+            length, TCP offset; None for what is not IP.
+        shapes: by that, by where the frame ends, and by `injects`.
     """
 
     __slots__ = (
-        *("at", "destination", "headers", "injects", "number", "overlay", "peers"),
+        *("at", "deciding", "destination", "headers", "injects", "number", "overlay", "peers"),
         *("refused", "shapes", "source", "turn"),
     )
 
@@ -88,7 +90,16 @@ class _Flow:
         self.peers: Sequence[Peer] = ()
         self.refused: Drop | None = None
         self.injects = False
-        self.shapes: dict[tuple[int, bytes, bytes, int, bool], _Made] = {}
+        self.deciding = _deciding(self.headers, at) if self.headers is not None else None
+        self.shapes: dict[tuple[int, bool, tuple[bytes, ...]], _Made] = {}
+
+
+def _deciding(headers: ip.Headers, at: int) -> Callable[[memoryview, int], tuple[bytes, ...]]:
+    length_at = at + headers.l3 + (2 if headers.version == 4 else 4)
+    layout = f"{virtio.HEADER_LEN}s{length_at - FRAME_AT}x2s"
+    if headers.protocol == ip.TCP:
+        layout += f"{at + headers.l4 + 12 - length_at - 2}xc"
+    return struct.Struct(layout).unpack_from
 
 
 class Encapsulator:
@@ -271,18 +282,9 @@ class Encapsulator:
 
         A Shape or a Whole depends on the headers alone: frames with the same ones have the same.
         """
-        headers = flow.headers
-        if headers is None:
+        if flow.deciding is None:
             return Drop.BAD_OFFLOAD
-        at = flow.at
-        length_at = at + headers.l3 + (2 if headers.version == 4 else 4)
-        key = (
-            end,
-            bytes(slot[TAP_AT:FRAME_AT]),
-            bytes(slot[length_at : length_at + 2]),
-            slot[min(at + headers.l4 + 12, end - 1)],
-            flow.injects,
-        )
+        key = end, flow.injects, flow.deciding(slot, TAP_AT)
         shape = flow.shapes.get(key)
         if shape is None:
             shape = self._plan(flow, slot, end)

@@ -59,7 +59,8 @@ ROOMS = {
     "uplink": _room("addressing config fdb host log offload wire"),
     "bringup": _room("addressing config endpoint host log overlay uplink"),
     "daemon": _room(
-        "bringup config counters decapsulate fdb host inbox log outbox overlay report wire", "uvloop"
+        "bringup config counters decapsulate fdb host inbox log outbox overlay report wire",
+        "uvloop",
     ),
     # beside the daemon
     "control": _room(f"{BELOW} control", "aiohttp prometheus_client uvloop"),
