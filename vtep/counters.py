@@ -51,7 +51,10 @@ class Drop(StrEnum):
     NO_ROUTE = "no_route", "the kernel could not send: no route, link down, or a firewall"
     INJECT_FULL = "inject_full", "the uplink TAP took no more packets"
     INJECT_REFUSED = "inject_refused", "the kernel refused a packet, or the uplink TAP is gone"
-    NOT_FORWARDED = "not_forwarded", "an injected packet met no route, a small MTU or a firewall"
+    NOT_FORWARDED = (
+        "not_forwarded",
+        "the kernel did not forward an injected packet: no route, or a firewall",
+    )
     TAP_FULL = "tap_full", "the TAP took no more frames"
     TAP_DOWN = "tap_down", "the TAP is not up"
     TAP_REFUSED = "tap_refused", "the kernel refused the frame"

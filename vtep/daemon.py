@@ -318,7 +318,8 @@ def _count_losses(running: Running) -> None:
     drops = running.vtep.inbound.drops
     drops[Drop.RECEIVE_FULL] = running.underlay.overflows()
     if running.uplink is not None:
-        drops[Drop.NOT_FORWARDED] = running.uplink.lost(running.vtep.peers())
+        too_large, refused = running.uplink.lost(running.vtep.peers())
+        drops += Counter({Drop.UNDERLAY_MTU: too_large, Drop.NOT_FORWARDED: refused})
     now = procfs.tx_dropped({port.name for port in running.taps})
     for port, tap in running.taps.items():
         lost = now.get(port.name, 0) - tap.dropped_before - port.drops[Drop.TAP_OVERRUN]

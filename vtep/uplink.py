@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from vtep import log
 from vtep.addressing import Plan
@@ -49,6 +50,13 @@ class _Change:
     undo: Callable[[], None]
 
 
+class Lost(NamedTuple):
+    """Injected packets that the kernel did not forward: for the MTU, or for something else."""
+
+    too_large: int
+    refused: int
+
+
 class Uplink:
     """An injector that is ready, and the ways from it to the peers.
 
@@ -67,8 +75,7 @@ class Uplink:
         self._mtu = plan.underlay_mtu
         self._is_ipv6 = plan.family == socket.AF_INET6
         self._to_sweep: list[Peer] = []
-        self._seen = (0, procfs.forwarded(self._is_ipv6))
-        self._forwarded_before = self._seen[1]
+        self._seen = (0, *procfs.forwarding(self._is_ipv6))
 
     def find_ways(self, peers: Iterable[Peer]) -> None:
         """Give some of *peers*, the next ones in each call, the envelopes of the way to them now.
@@ -95,21 +102,23 @@ class Uplink:
         port, ttl = self._config.port, min(way.ttl, _MAX_TTL)
         return Outer(self._mac, way.source, destination.packed, port, port, ttl)
 
-    def lost(self, peers: Iterable[Peer]) -> int:
-        """Return how many of the injected packets were not forwarded, so far.
+    def lost(self, peers: Iterable[Peer]) -> Lost:
+        """Return how many packets injected since the last call were not forwarded, and why.
 
-        It may be fewer than were, where the host forwards for others too.  When none at all went
-        through since the last call, the uplink has failed, and *peers* are left to the socket.
+        Packets that the host forwards for others can hide some.  When none at all went through, the
+        uplink has failed, and *peers*, all there are, are left to the socket.
         """
-        before, self._seen = self._seen, (self.injected, procfs.forwarded(self._is_ipv6))
-        injected, forwarded = (now - then for now, then in zip(self._seen, before, strict=True))
-        if injected and not forwarded and self.failed is None:
+        before, self._seen = self._seen, (self.injected, *procfs.forwarding(self._is_ipv6))
+        injected, sent, too_large = (new - old for new, old in zip(self._seen, before, strict=True))
+        too_large = min(too_large, max(injected - sent, 0))
+        refused = injected - too_large if sent <= 0 else 0
+        if refused and self.failed is None:
             self.fail(
                 f"the kernel forwarded none of {injected} packets injected by "
                 f"{self.injector.name}, because of a firewall perhaps",
                 peers,
             )
-        return max(self.injected - (self._seen[1] - self._forwarded_before), 0)
+        return Lost(too_large, refused)
 
     def fail(self, why: str, peers: Iterable[Peer]) -> None:
         """Leave *peers*, all there are, to the socket from now on, and say so."""

@@ -3,12 +3,25 @@
 import os
 from collections.abc import Container
 from pathlib import Path
+from typing import NamedTuple
 
 _TX_DROPPED = 11
 """The column of /proc/net/dev: 8 for what was received, then octets, packets, errors, dropped."""
 
 _MAX_PROCESSES = 4096
 """Where more run, the search is given up: it only serves an error message."""
+
+
+class Forwarding(NamedTuple):
+    """Packets since the namespace exists; a super-frame is one.
+
+    Attributes:
+        sent: that left. Fewer where a firewall drops packets that this host itself sends.
+        too_large: for the MTU, and with DF set.
+    """
+
+    sent: int
+    too_large: int
 
 
 def udp_owner(port: int) -> str | None:
@@ -36,19 +49,21 @@ def tx_dropped(devices: Container[str]) -> dict[str, int]:
     return found
 
 
-def forwarded(is_ipv6: bool) -> int:
-    """Return how many packets the kernel has forwarded in this network namespace, firewall past.
+def forwarding(is_ipv6: bool) -> Forwarding:
+    """Return what became of packets of others that were to be forwarded in this network namespace.
 
-    The octets of a super-frame count as one packet.  RFC 4293: ipSystemStatsOutForwDatagrams.
+    The kernel counts as forwarded what it only tried to; so what it transmitted counts here, less
+    what it was asked to send itself (ipSystemStatsOutTransmits, OutRequests: RFC 4293).
     """
     if is_ipv6:
-        for line in _lines("/proc/net/snmp6"):
-            name, _, number = line.partition(" ")
-            if name == "Ip6OutForwDatagrams":
-                return int(number)
-        return 0
-    names, numbers = [line.split() for line in _lines("/proc/net/snmp") if line.startswith("Ip:")]
-    return int(numbers[names.index("ForwDatagrams")])
+        fields = (line.split() for line in _lines("/proc/net/snmp6"))
+        found = {field[0].removeprefix("Ip6"): int(field[1]) for field in fields}
+    else:
+        lines = [line.split() for line in _lines("/proc/net/snmp") if line.startswith("Ip:")]
+        names, numbers = lines or ([], [])
+        found = dict(zip(names[1:], map(int, numbers[1:]), strict=True))
+    transmitted, own = found.get("OutTransmits", 0), found.get("OutRequests", 0)
+    return Forwarding(transmitted - own, found.get("FragFails", 0))
 
 
 def _inodes(port: int) -> set[str]:
