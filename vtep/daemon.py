@@ -33,6 +33,8 @@ from vtep.overlay import AccessPort
 from vtep.wire.slot import SMALL_MAX, TAP_AT, UDP_AT, Place
 
 HOUSEKEEPING_S = 1.0
+_GROWTH = 4
+_MOST = 64
 _STDERR = 2
 _CANNOT_CUT = (errno.EIO, errno.EINVAL)
 """What a send with UDP_SEGMENT fails with where the device or an old kernel cannot."""
@@ -154,6 +156,7 @@ class Forwarder:
         self._underlay = running.underlay
         self._pool = running.vtep.pool
         self._tap_views = [slot[TAP_AT:] for slot in self._pool.large.views]
+        self._patience: dict[Tap | None, int] = dict.fromkeys((None, *running.taps.values()), 1)
         self._udp_views = [slot[UDP_AT:] for slot in self._pool.large.views]
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -175,7 +178,7 @@ class Forwarder:
         read, views = tap.read, self._tap_views
         frames: list[Place] = []
         number = short = 0
-        while number < len(large) and short < len(small):
+        for _ in range(self._patience[tap]):
             octets = read(views[number])
             if not octets:
                 break
@@ -183,10 +186,13 @@ class Forwarder:
             if octets > SMALL_MAX:
                 frames.append((large, number, end))
                 number += 1
+                if number == len(large):
+                    break
             else:
                 small.views[short][TAP_AT:end] = views[number][:octets]
                 frames.append((small, short, end))
                 short += 1
+        self._patience[tap] = _patience(len(frames), self._patience[tap])
         send = self._underlay.send
         for transmit in self._vtep.outbound.encapsulate(port, frames, time.monotonic()):
             _, parts, peers, segment_size, lane, _ = transmit
@@ -216,7 +222,7 @@ class Forwarder:
         receive, views = self._underlay.receive, self._udp_views
         batch: list[Message] = []
         number = short = 0
-        while number < len(large) and short < len(small):
+        for _ in range(self._patience[None]):
             received = receive(views[number])
             if received is None:
                 break
@@ -225,14 +231,27 @@ class Forwarder:
             if octets > SMALL_MAX:
                 batch.append(Message(large, number, end, sender, size or octets))
                 number += 1
+                if number == len(large):
+                    break
             else:
                 small.views[short][UDP_AT:end] = views[number][:octets]
                 batch.append(Message(small, short, end, sender, size or octets))
                 short += 1
+        self._patience[None] = _patience(len(batch), self._patience[None])
         for delivery in self._vtep.inbound.decapsulate(batch, time.monotonic()):
             error = self._taps[delivery.overlay.port].write(delivery.parts)
             if error:
                 self._vtep.inbound.write_failed(delivery, error)
+
+
+# HOT PATH
+def _patience(got: int, asked: int) -> int:
+    """Return how often to ask a device next time: as often as it had something, or more.
+
+    To ask once too often costs as much as a frame, and the one frame of an idle network should
+    not wait for it.
+    """
+    return min(got * _GROWTH, _MOST) if got == asked else max(got, 1)
 
 
 async def _keep_house(running: Running) -> None:
