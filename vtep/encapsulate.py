@@ -159,6 +159,9 @@ class Encapsulator:
                 continue
             slot[at - vxlan.HEADER_LEN : at] = overlay.header
             datagram = slot[at - vxlan.HEADER_LEN : end]
+            if len(frames) == 1:
+                yield outbox.alone(datagram, flow.number, overlay, flow.peers)
+                return
             yield from outbox.datagram(datagram, flow.number, overlay, flow.peers)
         yield from outbox.rest()
 

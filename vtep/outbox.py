@@ -140,6 +140,14 @@ class Outbox:
         self._groups[lane] = _Group(part, overlay, peers)
 
     # HOT PATH
+    def alone(
+        self, part: memoryview, flow: int, overlay: Overlay, peers: Sequence[Peer]
+    ) -> Transmit:
+        """Return the only datagram of a batch, of an idle network that is: it waits for nobody."""
+        count_sent(overlay, peers, 1, len(part))
+        return Transmit(overlay, (part,), peers, 0, flow % self._lanes, len(part))
+
+    # HOT PATH
     def rest(self) -> Iterator[Transmit]:
         """Yield all that still waits; nothing does afterwards."""
         yield from self._cut()
