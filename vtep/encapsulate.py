@@ -14,6 +14,7 @@ within each lane, and so within each flow.
 """
 
 import errno
+import struct
 from collections.abc import Iterator, Sequence
 
 from vtep import mtu as mtu_
@@ -22,7 +23,7 @@ from vtep.fdb import LOCAL, Peer
 from vtep.offload import partial
 from vtep.offload.segment import complete_checksum, plan, segment
 from vtep.offload.segment_batch import Segmenter, Shape
-from vtep.outbox import MAX_SEGMENTS, Outbox, Transmit, count_sent
+from vtep.outbox import MAX_SEGMENTS, Outbox, Route, Transmit, count_sent
 from vtep.overlay import NO_MAC, AccessPort, Overlay
 from vtep.wire import ethernet, ip, virtio, vxlan
 from vtep.wire.flow import FlowKey, flow_key, flow_number
@@ -31,8 +32,11 @@ from vtep.wire.slot import FRAME_AT, TAP_AT, Place, Pool
 MAX_FLOWS = 4096
 """Most flows whose headers are remembered, per TAP; a flow that is not costs a few microseconds."""
 
-_VXLAN_AT = FRAME_AT - vxlan.HEADER_LEN
 _SYN = 0x02
+# All that decides on a bulk frame: virtio header to IP length, fragment to protocol, addresses and
+# ports, TCP offset and flags; not ID, checksums, sequence and acknowledgement numbers.
+_ipv4_head = struct.Struct(f"{TAP_AT}x28s2x4s2x12s8x2s").unpack_from
+_ipv6_head = struct.Struct(f"{TAP_AT}x68s8x2s").unpack_from
 
 _SEND_ERRORS = {
     errno.EAGAIN: Drop.SOCKET_FULL,
@@ -49,30 +53,32 @@ class _Flow:
         overlay: theirs.
         at: where in the slot a frame begins, its tags taken off.
         headers: where those of the first one were; None for what is not IP.
-        number: what spreads flows over source ports.
-        turn: the batch for which `peers` or `refused` holds.
-        peers: where they go now.
+        lane: which source port they leave from.
+        turn: the batch for which `route` and `refused` hold.
+        route: where they go now.
         refused: why they go nowhere now, or None.
-        shapes: by what decides on one: end of the slot, virtio header, IP length, TCP offset.
+        head: takes what super-frames alike have in common out of a slot.
+        shapes: by what decides on one: end, virtio header, IP length, DF, TCP offset.
     """
 
     __slots__ = (
-        *("at", "destination", "headers", "number", "overlay", "peers"),
-        *("refused", "shapes", "source", "turn"),
+        *("at", "destination", "head", "headers", "lane", "overlay"),
+        *("refused", "route", "shapes", "source", "turn"),
     )
 
-    def __init__(self, overlay: Overlay, slot: memoryview, at: int, end: int) -> None:
+    def __init__(self, overlay: Overlay, slot: memoryview, at: int, end: int, lanes: int) -> None:
         frame = slot[at:end]
         self.overlay = overlay
         self.at = at
         self.destination = bytes(frame[:6])
         self.source = bytes(frame[6:12])
         self.headers = ip.locate(frame)
-        self.number = flow_number(frame, self.headers)
+        self.lane = flow_number(frame, self.headers) % lanes
+        self.head = _ipv6_head if self.headers and self.headers.version == 6 else _ipv4_head
         self.turn = 0
-        self.peers: Sequence[Peer] = ()
+        self.route = Route(self.lane, overlay, ())
         self.refused: Drop | None = None
-        self.shapes: dict[tuple[int, bytes, bytes, int], Shape | list[memoryview] | Drop] = {}
+        self.shapes: dict[tuple[int, bytes, bytes, int, int], Shape | list[memoryview] | Drop] = {}
 
 
 class Encapsulator:
@@ -89,7 +95,8 @@ class Encapsulator:
     def __init__(self, pool: Pool, lanes: int) -> None:
         self._pool = pool
         self._segmenter = Segmenter(pool.large)
-        self._outbox = Outbox(self._segmenter, lanes, MAX_SEGMENTS)
+        self._outbox = Outbox(self._segmenter, MAX_SEGMENTS)
+        self._lanes = lanes
         self._flows: dict[AccessPort, dict[FlowKey, _Flow]] = {}
         self._turn = 0
 
@@ -116,53 +123,60 @@ class Encapsulator:
             now: monotonic seconds.
         """
         self._turn += 1
-        turn = self._turn
         outbox = self._outbox
         flows = self._flows.setdefault(port, {})
+        like: tuple[int, _Flow, Shape, object] | None = None
         for slots, number, end in frames:
             slot = slots.views[number]
+            if like is not None and end == like[0]:
+                _, flow, shape, head = like
+                if flow.head(slot) == head:
+                    yield from self._super_frame(number, slot, flow, shape)
+                    continue
             key = flow_key(slot, FRAME_AT, end)
-            flow = flows.get(key) if key is not None else None
-            if flow is None:
-                flow = self._meet(port, slot, end)
-                if flow is None:
+            known = flows.get(key) if key is not None else None
+            if known is None:
+                known = self._meet(port, slot, end)
+                if known is None:
                     continue
                 if key is None:
                     yield from outbox.rest()  # it may be of any flow
                 else:
                     if len(flows) >= MAX_FLOWS:
                         flows.clear()
-                    flows[key] = flow
-            if flow.turn != turn:
-                self._look_up(flow, turn, now)
+                    flows[key] = known
+            flow = known
+            if flow.turn != self._turn:
+                self._look_up(flow, now)
             overlay = flow.overlay
             if flow.refused is not None:
                 overlay.drops[flow.refused] += 1
-                continue
-            if flow.peers is overlay.flood:
-                overlay.flooded += 1
-            at = flow.at
-            if slot[TAP_AT + virtio.GSO_TYPE_AT]:
-                shape = self._shape(flow, slot, end, key is not None)
-                if isinstance(shape, Shape):
-                    slot[at - vxlan.HEADER_LEN : at] = overlay.header
-                    yield from outbox.super_frame(number, shape, flow.number, overlay, flow.peers)
-                elif isinstance(shape, Drop):
-                    overlay.drops[shape] += 1
+            elif slot[TAP_AT + virtio.GSO_TYPE_AT]:
+                if slots is self._pool.large:
+                    cut = self._shape(flow, slot, end, remember=key is not None)
                 else:
-                    for datagram in shape:
-                        yield from outbox.datagram(datagram, flow.number, overlay, flow.peers)
-                continue
-            refused = _finish(flow, slot, end)
-            if refused is not None:
-                overlay.drops[refused] += 1
-                continue
-            slot[at - vxlan.HEADER_LEN : at] = overlay.header
-            datagram = slot[at - vxlan.HEADER_LEN : end]
-            if len(frames) == 1:
-                yield outbox.alone(datagram, flow.number, overlay, flow.peers)
-                return
-            yield from outbox.datagram(datagram, flow.number, overlay, flow.peers)
+                    cut = self._plan(flow, slot, end, many=False)
+                if isinstance(cut, Shape):
+                    yield from self._super_frame(number, slot, flow, cut)
+                    if key is not None:
+                        like = end, flow, cut, flow.head(slot)
+                elif isinstance(cut, Drop):
+                    overlay.drops[cut] += 1
+                else:
+                    for datagram in cut:
+                        yield from outbox.datagram(datagram, flow.route)
+            else:
+                refused = _finish(flow, slot, end)
+                if refused is not None:
+                    overlay.drops[refused] += 1
+                    continue
+                overlay.flooded += flow.route.peers is overlay.flood
+                slot[flow.at - vxlan.HEADER_LEN : flow.at] = overlay.header
+                datagram = slot[flow.at - vxlan.HEADER_LEN : end]
+                if len(frames) == 1:
+                    yield outbox.alone(datagram, flow.route)
+                    return
+                yield from outbox.datagram(datagram, flow.route)
         yield from outbox.rest()
 
     def _meet(self, port: AccessPort, slot: memoryview, end: int) -> _Flow | None:
@@ -183,12 +197,23 @@ class Encapsulator:
         if end - at < ethernet.HEADER_LEN:
             overlay.drops[Drop.RUNT] += 1
             return None
-        return _Flow(overlay, slot, at, end)
+        return _Flow(overlay, slot, at, end, self._lanes)
 
     # HOT PATH
-    def _look_up(self, flow: _Flow, turn: int, now: float) -> None:
+    def _super_frame(
+        self, number: int, slot: memoryview, flow: _Flow, shape: Shape
+    ) -> Iterator[Transmit]:
+        """Put the VXLAN header before a super-frame, and have it wait for more of its shape."""
+        overlay, at = flow.overlay, flow.at
+        overlay.flooded += flow.route.peers is overlay.flood
+        slot[at - vxlan.HEADER_LEN : at] = overlay.header
+        if not self._outbox.goes_on(number, shape, flow.route):
+            yield from self._outbox.super_frame(number, shape, flow.route)
+
+    # HOT PATH
+    def _look_up(self, flow: _Flow, now: float) -> None:
         """Learn the source MAC of a flow, and note which peers get its frames in this batch."""
-        flow.turn = turn
+        flow.turn = self._turn
         flow.refused = None
         overlay, source, destination = flow.overlay, flow.source, flow.destination
         if source[0] & 1 or source == NO_MAC:
@@ -198,10 +223,10 @@ class Encapsulator:
         peer = None if destination[0] & 1 else overlay.fdb.lookup(destination, now)
         if peer is LOCAL:
             flow.refused = Drop.LOCAL_DESTINATION
-        elif peer is not None:
-            flow.peers = peer.alone
-        elif overlay.flood:
-            flow.peers = overlay.flood
+        elif peer is not None or overlay.flood:
+            peers = overlay.flood if peer is None else peer.alone
+            if flow.route.peers is not peers:
+                flow.route = Route(flow.lane, overlay, peers)
         else:
             flow.refused = Drop.NO_PEER
 
@@ -216,24 +241,28 @@ class Encapsulator:
         headers = flow.headers
         if headers is None:
             return Drop.BAD_OFFLOAD
-        at = flow.at
-        length_at = at + headers.l3 + (2 if headers.version == 4 else 4)
+        l3, l4 = flow.at + headers.l3, flow.at + headers.l4
+        length_at = l3 + 2 if headers.version == 4 else l3 + 4
         key = (
             end,
             bytes(slot[TAP_AT:FRAME_AT]),
             bytes(slot[length_at : length_at + 2]),
-            slot[min(at + headers.l4 + 12, end - 1)],
+            slot[l3 + 6],
+            slot[min(l4 + 12, end - 1)],
         )
         shape = flow.shapes.get(key)
         if shape is None:
-            shape = self._plan(flow, slot, end)
+            shape = self._plan(flow, slot, end, many=True)
             if remember and isinstance(shape, Shape):
                 if len(flow.shapes) >= MAX_FLOWS:
                     flow.shapes.clear()
                 flow.shapes[key] = shape
         return shape
 
-    def _plan(self, flow: _Flow, slot: memoryview, end: int) -> Shape | list[memoryview] | Drop:
+    def _plan(
+        self, flow: _Flow, slot: memoryview, end: int, *, many: bool
+    ) -> Shape | list[memoryview] | Drop:
+        """Return how it is cut with *many* alike, or what it was cut into, or why it is not."""
         overlay, at = flow.overlay, flow.at
         frame = slot[at:end]
         header = partial.shift(virtio.parse(slot, TAP_AT), FRAME_AT - at)
@@ -242,9 +271,10 @@ class Encapsulator:
             one_datagram = header.csum_start + ip.UDP_LEN + header.gso_size
             uncut = header.gso_type == virtio.GSO_UDP_L4 and one_datagram > overlay.max_frame
             return Drop.OVERSIZE if uncut else Drop.BAD_OFFLOAD
-        shape = self._segmenter.shape(at, cut)
-        if shape.fits and header.flags & virtio.NEEDS_CSUM:
-            return shape
+        if many and header.flags & virtio.NEEDS_CSUM:
+            shape = self._segmenter.shape(at, cut)
+            if shape.fits:
+                return shape
         return [memoryview(row) for row in segment(frame, cut, overlay.header)]
 
     def send_failed(self, transmit: Transmit, peer: Peer, error: int) -> None:
