@@ -117,7 +117,7 @@ def _overlays(plan: TapPlan, port: AccessPort) -> Iterator[Overlay]:
 
 def _open_underlay(config: UnderlayConfig, plan: Plan, net: Netlink) -> Underlay:
     try:
-        return Underlay(plan.family, config.local, config.port, config.dev)
+        return Underlay(plan.family, config.local, config.port, config.dev, config.srcport)
     except OSError as error:
         raise HostError(_why_no_socket(error, config, net)) from error
 
@@ -138,6 +138,8 @@ def _why_no_socket(error: OSError, config: UnderlayConfig, net: Netlink) -> str:
             return f"not permitted to use UDP port {port}: run as root, or use another --port"
         case errno.EADDRNOTAVAIL:
             return f"local {config.local} cannot be used yet: wait until ip addr shows it valid"
+        case errno.EMFILE:
+            return "there are too few file descriptors for our sockets: raise the limit (ulimit -n)"
         case _:
             return f"cannot open UDP port {port}: {error.strerror}"
 

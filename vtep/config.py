@@ -37,11 +37,16 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class UnderlayConfig:
-    """The IP network between the VTEPs; `mtu` is its IP MTU. None: asked of the routing table."""
+    """The IP network between the VTEPs; `mtu` is its IP MTU. None: asked of the routing table.
+
+    Attributes:
+        srcport: the first and the last UDP port to send from (RFC 7348 section 5).
+    """
 
     local: str | None = None
     dev: str | None = None
     port: int = PORT
+    srcport: tuple[int, int] = (49152, 65535)
     mtu: int | None = None
 
 
@@ -110,6 +115,8 @@ def default(option: Option) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -137,7 +144,7 @@ def load(path: str | os.PathLike[str]) -> Config:
         top = _checked(document, "process", "the top level")
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
-    return Config(UnderlayConfig(**below), tuple(map(_overlay, tables)), **top)
+    return Config(_underlay(below), tuple(map(_overlay, tables)), **top)
 
 
 def from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Config:
@@ -183,7 +190,7 @@ def from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str]) ->
             "--tap NAME --vni VNI --peer HOST, or with --config FILE"
         )
     overlay = _overlay(values["overlay"])
-    return Config(UnderlayConfig(**values["underlay"]), (overlay,), **values["process"])
+    return Config(_underlay(values["underlay"]), (overlay,), **values["process"])
 
 
 def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -265,6 +272,12 @@ def _from_text(option: Option, text: str, source: str) -> Any:
     return value
 
 
+def _underlay(values: dict[str, Any]) -> UnderlayConfig:
+    if "srcport" in values:
+        values = {**values, "srcport": tuple(values["srcport"])}
+    return UnderlayConfig(**values)
+
+
 def _overlay(values: dict[str, Any]) -> OverlayConfig:
     """Make an overlay of values by key, where `vlan` says what becomes of tags too."""
     if isinstance(values.get("vlan"), str):
@@ -293,6 +306,11 @@ def _problems(config: Config) -> Iterator[str]:
 def _underlay_problems(underlay: UnderlayConfig) -> Iterator[str]:
     if not 1 <= underlay.port <= 65535:
         yield f"port {underlay.port} is out of range: use 1..65535 (VXLAN's is {PORT})"
+    first, last = underlay.srcport
+    if not 1 <= first <= 65535 or not 1 <= last <= 65535:
+        yield f"srcport {first} {last} is out of range: use two of 1..65535"
+    elif first > last:
+        yield f"srcport {first} {last} begins behind its end: write {last} {first}"
     if underlay.mtu is not None:
         least = MIN_MTU + _LEAST_OVERHEAD
         if underlay.mtu < least:

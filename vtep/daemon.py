@@ -34,6 +34,9 @@ HOUSEKEEPING_S = 1.0
 _STDERR = 2
 _CANNOT_CUT = (errno.EIO, errno.EINVAL)
 """What a send with UDP_SEGMENT fails with where the device or an old kernel cannot."""
+_FLOW = slice(34, 46)
+"""Where a datagram has the addresses and ports of an untagged inner IPv4 packet."""
+_FLOW_MASK = 0xFFFF
 _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1}
 REPORT_EVERY_S = 60.0
 """How often a reason for drops that was named before is named again; with -v, the counters."""
@@ -158,8 +161,9 @@ class Forwarder:
         ends = [TAP_AT + octets for octets in tap.read(self._tap_views)]
         send = self._underlay.send
         for transmit in self._vtep.outbound.encapsulate(port, ends, time.monotonic()):
+            flow = hash(transmit.octets[_FLOW].tobytes()) & _FLOW_MASK
             for peer in transmit.peers:
-                error = send(transmit.octets, peer.address, transmit.segment_size)
+                error = send((transmit.octets,), peer.address, transmit.segment_size, flow)
                 if error:
                     self._not_sent(transmit, peer, error)
 
@@ -174,7 +178,7 @@ class Forwarder:
             log.info("UDP_SEGMENT does not work on this underlay: sending datagrams one by one")
         for at in range(0, len(transmit.octets), size):
             one = Transmit(transmit.overlay, transmit.octets[at : at + size], transmit.peers)
-            error = self._underlay.send(one.octets, peer.address)
+            error = self._underlay.send((one.octets,), peer.address)
             if error:
                 self._vtep.outbound.send_failed(one, peer, error)
 

@@ -6,6 +6,7 @@ fields of the configuration (vtep.config). Names and words are those of `ip link
 wherever it has the option too.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -63,6 +64,10 @@ def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",")]
 
 
+def _port_range(text: str) -> list[int]:
+    return [int(part) for part in re.split(r"[\s,-]+", text.strip())]
+
+
 TEXT = Kind("text, and not empty", _is_text, str)
 INTEGER = Kind("a whole number", _is_int, _whole_number)
 NUMBER = Kind("a number", lambda value: _is_int(value) or isinstance(value, float), float)
@@ -78,6 +83,12 @@ VLAN = Kind(
     'a VLAN number, "strip" or "pass"',
     lambda value: _is_int(value) or value in ("strip", "pass"),
     _vlan,
+)
+PORT_RANGE = Kind(
+    "two port numbers, such as [49152, 65535]",
+    lambda value: isinstance(value, list) and len(value) == 2 and all(map(_is_int, value)),
+    _port_range,
+    "two port numbers, such as 49152 65535",
 )
 LOG_FORMAT = Kind('"text" or "json"', lambda value: value in ("text", "json"), str)
 
@@ -144,6 +155,8 @@ OPTIONS = (
            "device to send and receive by", "any"),
     Option(UNDERLAY, "underlay", "--port", "port", INTEGER, "PORT",
            "UDP port, ours and the peers'", aliases=("--dstport",)),
+    Option(UNDERLAY, "underlay", "--srcport", "srcport", PORT_RANGE, "MIN MAX",
+           "UDP ports to send from, by flow"),
     Option(UNDERLAY, "underlay", "--underlay-mtu", "mtu", INTEGER, "MTU",
            "largest packet on the underlay", "by route"),
     Option(BEHAVIOUR, "overlay", "--mtu", "mtu", INTEGER, "MTU",

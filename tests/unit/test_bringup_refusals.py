@@ -44,6 +44,21 @@ def test_a_port_of_another_process_names_it() -> None:
     assert link("vx0") is None
 
 
+@in_private_namespaces
+def test_a_range_of_source_ports_in_use_is_named() -> None:
+    host()
+    with socket.socket(type=socket.SOCK_DGRAM) as other:
+        other.bind(("", 50_000))
+        wanted = config(underlay=UnderlayConfig(srcport=(50_000, 50_000)))
+        with pytest.raises(HostError) as caught:
+            bring_up(wanted).__enter__()
+    assert str(caught.value) == (
+        "no UDP port of 50000..50000 can be had to send from: "
+        "they are in use, or for root only; give another --srcport"
+    )
+    assert link("vx0") is None
+
+
 def down_u2() -> None:
     sh("ip link set u2 down")
 

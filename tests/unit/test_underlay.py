@@ -9,7 +9,8 @@ import struct
 import pytest
 
 from tests.unit.private import in_private_namespaces, sh
-from vtep.host.underlay import BUFFER_OCTETS, Underlay
+from vtep.host.udp import BUFFER_OCTETS
+from vtep.host.underlay import Underlay
 
 LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 ETH_P_IP, ETH_P_IPV6 = 0x0800, 0x86DD
@@ -49,7 +50,7 @@ def test_datagrams_come_one_per_buffer_with_their_source_until_none_is_left(fami
     slots = buffers(2)
     assert b.receive(slots) == []
     for payload in (b"one", b"three", b"seven"):
-        assert a.send(memoryview(payload), address(b)) == 0
+        assert a.send((memoryview(payload),), address(b)) == 0
     wait_readable(b)
     source = LOOPBACK[socket.AddressFamily(family)]
     assert b.receive(slots) == [(3, source, 0), (5, source, 0)]
@@ -68,8 +69,8 @@ def test_a_pending_icmp_error_neither_ends_nor_stalls_a_receive() -> None:
     nobody = open_loopback(socket.AF_INET)
     gone = address(nobody)
     nobody.close()
-    assert a.send(b"to a closed port", gone) == 0
-    assert b.send(b"hello", address(a)) == 0
+    assert a.send((b"to a closed port",), gone) == 0
+    assert b.send((b"hello",), address(a)) == 0
     wait_readable(a)
     assert a.receive(buffers(2)) == [(5, "127.0.0.1", 0)]
     a.close()
@@ -83,7 +84,7 @@ def test_only_an_error_pending_leaves_an_empty_batch() -> None:
     nobody = open_loopback(socket.AF_INET)
     gone = address(nobody)
     nobody.close()
-    assert a.send(b"to a closed port", gone) == 0
+    assert a.send((b"to a closed port",), gone) == 0
     wait_readable(a)
     assert a.receive(buffers(1)) == []
     a.close()
@@ -164,8 +165,8 @@ def test_what_does_not_fit_the_path_is_refused_and_never_fragmented(
     with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(protocol)) as wire:
         wire.bind(("v1", protocol))
         wire.settimeout(5)
-        assert a.send(bytes(1501 - headers), peer) == errno.EMSGSIZE
-        assert a.send(bytes(1500 - headers), peer) == 0
+        assert a.send((bytes(1501 - headers),), peer) == errno.EMSGSIZE
+        assert a.send((bytes(1500 - headers),), peer) == 0
         while len(packet := wire.recv(2000)) < 1000:
             pass  # neighbor discovery of the kernel's own
     assert len(packet) == 1500
@@ -179,14 +180,14 @@ def test_what_does_not_fit_the_path_is_refused_and_never_fragmented(
 @in_private_namespaces
 def test_no_route_returns_the_errno() -> None:
     a = Underlay(socket.AF_INET, None, 4789, None)
-    assert a.send(b"x", ("10.9.0.2", 4789)) == errno.ENETUNREACH
+    assert a.send((b"x",), ("10.9.0.2", 4789)) == errno.ENETUNREACH
 
 
 @both_families
 def test_datagrams_sent_in_one_call_come_merged_and_with_their_size(family: int) -> None:
     a, b = open_loopback(family), open_loopback(family)
     payload = b"".join(bytes([number]) * 1000 for number in range(10)) + b"short"
-    assert a.send(memoryview(payload), address(b), 1000) == 0
+    assert a.send((memoryview(payload),), address(b), 1000) == 0
     wait_readable(b)
     slots = buffers(2)
     source = LOOPBACK[socket.AddressFamily(family)]
@@ -215,6 +216,6 @@ def test_a_link_local_sender_is_told_with_the_number_of_its_device() -> None:
     a = Underlay(socket.AF_INET6, "fe80::1", 4789, "v0")
     b = Underlay(socket.AF_INET6, "fe80::2%v1", 4789, None)
     index = socket.if_nametoindex("v1")
-    assert b.send(b"hello", ("fe80::1", 4789, 0, index)) == 0
+    assert b.send((b"hello",), ("fe80::1", 4789, 0, index)) == 0
     wait_readable(a)
     assert a.receive(buffers(1)) == [(5, f"fe80::2%{socket.if_nametoindex('v0')}", 0)]
