@@ -16,7 +16,7 @@ from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
-from vtep.options import CONFIG, COUNT, LIST, OPTIONS, Option, Table, keys
+from vtep.options import CONFIG, COUNT, LIST, OFFLOADS, OPTIONS, Option, Table, keys
 from vtep.wire.vxlan import MAX_VNI, PORT
 
 MIN_MTU = 576
@@ -82,6 +82,9 @@ class OverlayConfig:
 class Config:
     """A whole VTEP: one underlay, one or more overlays, and how its process behaves.
 
+    Attributes:
+        offload: of vtep.options.OFFLOADS, what the kernel may do for us where it can.
+
     Raises:
         ConfigError: on construction, if it cannot be.
     """
@@ -91,6 +94,7 @@ class Config:
     ready_fd: int | None = None
     verbose: int = 0
     log_format: Literal["text", "json"] = "text"
+    offload: tuple[str, ...] = OFFLOADS
 
     def __post_init__(self) -> None:
         """Check everything that can be checked without the host."""
@@ -144,7 +148,7 @@ def load(path: str | os.PathLike[str]) -> Config:
         top = _checked(document, "process", "the top level")
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
-    return Config(_underlay(below), tuple(map(_overlay, tables)), **top)
+    return Config(UnderlayConfig(**below), tuple(map(_overlay, tables)), **top)
 
 
 def from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Config:
@@ -190,7 +194,7 @@ def from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str]) ->
             "--tap NAME --vni VNI --peer HOST, or with --config FILE"
         )
     overlay = _overlay(values["overlay"])
-    return Config(_underlay(values["underlay"]), (overlay,), **values["process"])
+    return Config(UnderlayConfig(**values["underlay"]), (overlay,), **values["process"])
 
 
 def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -224,7 +228,7 @@ def _checked(table: dict[str, Any], kind: Table, where: str) -> dict[str, Any]:
     for key in ("vni", "tap"):
         if kind == "overlay" and key not in table:
             raise ConfigError(f"{key} is missing in {where}: add it")
-    return {known[key].field: value for key, value in table.items()}
+    return {known[key].field: known[key].kind.meaning(value) for key, value in table.items()}
 
 
 def _suggestion(key: str, kind: Table) -> str:
@@ -269,13 +273,7 @@ def _from_text(option: Option, text: str, source: str) -> Any:
     if value is None or not option.kind.fits(value):
         wanted = option.kind.wanted_text or option.kind.wanted
         raise ConfigError(f"{source} must be {wanted}: not {text!r}")
-    return value
-
-
-def _underlay(values: dict[str, Any]) -> UnderlayConfig:
-    if "srcport" in values:
-        values = {**values, "srcport": tuple(values["srcport"])}
-    return UnderlayConfig(**values)
+    return option.kind.meaning(value)
 
 
 def _overlay(values: dict[str, Any]) -> OverlayConfig:
@@ -292,6 +290,9 @@ def _problems(config: Config) -> Iterator[str]:
         yield "no overlay: add one with vni, tap and peers"
     if config.ready_fd is not None and config.ready_fd < 0:
         yield f"ready-fd {config.ready_fd} is no file descriptor: use 0 or more"
+    for name in ("tso", "uso"):
+        if name in config.offload and "vnet" not in config.offload:
+            yield f"offload {name} does not work without vnet: add that, or leave {name} out"
     if config.verbose < 0:
         yield f"verbose {config.verbose} is below 0: use 0 or more"
     for number, overlay in enumerate(config.overlays, 1):

@@ -12,7 +12,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -27,16 +27,19 @@ from vtep.fdb import Peer
 from vtep.host import linux, notify, procfs
 from vtep.host.linux import HostError
 from vtep.host.tap import Tap
+from vtep.host.underlay import CANNOT_CUT, Underlay
+from vtep.offload.finish import finish
 from vtep.overlay import AccessPort
+from vtep.wire import virtio
 from vtep.wire.slot import TAP_AT, UDP_AT
 
 HOUSEKEEPING_S = 1.0
 _STDERR = 2
-_CANNOT_CUT = (errno.EIO, errno.EINVAL)
-"""What a send with UDP_SEGMENT fails with where the device or an old kernel cannot."""
 _FLOW = slice(34, 46)
 """Where a datagram has the addresses and ports of an untagged inner IPv4 packet."""
 _FLOW_MASK = 0xFFFF
+_GSO_TYPE = 1
+"""Octet of the virtio header that says what a frame is to be cut into."""
 _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1}
 REPORT_EVERY_S = 60.0
 """How often a reason for drops that was named before is named again; with -v, the counters."""
@@ -144,6 +147,7 @@ class Forwarder:
         self._underlay = running.underlay
         self._tap_views = [slot[TAP_AT:] for slot in self._vtep.slots.views]
         self._udp_views = [slot[UDP_AT:] for slot in self._vtep.slots.views]
+        self._vtep.outbound.max_segments = self._underlay.segments
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to forward."""
@@ -165,30 +169,47 @@ class Forwarder:
             for peer in transmit.peers:
                 error = send((transmit.octets,), peer.address, transmit.segment_size, flow)
                 if error:
-                    self._not_sent(transmit, peer, error)
+                    self._not_sent(transmit, peer, flow, error)
 
-    def _not_sent(self, transmit: Transmit, peer: Peer, error: int) -> None:
-        """Send one by one what the kernel will not cut, from now on; count the rest."""
-        size = transmit.segment_size
-        if error not in _CANNOT_CUT or not size:
+    def _not_sent(self, transmit: Transmit, peer: Peer, flow: int, error: int) -> None:
+        """Send in smaller pieces what the kernel would not cut; count what is left."""
+        size, segments = transmit.segment_size, self._underlay.segments
+        if not size or error not in CANNOT_CUT:
             self._vtep.outbound.send_failed(transmit, peer, error)
             return
-        if self._vtep.outbound.max_segments > 1:
-            self._vtep.outbound.max_segments = 1
-            log.info("UDP_SEGMENT does not work on this underlay: sending datagrams one by one")
-        for at in range(0, len(transmit.octets), size):
-            one = Transmit(transmit.overlay, transmit.octets[at : at + size], transmit.peers)
-            error = self._underlay.send((one.octets,), peer.address)
-            if error:
-                self._vtep.outbound.send_failed(one, peer, error)
+        parts = (transmit.octets,)
+        for octets, why in self._underlay.send_apart(parts, peer.address, size, flow, error):
+            left = Transmit(transmit.overlay, octets, transmit.peers, size)
+            self._vtep.outbound.send_failed(left, peer, why)
+        if self._underlay.segments < segments:
+            self._vtep.outbound.max_segments = segments = self._underlay.segments
+            many = f"at most {segments} datagrams" if segments > 1 else "each datagram alone"
+            log.info(
+                f"UDP_SEGMENT failed ({os.strerror(error)}): sending {many} from now on",
+                udp_segment=segments,
+            )
 
     def _from_underlay(self) -> None:
         received = self._underlay.receive(self._udp_views)
         batch = [(UDP_AT + octets, sender, size) for octets, sender, size in received]
         for delivery in self._vtep.inbound.decapsulate(batch, time.monotonic()):
-            error = self._taps[delivery.overlay.port].write(delivery.parts)
+            tap, parts = self._taps[delivery.overlay.port], delivery.parts
+            if tap.takes_uso or (tap.vnet_header and parts[0][_GSO_TYPE] != virtio.GSO_UDP_L4):
+                error = tap.write(parts)
+            else:
+                error = _write_finished(tap, parts)
             if error:
                 self._vtep.inbound.write_failed(delivery, error)
+
+
+def _write_finished(tap: Tap, parts: Sequence[memoryview]) -> int:
+    """Write a frame to a TAP that does not take what is left to do; return 0, or an errno."""
+    error = errno.EINVAL
+    for frame in finish(parts):
+        error = tap.write((frame,))
+        if error:
+            break
+    return error
 
 
 async def _keep_house(running: Running) -> None:
@@ -266,9 +287,36 @@ def _log_start(running: Running) -> None:
             mtu=overlay.mtu,
             bridge=bridge,
         )
-    for tap in running.taps.values():
-        log.debug(f"tap {tap.name} offloads {tap.offloads:#x} underlay mtu {running.underlay_mtu}")
+    log.debug(f"underlay mtu {running.underlay_mtu}")
+    _log_offloads(next(iter(running.taps.values())), running.underlay)
     log.info("ready")
+
+
+def _log_offloads(tap: Tap, underlay: Underlay) -> None:
+    """Say what the kernel does for us, and what is done where it does not; all TAPs are alike."""
+    does = {"tso4": linux.TUN_F_TSO4, "tso6": linux.TUN_F_TSO6, "uso": linux.TUN_F_USO4}
+    found = [name for name, bit in does.items() if tap.offloads & bit]
+    if not tap.vnet_header:
+        said = ["tap without virtio headers (each frame finished and alone)"]
+    else:
+        said = [" ".join(["tap", *(found or ["checksums"])])]
+        if "tso4" not in found:
+            said.append("no tap tso (the kernel cuts TCP before we read it)")
+        if "uso" not in found:
+            said.append("no tap uso (UDP is cut before the TAP, on either side)")
+    said.append(
+        f"udp segment {underlay.segments}"
+        if underlay.segments > 1
+        else "no udp segment (each datagram is sent alone)"
+    )
+    said.append("udp gro" if underlay.merges else "no udp gro (each datagram is received alone)")
+    log.info(
+        f"offloads: {', '.join(said)}",
+        tap_vnet=tap.vnet_header,
+        tap_offloads=found,
+        udp_segment=underlay.segments,
+        udp_gro=underlay.merges,
+    )
 
 
 def _log_state(running: Running) -> None:

@@ -143,6 +143,12 @@ def test_what_only_asks_or_checks_imports_nothing_heavy(words: list[str], tmp_pa
                                      " not '5000 x'"),
         (f"{JOIN} --srcport 1 2 --srcport 3 4", "--srcport is given 2 times: give it once (several"
                                                 " overlays are written into a file for --config)"),
+        (f"{JOIN} --offload tls", "--offload must be auto, none, or some of vnet, tso, uso, segment"
+                                  " and gro with commas between: not 'tls'"),
+        (f"{JOIN} --offload tso,gro", "offload tso does not work without vnet: add that, or leave"
+                                      " tso out"),
+        (f"{JOIN} --offload uso", "offload uso does not work without vnet: add that, or leave"
+                                  " uso out"),
         (f"{JOIN} --mtu 575", "mtu 575 is out of range: use 576..65535"),
         (f"{JOIN} --underlay-mtu 625", "underlay mtu 625 leaves less than 576 for the overlay:"
                                        " use 626 or more"),
@@ -238,6 +244,9 @@ TWO = ONE.replace("100", "200").replace('"a"', '"b"')
                                          " not '1'"),
         (f"{ONE}[underlay]\nsrcport = 5000", "vtep.toml: srcport in [underlay] must be two port"
                                              " numbers, such as [49152, 65535]: not 5000"),
+        (f"offload = ['gro', 7]\n{ONE}", 'vtep.toml: offload in the top level must be "auto",'
+                                         ' "none", or a list of some of "vnet", "tso", "uso",'
+                                         " \"segment\" and \"gro\": not ['gro', 7]"),
         (f"{ONE}mtu = true", "vtep.toml: mtu in [[overlay]] 1 must be a whole number: not True"),
         (f"{ONE}bridge = ''", "vtep.toml: bridge in [[overlay]] 1 must be text, and not empty:"
                               " not ''"),

@@ -46,6 +46,7 @@ def test_the_least_command_line_is_one_overlay_with_every_default() -> None:
         ready_fd=None,
         verbose=0,
         log_format="text",
+        offload=("vnet", "tso", "uso", "segment", "gro"),
     )
 
 
@@ -68,6 +69,7 @@ EVERYTHING = Config(
     ready_fd=3,
     verbose=2,
     log_format="json",
+    offload=("vnet", "gro"),
 )
 EVERY_TEXT = {
     "tap": ["vx7"],
@@ -87,6 +89,7 @@ EVERY_TEXT = {
     "accept_any": ["yes"],
     "ready_fd": ["3"],
     "log_format": ["json"],
+    "offload": ["vnet,gro"],
 }
 
 
@@ -97,6 +100,7 @@ def test_flags_variables_and_a_file_say_everything_alike(tmp_path: Path) -> None
         ready-fd = 3
         verbose = 2
         log-format = "json"
+        offload = ["vnet", "gro"]
         [underlay]
         local = "10.0.1.4"
         dev = "u1"
@@ -194,6 +198,18 @@ def test_the_last_legal_value_is_legal(edge: dict[str, list[str]]) -> None:
 def test_a_range_of_ports_may_be_written_in_several_ways(text: str) -> None:
     config = from_arguments(given(**LEAST), {"VTEP_SRCPORT": text})
     assert config.underlay.srcport == (5000, 5999)
+
+
+@pytest.mark.parametrize(
+    ("word", "meaning"), [("auto", ("vnet", "tso", "uso", "segment", "gro")), ("none", ())]
+)
+def test_offloads_may_be_all_or_none(word: str, meaning: tuple[str, ...], tmp_path: Path) -> None:
+    assert from_arguments(given(**LEAST, offload=[word]), {}).offload == meaning
+    least = '[[overlay]]\nvni=1\ntap="a"\npeers=["h"]\n'
+    path = in_file(tmp_path, f'offload = "{word}"\n{least}')
+    assert load(path).offload == meaning
+    other = from_arguments(given(config=[str(path)], offload=["segment"]), {})
+    assert other.offload == ("segment",)
 
 
 def test_a_trunk_takes_vlans_beside_one_overlay_for_the_untagged() -> None:

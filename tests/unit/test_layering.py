@@ -56,7 +56,7 @@ ROOMS = {
     "addressing": _room("config host"),
     "bringup": _room("addressing config endpoint host log overlay"),
     "daemon": _room(
-        "bringup config counters encapsulate fdb host log overlay report wire", "uvloop"
+        "bringup config counters encapsulate fdb host log offload overlay report wire", "uvloop"
     ),
     # beside the daemon
     "control": _room(f"{BELOW} control", "aiohttp prometheus_client uvloop"),

@@ -15,6 +15,7 @@ from vtep.host.underlay import Underlay
 LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 ETH_P_IP, ETH_P_IPV6 = 0x0800, 0x86DD
 IP_RECVERR = 11
+SO_NO_CHECK = 11
 
 both_families = pytest.mark.parametrize(
     "family", [socket.AF_INET, socket.AF_INET6], ids=["ipv4", "ipv6"]
@@ -195,6 +196,84 @@ def test_datagrams_sent_in_one_call_come_merged_and_with_their_size(family: int)
     assert slots[0][:10_005] == payload
     a.close()
     b.close()
+
+
+@both_families
+def test_what_the_kernel_can_do_is_told(family: int) -> None:
+    a = open_loopback(family)
+    assert a.segments in (128, 64)
+    assert a.merges
+    a.close()
+    a = Underlay(family, None, 0, None, segment=False, gro=False)
+    assert a.segments == 1
+    assert not a.merges
+    a.close()
+
+
+def test_without_gro_each_datagram_comes_alone() -> None:
+    a, b = open_loopback(socket.AF_INET), Underlay(socket.AF_INET, "127.0.0.1", 0, None, gro=False)
+    assert a.send((b"aabbc",), address(b), 2) == 0
+    wait_readable(b)
+    assert b.receive(buffers(4)) == [(2, "127.0.0.1", 0), (2, "127.0.0.1", 0), (1, "127.0.0.1", 0)]
+    a.close()
+    b.close()
+
+
+@in_private_namespaces
+def test_without_a_loopback_as_many_segments_as_every_kernel_takes() -> None:
+    sh("ip address flush dev lo")
+    assert Underlay(socket.AF_INET, None, 0, None).segments == 64
+
+
+def test_more_segments_than_the_kernel_takes_go_in_smaller_sends() -> None:
+    a, b = open_loopback(socket.AF_INET), open_loopback(socket.AF_INET)
+    sent = b"".join(number.to_bytes(2, "big") for number in range(300))
+    parts = (sent[:100], memoryview(sent)[100:])
+    assert a.send(parts, address(b), 2) == errno.EINVAL
+    assert a.send_apart(parts, address(b), 2, 0, errno.EINVAL) == []
+    assert a.segments == 64
+    slots = buffers(300)
+    received = b.receive(slots)
+    assert b"".join(bytes(s[:n]) for s, (n, _, _) in zip(slots, received, strict=False)) == sent
+    assert max(octets for octets, _, _ in received) == 2 * 64
+    a.close()
+    b.close()
+
+
+def test_a_kernel_that_cannot_cut_gets_them_one_by_one() -> None:
+    a, b = open_loopback(socket.AF_INET), open_loopback(socket.AF_INET)
+    with as_socket(a) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 1)  # not together with UDP_SEGMENT
+    for many in (3, 200):
+        sent = bytes(range(many))
+        assert a.send((sent,), address(b), 1) == errno.EINVAL
+        assert a.send_apart((sent,), address(b), 1, 0, errno.EINVAL) == []
+        assert a.segments == 1
+        slots = buffers(many)
+        received = b.receive(slots)
+        assert received == [(1, "127.0.0.1", 0)] * many
+        assert bytes(slot[0] for slot in slots) == sent
+    a.close()
+    b.close()
+
+
+@pytest.mark.parametrize("error", [errno.EMSGSIZE, errno.EINVAL])  # the latter before Linux 6.14
+@in_private_namespaces
+def test_of_datagrams_too_large_for_the_path_only_those_are_lost(error: int) -> None:
+    veth()
+    sh("ip link set v0 mtu 1000")
+    a = Underlay(socket.AF_INET, None, 4789, None)
+    segments = a.segments
+    peer = ("10.9.0.2", 4789)
+    octets = bytes(3 * 1400) + b"short"
+    assert a.send((octets,), peer, 1400) in (errno.EMSGSIZE, errno.EINVAL)
+    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IP)) as wire:
+        wire.bind(("v1", ETH_P_IP))
+        wire.settimeout(5)
+        failed = a.send_apart((octets,), peer, 1400, 0, error)
+        assert [(len(one), why) for one, why in failed] == [(1400, errno.EMSGSIZE)] * 3
+        assert wire.recv(2000).endswith(b"short")
+    assert a.segments == segments
 
 
 @in_private_namespaces

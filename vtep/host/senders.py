@@ -47,7 +47,7 @@ def open_senders(
     try:
         for number in range(count):
             opened.append(udp.open_socket(family, dev))
-            _hear_nothing(opened[-1])
+            hear_nothing(opened[-1])
             start, end = (first + width * edge // count for edge in (number, number + 1))
             if not _bind(opened[-1], address, range(start, end)):
                 opened.pop().close()
@@ -68,6 +68,15 @@ def close(senders: Iterable[socket.socket]) -> None:
         sender.close()
 
 
+def hear_nothing(sock: socket.socket) -> None:
+    """Have the kernel drop what arrives at once: nobody reads it (SO_ATTACH_FILTER, socket(7))."""
+    program = array.array("B", _NOTHING)
+    address, _ = program.buffer_info()
+    fprog = struct.pack("@HP", 1, address)  # struct sock_fprog; the kernel copies the program
+    sock.setsockopt(socket.SOL_SOCKET, linux.SO_ATTACH_FILTER, fprog)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)  # the least there is
+
+
 def _bind(sock: socket.socket, address: Any, ports: Iterable[int]) -> bool:
     """Bind to *address* on the first of *ports* that can be had; tell whether one could."""
     host, _, *scope = address
@@ -80,12 +89,3 @@ def _bind(sock: socket.socket, address: Any, ports: Iterable[int]) -> bool:
         else:
             return True
     return False
-
-
-def _hear_nothing(sock: socket.socket) -> None:
-    """Have the kernel drop at once what arrives: nobody reads it (SO_ATTACH_FILTER, socket(7))."""
-    program = array.array("B", _NOTHING)
-    address, _ = program.buffer_info()
-    fprog = struct.pack("@HP", 1, address)  # struct sock_fprog; the kernel copies the program
-    sock.setsockopt(socket.SOL_SOCKET, linux.SO_ATTACH_FILTER, fprog)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)  # the least there is

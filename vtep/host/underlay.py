@@ -5,10 +5,9 @@ import select
 import socket
 import struct
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any, TypeAlias
 
-from vtep.host import linux, senders, udp
+from vtep.host import linux, probe, senders, udp
 from vtep.host.linux import Buffer
 
 Address: TypeAlias = tuple[str | int, ...]
@@ -22,6 +21,11 @@ _MAX_SIZES = 4096
 
 _MAX_ERRORS = 64
 """Most pending errors passed over in one receive()."""
+
+CANNOT_CUT = frozenset({errno.EIO, errno.EINVAL, errno.EMSGSIZE})
+"""What a send with UDP_SEGMENT may fail with though its datagrams can be sent otherwise: the device
+has no checksum offload (Linux before 6.11) or IPsec is on the way; there are too many, or (before
+6.14) one does not fit the path; one does not fit the path."""
 
 _PENDING = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH})
 """What an ICMP message about an earlier datagram may come back as, in place of a send."""
@@ -53,8 +57,12 @@ class Underlay:
         port: the UDP port to receive on; 0 lets the kernel choose.
         dev: the only device to send and receive by; None for any.
         srcport: the first and the last port to send from; None, or *port* alone, for that one.
+        segment: let the kernel cut what is sent (UDP_SEGMENT), where it can.
+        gro: let it merge what is received (UDP_GRO), where it can.
 
     Attributes:
+        segments: the most datagrams in one send: 128, 64, or 1 where the kernel cannot cut.
+        merges: whether the kernel merges what is received.
         senders: from how many ports we send.
 
     Raises:
@@ -69,14 +77,16 @@ class Underlay:
         port: int,
         dev: str | None,
         srcport: tuple[int, int] | None = None,
+        *,
+        segment: bool = True,
+        gro: bool = True,
     ) -> None:
         self._socket = udp.open_socket(family, dev)
         self._sending: list[socket.socket] = []
         try:
             if family == socket.AF_INET6:
                 self._socket.setsockopt(socket.IPPROTO_UDP, linux.UDP_NO_CHECK6_RX, 1)
-            with suppress(OSError):  # Linux before 5.0: each datagram comes alone
-                self._socket.setsockopt(socket.IPPROTO_UDP, linux.UDP_GRO, 1)
+            self.merges = gro and _merge(self._socket)
             udp.enlarge_receive_buffer(self._socket)
             self._socket.bind(udp.bind_address(family, local, port))
             if srcport not in (None, (port, port)):
@@ -86,6 +96,7 @@ class Underlay:
             raise
         sending = self._sending or [self._socket]
         self.senders = len(sending)
+        self.segments = probe.most_segments() if segment else 1
         self._sendto = [sock.sendto for sock in sending]
         self._sendmsg = [sock.sendmsg for sock in sending]
         self._controls = _Controls()
@@ -190,6 +201,44 @@ class Underlay:
             return error.errno or errno.EIO
         return 0
 
+    def send_apart(
+        self, parts: Sequence[Buffer], address: Address, segment_size: int, flow: int, error: int
+    ) -> list[tuple[memoryview, int]]:
+        """Send in smaller pieces what send() with *segment_size* failed to, with CANNOT_CUT.
+
+        Too many for an old kernel go 64 at once, everything else one by one, so that only what is
+        too large is lost.  Where it turns out that the kernel cannot cut so many, or not at all,
+        `segments` is lowered for good.
+
+        Args:
+            parts: as given to send().
+            address: as given to send().
+            segment_size: as given to send().
+            flow: as given to send().
+            error: what send() returned.
+
+        Returns:
+            What did not leave: one datagram, or several in a row as given; and the errno.
+        """
+        octets = memoryview(b"".join(parts))
+        too_many = error == errno.EINVAL and len(octets) > probe.OLD_SEGMENTS * segment_size
+        step = probe.OLD_SEGMENTS * segment_size if too_many else segment_size
+        failed: list[tuple[memoryview, int]] = []
+        for at in range(0, len(octets), step):
+            piece = octets[at : at + step]
+            again = self.send((piece,), address, segment_size, flow)
+            if too_many and again in CANNOT_CUT:
+                failed += self.send_apart((piece,), address, segment_size, flow, again)
+            elif again:
+                failed.append((piece, again))
+        if too_many:
+            self.segments = min(self.segments, probe.OLD_SEGMENTS)
+        elif errno.EMSGSIZE not in {error, *(why for _, why in failed)} and (
+            len(failed) * segment_size < len(octets)
+        ):
+            self.segments = 1  # what would not go together went alone
+        return failed
+
     def overflows(self) -> int:
         """Return how many datagrams found the receive buffer full, so far (SO_MEMINFO)."""
         memory = self._socket.getsockopt(socket.SOL_SOCKET, linux.SO_MEMINFO, linux.SK_MEMINFO.size)
@@ -199,3 +248,12 @@ class Underlay:
         """Close the sockets.  Harmless when closed."""
         senders.close(self._sending)
         self._socket.close()
+
+
+def _merge(sock: socket.socket) -> bool:
+    """Ask for merged datagrams; tell whether they come so (Linux 5.0 and later)."""
+    try:
+        sock.setsockopt(socket.IPPROTO_UDP, linux.UDP_GRO, 1)
+    except OSError:
+        return False
+    return True
