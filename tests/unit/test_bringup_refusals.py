@@ -1,6 +1,7 @@
 """bring_up on a real host (drawn in one_host): what is refused, in which words."""
 
 import os
+import resource
 import socket
 from collections.abc import Callable
 
@@ -57,6 +58,18 @@ def test_a_range_of_source_ports_in_use_is_named() -> None:
         "they are in use, or for root only; give another --srcport"
     )
     assert link("vx0") is None
+
+
+@in_private_namespaces
+def test_too_few_descriptors_for_the_source_ports_are_said() -> None:
+    host()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (40, most))
+    assert refusal(config()) == (
+        "there are too few file descriptors for our sockets: raise the limit (ulimit -n)"
+    )
+    with bring_up(config(underlay=UnderlayConfig(srcport=(50_000, 50_003)))) as running:
+        assert running.underlay.senders == 4
 
 
 def down_u2() -> None:
