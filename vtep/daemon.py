@@ -202,7 +202,7 @@ class Forwarder:
                 self._vtep.inbound.write_failed(delivery, error)
 
 
-def _write_finished(tap: Tap, parts: Sequence[memoryview]) -> int:
+def _write_finished(tap: Tap, parts: Sequence[linux.Buffer]) -> int:
     """Write a frame to a TAP that does not take what is left to do; return 0, or an errno."""
     error = errno.EINVAL
     for frame in finish(parts):

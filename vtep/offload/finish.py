@@ -28,5 +28,5 @@ def finish(parts: Sequence[Readable]) -> list[bytearray]:
         return [] if cut is None else segment(frame, cut, bytes(virtio.HEADER_LEN))
     if header.flags & virtio.NEEDS_CSUM and not complete_checksum(frame, header):
         return []
-    virtio.pack_into(octets, 0, virtio.PLAIN)
+    octets[: virtio.HEADER_LEN] = bytes(virtio.HEADER_LEN)
     return [octets]
