@@ -42,7 +42,7 @@ def outer_source_port(frame: bytes, outer_ip: int = 20) -> int:
 @pytest.mark.parametrize(("family", "outer_ip"), [(4, 20), (6, 40)])
 def test_a_flow_keeps_its_port_and_flows_differ(family: Family, outer_ip: int) -> None:
     with (
-        two_hosts(family, container_mtu=1430) as lab,
+        two_hosts(family, container_mtu=1430, wire=True) as lab,
         tunnel(lab.h1, lab.h2),
         tunnel(lab.h2, lab.h1),
     ):

@@ -29,9 +29,7 @@ def begun(frame: bytes, l4: int, csum_at: int, protocol: int, version: int) -> b
 
 
 def with_header(header: virtio.VirtioHeader, frame: bytes) -> tuple[bytes, bytes]:
-    buffer = bytearray(virtio.HEADER_LEN)
-    virtio.pack_into(buffer, 0, header)
-    octets = bytes(buffer) + frame
+    octets = struct.pack("=BBHHHH", *header) + frame
     return octets[:60], octets[60:]
 
 
