@@ -16,7 +16,7 @@ from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
-from vtep.options import CONFIG, COUNT, LIST, OPTIONS, Option, Table, keys
+from vtep.options import CONFIG, COUNT, LIST, OFFLOADS, OPTIONS, Option, Table, keys
 from vtep.wire.vxlan import MAX_VNI, PORT
 
 MIN_MTU = 576
@@ -37,11 +37,16 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class UnderlayConfig:
-    """The IP network between the VTEPs; `mtu` is its IP MTU. None: asked of the routing table."""
+    """The IP network between the VTEPs; `mtu` is its IP MTU. None: asked of the routing table.
+
+    Attributes:
+        srcport: the first and the last UDP port to send from (RFC 7348 section 5).
+    """
 
     local: str | None = None
     dev: str | None = None
     port: int = PORT
+    srcport: tuple[int, int] = (49152, 65535)
     mtu: int | None = None
 
 
@@ -77,6 +82,9 @@ class OverlayConfig:
 class Config:
     """A whole VTEP: one underlay, one or more overlays, and how its process behaves.
 
+    Attributes:
+        offload: of vtep.options.OFFLOADS, what the kernel may do for us where it can.
+
     Raises:
         ConfigError: on construction, if it cannot be.
     """
@@ -86,6 +94,7 @@ class Config:
     ready_fd: int | None = None
     verbose: int = 0
     log_format: Literal["text", "json"] = "text"
+    offload: tuple[str, ...] = OFFLOADS
 
     def __post_init__(self) -> None:
         """Check everything that can be checked without the host."""
@@ -110,6 +119,8 @@ def default(option: Option) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -217,7 +228,7 @@ def _checked(table: dict[str, Any], kind: Table, where: str) -> dict[str, Any]:
     for key in ("vni", "tap"):
         if kind == "overlay" and key not in table:
             raise ConfigError(f"{key} is missing in {where}: add it")
-    return {known[key].field: value for key, value in table.items()}
+    return {known[key].field: known[key].kind.meaning(value) for key, value in table.items()}
 
 
 def _suggestion(key: str, kind: Table) -> str:
@@ -262,7 +273,7 @@ def _from_text(option: Option, text: str, source: str) -> Any:
     if value is None or not option.kind.fits(value):
         wanted = option.kind.wanted_text or option.kind.wanted
         raise ConfigError(f"{source} must be {wanted}: not {text!r}")
-    return value
+    return option.kind.meaning(value)
 
 
 def _overlay(values: dict[str, Any]) -> OverlayConfig:
@@ -279,6 +290,9 @@ def _problems(config: Config) -> Iterator[str]:
         yield "no overlay: add one with vni, tap and peers"
     if config.ready_fd is not None and config.ready_fd < 0:
         yield f"ready-fd {config.ready_fd} is no file descriptor: use 0 or more"
+    for name in ("tso", "uso"):
+        if name in config.offload and "vnet" not in config.offload:
+            yield f"offload {name} does not work without vnet: add that, or leave {name} out"
     if config.verbose < 0:
         yield f"verbose {config.verbose} is below 0: use 0 or more"
     for number, overlay in enumerate(config.overlays, 1):
@@ -293,6 +307,11 @@ def _problems(config: Config) -> Iterator[str]:
 def _underlay_problems(underlay: UnderlayConfig) -> Iterator[str]:
     if not 1 <= underlay.port <= 65535:
         yield f"port {underlay.port} is out of range: use 1..65535 (VXLAN's is {PORT})"
+    first, last = underlay.srcport
+    if not 1 <= first <= 65535 or not 1 <= last <= 65535:
+        yield f"srcport {first} {last} is out of range: use two of 1..65535"
+    elif first > last:
+        yield f"srcport {first} {last} begins behind its end: write {last} {first}"
     if underlay.mtu is not None:
         least = MIN_MTU + _LEAST_OVERHEAD
         if underlay.mtu < least:

@@ -52,14 +52,6 @@ class Transmit(NamedTuple):
         """How many there are."""
         return -(-self.octets // self.segment_size) if self.segment_size else 1
 
-    def singly(self) -> Iterator["Transmit"]:
-        """Yield each datagram as a Transmit of its own."""
-        for part in self.parts:
-            size = self.segment_size or len(part)
-            for at in range(0, len(part), size):
-                one = part[at : at + size]
-                yield self._replace(parts=(one,), segment_size=0, octets=len(one))
-
 
 class Route(NamedTuple):
     """Where the frames of a flow go; the same object as long as they go there.
