@@ -1,0 +1,56 @@
+"""What a contender is: something that joins the two hosts' bridges."""
+
+import functools
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from vtep.lab import TwoHosts
+from vtep.lab.command import environment, execute
+
+Join = Callable[[TwoHosts], AbstractContextManager[tuple[int, ...]]]
+"""Joins br0 of h1 and h2 for a block, and tells the ids of the processes that do it, both ends.
+
+LabError from the entry means that it cannot be started here.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One that is measured.
+
+    Attributes:
+        name: as --contender takes it.
+        what: what it is, in a line.
+        join: how it joins the hosts.
+        programs: what must be installed, by command.
+        option: the option of ours it is made of, as `vtep --help` must show it: flag, value.
+        main: whether it takes part in every test, and not only in one of each kind.
+        package: the Debian package it comes from, if any.
+    """
+
+    name: str
+    what: str
+    join: Join
+    programs: tuple[str, ...] = ()
+    option: tuple[str, str] | None = None
+    main: bool = False
+    package: str = ""
+
+    def missing(self) -> str | None:
+        """Return why it cannot take part on this machine; None when nothing is known to lack."""
+        for program in self.programs:
+            if shutil.which(program, path=environment()["PATH"]) is None:
+                return f"the program {program} is not installed"
+        if self.option is not None:
+            flag, value = self.option
+            if not any(flag in line and value in line for line in _help().splitlines()):
+                return f"this vtep has no {flag} {value}"
+        return None
+
+
+@functools.cache
+def _help() -> str:
+    return execute([sys.executable, "-m", "vtep", "--help"]).stdout

@@ -1,0 +1,50 @@
+"""vtep itself, with its default options and with others, and the loop it is compared to."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bench.contenders.contender import Join
+from bench.contenders.linux import VNI
+from vtep.lab import Host, Process, TwoHosts
+from vtep.lab.ready import start_ready
+
+
+def vtep(*options: str) -> Join:
+    """Return what joins the hosts by a vtep with *options* at each end."""
+
+    @contextmanager
+    def join(lab: TwoHosts) -> Iterator[tuple[int, ...]]:
+        usual = ["--tap", "vx0", "--vni", str(VNI), "--bridge", "br0", *options, "--peer"]
+        with (
+            lab.h1.vtep(*usual, lab.h2.address) as one,
+            lab.h2.vtep(*usual, lab.h1.address) as other,
+        ):
+            yield one.pid, other.pid
+
+    return join
+
+
+@contextmanager
+def plain_loop(lab: TwoHosts) -> Iterator[tuple[int, ...]]:
+    """Join them by bench/plain_loop.py at each end."""
+    with _loop(lab.h1, lab.h2) as one, _loop(lab.h2, lab.h1) as other:
+        yield one.pid, other.pid
+
+
+def _loop(host: Host, peer: Host) -> Process:
+    def start(fd: int) -> Process:
+        arguments = ["vx0", str(VNI), host.address, peer.address, str(fd)]
+        return host.start_module("bench.plain_loop", *arguments, pass_fds=[fd])
+
+    process, _ = start_ready(start, timeout=10.0)
+    plug_tap(host)
+    return process
+
+
+def plug_tap(host: Host) -> None:
+    """Make the TAP vx0 a port of br0, with the MTU and the queue that vtep would give it.
+
+    All contenders carry the same inner packets: the TAP's MTU is that of the containers.
+    """
+    mtu = host.containers[0].link("eth0")["mtu"]
+    host.ip("link", "set", "vx0", "mtu", str(mtu), "txqueuelen", "1000", "master", "br0", "up")
