@@ -17,6 +17,9 @@ from bench.results import Cell, Results
 from bench.rig import CannotStart, Rig, in_a_line, joined
 from vtep.lab import LabError
 
+_FAILURES = (LabError, OSError, LookupError, ArithmeticError)
+"""A program that fails, a process that is gone, a report without the figure."""
+
 
 def progress_bar() -> Progress:
     """Return the display that run() moves."""
@@ -57,7 +60,7 @@ def run(
                         out.add((name, test.rig))
                         results.left_out[f"{name}, {test.rig}"] = str(error)
                         _say(progress, f"left out: {name}, {test.rig}: {error}")
-                    except LabError as error:
+                    except _FAILURES as error:
                         what = f"{name}, {cell.kind} {cell.case}, {cell.rig}"
                         _say(progress, f"failed: {what}: {in_a_line(error)}")
                     else:

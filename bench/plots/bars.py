@@ -18,7 +18,8 @@ _PANELS = {
     "veth": "veth: super-frames pass whole",
 }
 _ROW = 0.34  # inches
-_HEAD = 1.7
+_HEAD = 1.9
+_ROOM = 1.35  # for what is written at the end of the longest bar
 
 
 def ratio(results: Results, folder: Path) -> Iterator[Path]:
@@ -67,17 +68,20 @@ def udp(results: Results, folder: Path) -> Iterator[Path]:
     cells = _cells(results, [("udp", str(Udp(size)), Rig("wire")) for size in SIZES])
     if not cells:
         return
-    panels = [f"{cell.case}, thousand datagrams a second" for cell in cells]
-    title = "UDP as fast as it is sent: what reached the container (pale: what was sent)"
-    drawn, axes = style.figure(results, title, panels, _height(cells))
+    title = "UDP, thousand datagrams a second: what reached the container (pale: what was sent)"
+    panels = [f"{cell.case} each" for cell in cells]
+    drawn, axes = style.figure(results, title, panels, _height(cells), share_x=True)
+    names = _names(cells)
+    most = 1.0
     for ax, cell in zip(axes, cells, strict=True):
-        offered = {name: summarize(cell.series(name, "offered_kpps")) for name in cell.figures}
-        reached = {name: summarize(cell.series(name, "nic_kpps")) for name in cell.figures}
-        places = style.rows(ax, list(cell.figures))
-        for place, (name, one) in zip(places, offered.items(), strict=True):
-            if one:
-                ax.barh(place, one.median, height=0.62, color=style.colour(name), alpha=0.25)
-        _bars(ax, reached, {})
+        reached = {name: summarize(cell.series(name, "nic_kpps")) for name in names}
+        places = _bars(ax, reached, {}, named=ax is axes[0])
+        for place, name in zip(places, names, strict=True):
+            if offered := summarize(cell.series(name, "offered_kpps")):
+                colour = style.colour(name)
+                ax.barh(place, offered.median, height=0.62, color=colour, alpha=0.25)
+                most = max(most, offered.median)
+    axes[0].set_xlim(0, most * 1.05)
     yield from style.save(drawn, folder, "udp")
 
 
@@ -86,11 +90,15 @@ def rtt(results: Results, folder: Path) -> Iterator[Path]:
     cells = _cells(results, [("rtt", str(Rtt(load)), Rig("wire")) for load in LOADS])
     if not cells:
         return
-    title = "Round trips in microseconds: median, and a line to the 99th percentile"
-    drawn, axes = style.figure(results, title, [cell.case for cell in cells], _height(cells))
+    title = "Round trips: median, and a line to the 99th percentile"
+    panels = [cell.case for cell in cells]
+    drawn, axes = style.figure(results, title, panels, _height(cells), share_x=True)
+    names = _names(cells)
     for ax, cell in zip(axes, cells, strict=True):
         ax.set_xscale("log")
-        for place, name in zip(style.rows(ax, list(cell.figures)), cell.figures, strict=True):
+        ax.margins(x=0.3)
+        ax.xaxis.set_major_formatter(lambda value, _: microseconds(value))
+        for place, name in zip(style.rows(ax, names, named=ax is axes[0]), names, strict=True):
             middle = summarize(cell.series(name, "median_us"))
             high = summarize(cell.series(name, "p99_us"))
             if middle is None or high is None:
@@ -99,9 +107,20 @@ def rtt(results: Results, folder: Path) -> Iterator[Path]:
             ax.plot([middle.median, high.median], [place, place], color=colour, linewidth=2.5)
             ax.plot([high.median], [place], marker="|", color=colour, markersize=9, mew=2.5)
             ax.plot([middle.median], [place], marker="o", color=colour, markersize=7)
-            _note(ax, high.median, place, f"{short(middle.median)}", name)
-        ax.margins(x=0.22)
+            _note(ax, high.median, place, microseconds(middle.median), name)
     yield from style.save(drawn, folder, "rtt")
+
+
+def microseconds(value: float) -> str:
+    """Write a time given in microseconds: "74 us", "5.3 ms", "14 ms"."""
+    if value < 1000:
+        return f"{value:.0f} us"
+    return f"{value / 1000:.1f} ms" if value % 1000 and value < 10_000 else f"{value / 1000:.0f} ms"
+
+
+def _names(cells: list[Cell]) -> list[str]:
+    """Return all who stand in any of the cells, in order."""
+    return list(dict.fromkeys(name for cell in cells for name in cell.figures))
 
 
 def _cells(results: Results, wanted: list[tuple[str, str, Rig]]) -> list[Cell]:
@@ -114,21 +133,25 @@ def _height(cells: list[Cell]) -> float:
 
 
 def _bars(
-    ax: Any, values: dict[str, Summary | None], notes: dict[str, str], alpha: float = 1.0
+    ax: Any,
+    values: dict[str, Summary | None],
+    notes: dict[str, str],
+    *,
+    alpha: float = 1.0,
+    named: bool = True,
 ) -> range:
     """Draw a bar for each, its spread as a thin line, the median written at its end."""
-    places = style.rows(ax, list(values))
+    places = style.rows(ax, list(values), named=named)
     for place, (name, one) in zip(places, values.items(), strict=True):
         if one is None:
-            _note(ax, 0, place, "-", name)
             continue
         ax.barh(place, one.median, height=0.62, color=style.colour(name), alpha=alpha)
         if one.low != one.high:
             ax.plot([one.low, one.high], [place, place], color=style.INK, linewidth=1)
         written = short(one.median) + (f"   {notes[name]}" if name in notes else "")
         _note(ax, one.high, place, written, name)
-    ax.set_xlim(left=0)
-    ax.margins(x=0.3)
+    ends = [one.high for one in values.values() if one]
+    ax.set_xlim(0, max(ends, default=1) * _ROOM)
     return places
 
 

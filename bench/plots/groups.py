@@ -33,7 +33,7 @@ def streams(results: Results, folder: Path) -> Iterator[Path]:
     drawn, axes = style.figure(results, "TCP by streams and directions", titles, _HEIGHT)
     for ax, cells in zip(axes, panels.values(), strict=True):
         _grouped(ax, cells)
-    _legend(drawn, axes)
+    _legend(axes)
     yield from style.save(drawn, folder, "tcp-streams")
 
 
@@ -43,9 +43,9 @@ def rigs(results: Results, folder: Path) -> Iterator[Path]:
     if len(cells) < 2:
         return
     title = "One TCP stream over larger packets and IPv6"
-    drawn, axes = style.figure(results, title, ["wire, Gb/s"], _HEIGHT)
+    drawn, axes = style.figure(results, title, ["wire, Gb/s"], _HEIGHT, width=8)
     _grouped(axes[0], cells)
-    _legend(drawn, axes)
+    _legend(axes)
     yield from style.save(drawn, folder, "tcp-rigs")
 
 
@@ -82,8 +82,10 @@ def _grouped(ax: Any, cells: Sequence[tuple[str, Cell]]) -> None:
     ax.grid(axis="y", color=style.GRID, linewidth=0.8)
 
 
-def _legend(drawn: Any, axes: Any) -> None:
+def _legend(axes: Any) -> None:
+    """Say whose bars are whose, above the last panel at the right."""
     handles, labels = axes[0].get_legend_handles_labels()
-    drawn.legend(
-        handles, labels, loc="outside upper right", ncols=len(labels), frameon=False, fontsize=9
+    above = {"loc": "lower right", "bbox_to_anchor": (1.01, 1.0), "ncols": len(labels)}
+    axes[-1].legend(
+        handles, labels, frameon=False, fontsize=8.5, handlelength=1.2, columnspacing=1.2, **above
     )

@@ -35,7 +35,6 @@ PALETTE = {
 """Ours in one warm colour and its tints, Linux in blue, all others in grey."""
 
 _DPI = 150
-_CAPTION_AT = 0.012
 
 
 def label(name: str) -> str:
@@ -48,27 +47,41 @@ def colour(name: str) -> str:
     return PALETTE.get(name, OTHERS)
 
 
-def figure(results: Results, title: str, panels: Sequence[str], height: float) -> tuple[Any, Any]:
-    """Return a figure with a title, date and machine under it, and its axes, side by side."""
-    room = ConstrainedLayoutEngine(rect=(0.005, 0.06, 0.99, 0.935), w_pad=0.12)
-    made = Figure(figsize=(11, height), layout=room)
-    made.suptitle(title, x=0.012, ha="left", fontsize=14, fontweight="bold", color=INK)
-    made.text(_CAPTION_AT, _CAPTION_AT, caption(results.machine), fontsize=7.5, color=FAINT)
-    axes = made.subplots(1, len(panels), squeeze=False)[0]
+def figure(
+    results: Results,
+    title: str,
+    panels: Sequence[str],
+    height: float,
+    *,
+    width: float = 11,
+    share_x: bool = False,
+) -> tuple[Any, Any]:
+    """Return a figure with a title, date and machine under it, and its axes, side by side.
+
+    Sizes are in inches; with *share_x* the panels have one scale.
+    """
+    edge, bottom, top = 0.1, 0.32, 0.48
+    inside = (edge / width, bottom / height, 1 - 2 * edge / width, 1 - (bottom + top) / height)
+    room = ConstrainedLayoutEngine(rect=inside, w_pad=0.12)
+    made = Figure(figsize=(width, height), layout=room)
+    at = edge / width
+    made.text(at, 1 - 0.36 / height, title, fontsize=14, fontweight="bold", color=INK)
+    made.text(at, 0.12 / height, caption(results.machine), fontsize=7.5, color=FAINT)
+    axes = made.subplots(1, len(panels), squeeze=False, sharex=share_x)[0]
     for ax, panel in zip(axes, panels, strict=True):
         ax.set_title(panel, loc="left", fontsize=10.5, color=INK)
         for side in ("top", "right", "left"):
             ax.spines[side].set_visible(False)
         ax.spines["bottom"].set_color(GRID)
-        ax.tick_params(colors=INK, labelsize=9, length=0)
+        ax.tick_params(which="both", colors=INK, labelsize=9, length=0)
         ax.set_axisbelow(True)
     return made, axes
 
 
-def rows(ax: Any, names: Sequence[str]) -> range:
+def rows(ax: Any, names: Sequence[str], *, named: bool = True) -> range:
     """Give a panel a row for each contender, the first on top; return where the rows are."""
     places = range(len(names))
-    ax.set_yticks(list(places), [label(name) for name in names])
+    ax.set_yticks(list(places), [label(name) if named else "" for name in names])
     for tick, name in zip(ax.get_yticklabels(), names, strict=True):
         if name.startswith("vtep"):
             tick.set(color=PALETTE["vtep"], fontweight="bold")
