@@ -14,7 +14,7 @@ SECONDS = {"tcp": 3, "udp": 2, "rtt": 2}
 ROUNDS = 3
 KINDS = tuple(SECONDS)
 
-_OVERHEAD_S = 1.5  # to build a rig, to start a contender, to end both
+_OVERHEAD_S = 1.2  # to build a rig, to start a contender, to end both
 
 
 @dataclass(frozen=True, slots=True)

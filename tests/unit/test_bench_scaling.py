@@ -4,7 +4,7 @@ from rich.progress import Progress
 
 from bench.scaling import endpoint
 from bench.scaling.load import Table, frame, octets_per_entry, sizes
-from bench.scaling.run import run
+from bench.scaling.run import ROUNDS, run
 from vtep.fdb import LOCAL
 
 
@@ -51,4 +51,6 @@ def test_every_curve_has_all_its_rounds() -> None:
     assert [len(curve.points) for curve in curves] == [2, 1, 3, 1]
     for curve in curves:
         for _, costs in curve.points:
-            assert all(figure and figure > 0 for one in costs.values() for figure in one)
+            for figures in costs.values():
+                assert len(figures) == (1 if curve is curves[1] else ROUNDS)
+                assert all(figure and figure > 0 for figure in figures)
