@@ -7,13 +7,11 @@ python -m bench plot RESULT.json
 """
 
 import argparse
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from rich.console import Console
 
@@ -37,7 +35,6 @@ _TABLE_WIDTH = 160  # where there is no terminal to ask
 def main(argv: Sequence[str]) -> int:
     """Run the command; return 0, 2 for what cannot run here, 130 when interrupted."""
     arguments = _parser().parse_args(argv)
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
         done: int = arguments.run(arguments)
     except KeyboardInterrupt:
@@ -264,8 +261,3 @@ def _udp_cases(arguments: argparse.Namespace) -> list[Case]:
 
 def _rtt_cases(arguments: argparse.Namespace) -> list[Case]:
     return [Rtt(load_) for load_ in arguments.load]
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    """End on SIGTERM as on Ctrl-C: by unwinding, which removes all that was built."""
-    raise KeyboardInterrupt
