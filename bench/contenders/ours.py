@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from bench.contenders.contender import Join
 from bench.contenders.linux import VNI
-from vtep.lab import Host, Process, TwoHosts
+from vtep.lab import Daemon, Host, LabError, Process, TwoHosts
 from vtep.lab.ready import start_ready
 
 
@@ -19,9 +19,21 @@ def vtep(*options: str) -> Join:
             lab.h1.vtep(*usual, lab.h2.address) as one,
             lab.h2.vtep(*usual, lab.h1.address) as other,
         ):
+            for end in (one, other):
+                _refuse_fallback(end, options)
             yield one.pid, other.pid
+            for end in (one, other):
+                _refuse_fallback(end, options)
 
     return join
+
+
+def _refuse_fallback(end: Daemon, options: tuple[str, ...]) -> None:
+    """Raise LabError where an uplink that was asked for is not, or no longer, the one in use."""
+    if "inject" in options:
+        for record in end.log:
+            if str(record["message"]).startswith("uplink socket"):
+                raise LabError(str(record["message"]))
 
 
 @contextmanager
