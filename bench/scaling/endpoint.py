@@ -1,21 +1,23 @@
 """The one place that knows how an endpoint is filled and called; see vtep/endpoint.py.
 
-A batch is as many frames as there are slots. Writing it into the slots, which the kernel does for
+A batch is as many frames as there are small slots. Writing it into the slots, which the kernel does for
 the daemon, is not in the time; nor is any system call.
 """
 
 import time
 from collections.abc import Iterable, Sequence
 
-from vtep.encapsulate import Transmit
-from vtep.endpoint import Vtep
+from vtep.endpoint import SMALL_SLOTS, Vtep
+from vtep.inbox import Message
 from vtep.overlay import AccessPort, Overlay
 from vtep.wire import virtio, vxlan
-from vtep.wire.slot import FRAME_AT, TAP_AT, UDP_AT
+from vtep.wire.slot import TAP_AT, UDP_AT, Place
 
 OWN_MAC = bytes.fromhex("0200000000fe")
 """A container of ours."""
 BROADCAST = b"\xff" * 6
+BATCH = SMALL_SLOTS
+_PLAIN = virtio.pack(virtio.PLAIN)
 _NOW = 1.0
 _MTU = 1450
 _PORT = 4789
@@ -56,13 +58,9 @@ def encapsulate(vtep: Vtep, overlay: Overlay, frames: Sequence[bytes]) -> float:
 
     In it is a turn of the loop for each datagram to send, as the daemon has one.
     """
-    ends = []
-    for slot, frame in zip(vtep.slots.views, frames, strict=True):
-        virtio.pack_into(slot, TAP_AT, virtio.PLAIN)
-        slot[FRAME_AT : FRAME_AT + len(frame)] = frame
-        ends.append(FRAME_AT + len(frame))
+    places = [_put(vtep, number, _PLAIN + frame) for number, frame in enumerate(frames)]
     started = time.perf_counter()
-    for transmit in vtep.outbound.encapsulate(overlay.port, ends, _NOW):
+    for transmit in vtep.outbound.encapsulate(overlay.port, places, _NOW):
         for _ in transmit.peers:
             pass
     return time.perf_counter() - started
@@ -70,20 +68,25 @@ def encapsulate(vtep: Vtep, overlay: Overlay, frames: Sequence[bytes]) -> float:
 
 def datagrams(vtep: Vtep, overlay: Overlay, frame: bytes) -> int:
     """Return how many datagrams *frame*, read from the overlay's TAP, becomes."""
-    slot = vtep.slots.views[0]
-    virtio.pack_into(slot, TAP_AT, virtio.PLAIN)
-    slot[FRAME_AT : FRAME_AT + len(frame)] = frame
-    made: list[Transmit] = vtep.outbound.encapsulate(overlay.port, [FRAME_AT + len(frame)], _NOW)
+    made = vtep.outbound.encapsulate(overlay.port, [_put(vtep, 0, _PLAIN + frame)], _NOW)
     return sum(len(transmit.peers) for transmit in made)
 
 
 def decapsulate(vtep: Vtep, messages: Sequence[tuple[int, str, bytes]]) -> float:
     """Return the seconds that decapsulation of *messages* takes: (VNI, sender, frame) each."""
     received = []
-    for slot, (vni, sender, frame) in zip(vtep.slots.views, messages, strict=True):
-        slot[UDP_AT:FRAME_AT] = vxlan.pack(vni)
-        slot[FRAME_AT : FRAME_AT + len(frame)] = frame
-        received.append((FRAME_AT + len(frame), sender, 0))
+    for number, (vni, sender, frame) in enumerate(messages):
+        slots, _, end = _put(vtep, number, vxlan.pack(vni) + frame)
+        received.append(Message(slots, number, end, sender, end - UDP_AT))
     started = time.perf_counter()
     vtep.inbound.decapsulate(received, _NOW)
     return time.perf_counter() - started
+
+
+def _put(vtep: Vtep, number: int, octets: bytes) -> Place:
+    """Put a frame into a small slot, the header in front of it where that belongs."""
+    slots = vtep.pool.small
+    at = TAP_AT if octets.startswith(_PLAIN) else UDP_AT
+    end = at + len(octets)
+    slots.views[number][at:end] = octets
+    return slots, number, end

@@ -30,14 +30,15 @@ class Table:
     Args:
         vnis, peers: how many overlays, and peers of each.
         macs: how many MACs are in the FDB of each overlay.
+        talking: how many of them have traffic; None for all.
     """
 
-    def __init__(self, vnis: int, peers: int, macs: int) -> None:
+    def __init__(self, vnis: int, peers: int, macs: int, talking: int | None = None) -> None:
         self.vtep: Vtep = endpoint.build(vnis, peers)
         self.overlays = list(self.vtep.overlays.values())
-        self._macs = macs
         self._peers = peers
         self._random = random.Random(macs * vnis + peers)
+        self._talking = self._random.sample(range(macs), min(talking or macs, macs))
         for overlay in self.overlays:
             endpoint.fill(overlay, map(endpoint.mac, range(macs)))
 
@@ -46,14 +47,14 @@ class Table:
         overlay = self._random.choice(self.overlays)
         batch = [
             frame(endpoint.BROADCAST if flood else self._mac()[0], endpoint.OWN_MAC)
-            for _ in range(len(self.vtep.slots))
+            for _ in range(endpoint.BATCH)
         ]
         return endpoint.encapsulate(self.vtep, overlay, batch)
 
     def decapsulate(self) -> float:
         """Return the seconds of one batch, from MACs, peers and VNIs by chance."""
         batch = []
-        for _ in range(len(self.vtep.slots)):
+        for _ in range(endpoint.BATCH):
             source, peer = self._mac()
             vni = self._random.choice(self.overlays).vni
             batch.append((vni, endpoint.address(peer), frame(endpoint.OWN_MAC, source)))
@@ -66,7 +67,7 @@ class Table:
 
     def _mac(self) -> tuple[bytes, int]:
         """Return a MAC of the table, and the peer it was heard from."""
-        number = self._random.randrange(self._macs)
+        number = self._random.choice(self._talking)
         return endpoint.mac(number), number % self._peers
 
 
