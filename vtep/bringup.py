@@ -6,7 +6,7 @@ signal's too, leaves the host as it was.
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -66,20 +66,25 @@ def bring_up(config: Config) -> Iterator[Running]:
     with ExitStack() as undo:
         with Netlink() as net:
             plan = make_plan(config, net, docker.bridge_of)
-            underlay = _open_underlay(config.underlay, plan, net)
+            underlay = _open_underlay(config, plan, net)
             undo.callback(underlay.close)
             taps: dict[AccessPort, Tap] = {}
             bridges: dict[AccessPort, str] = {}
             overlays: list[Overlay] = []
             for tap_plan in plan.taps:
-                tap, mac = _open_tap(tap_plan, net, undo)
-                port = AccessPort(name=tap_plan.name, mac=mac)
+                tap, mac = _open_tap(tap_plan, config.offload, net, undo)
+                port = AccessPort(
+                    name=tap_plan.name,
+                    mac=mac,
+                    takes_tso=tap.vnet_header,
+                    takes_uso=tap.takes_uso,
+                )
                 taps[port] = tap
                 if tap_plan.bridge is not None:
                     bridges[port] = tap_plan.bridge.name
                 overlays += _overlays(tap_plan, port)
-            uplink = open_uplink(config.underlay, plan, net, undo)
-        vtep = Vtep(overlays, plan.addresses, config.underlay.port)
+            uplink = open_uplink(config.underlay, plan, underlay.ports, net, undo)
+        vtep = Vtep(overlays, plan.addresses, config.underlay.port, underlay.senders)
         if uplink is not None:
             uplink.find_ways(vtep.peers())
         yield Running(
@@ -123,11 +128,20 @@ def _overlays(plan: TapPlan, port: AccessPort) -> Iterator[Overlay]:
 # -- the UDP socket
 
 
-def _open_underlay(config: UnderlayConfig, plan: Plan, net: Netlink) -> Underlay:
+def _open_underlay(config: Config, plan: Plan, net: Netlink) -> Underlay:
+    underlay = config.underlay
     try:
-        return Underlay(plan.family, config.local, config.port, config.dev)
+        return Underlay(
+            plan.family,
+            underlay.local,
+            underlay.port,
+            underlay.dev,
+            underlay.srcport,
+            segment="segment" in config.offload,
+            gro="gro" in config.offload,
+        )
     except OSError as error:
-        raise HostError(_why_no_socket(error, config, net)) from error
+        raise HostError(_why_no_socket(error, underlay, net)) from error
 
 
 def _why_no_socket(error: OSError, config: UnderlayConfig, net: Netlink) -> str:
@@ -146,6 +160,8 @@ def _why_no_socket(error: OSError, config: UnderlayConfig, net: Netlink) -> str:
             return f"not permitted to use UDP port {port}: run as root, or use another --port"
         case errno.EADDRNOTAVAIL:
             return f"local {config.local} cannot be used yet: wait until ip addr shows it valid"
+        case errno.EMFILE:
+            return "there are too few file descriptors for our sockets: raise the limit (ulimit -n)"
         case _:
             return f"cannot open UDP port {port}: {error.strerror}"
 
@@ -153,7 +169,9 @@ def _why_no_socket(error: OSError, config: UnderlayConfig, net: Netlink) -> str:
 # -- the TAPs
 
 
-def _open_tap(plan: TapPlan, net: Netlink, undo: ExitStack) -> tuple[Tap, bytes]:
+def _open_tap(
+    plan: TapPlan, offload: Container[str], net: Netlink, undo: ExitStack
+) -> tuple[Tap, bytes]:
     """Create or attach the TAP and set it as planned; return it and its MAC."""
     before = net.link(plan.name)
     if before is not None and before.kind != "tun":
@@ -163,7 +181,7 @@ def _open_tap(plan: TapPlan, net: Netlink, undo: ExitStack) -> tuple[Tap, bytes]
         raise HostError(
             f"TAP {plan.name} is in use by another process: end that one, or choose another --tap"
         )
-    tap = Tap(plan.name)
+    tap = Tap(plan.name, vnet="vnet" in offload, tso="tso" in offload, uso="uso" in offload)
     undo.callback(tap.close)
     if before is None and plan.bridge is not None:
         _set(net, plan.name, "address", mac=_HIGH_MAC + os.urandom(5))

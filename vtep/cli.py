@@ -12,7 +12,7 @@ from typing import Never
 
 from vtep import __version__
 from vtep.config import Config, ConfigError, default, from_arguments
-from vtep.options import BOOLEAN, COUNT, GROUPS, OPTIONS, Option
+from vtep.options import BOOLEAN, COUNT, GROUPS, OPTIONS, PORT_RANGE, Option
 
 USAGE_ERROR = 2
 """Exit code when the command cannot be carried out as given; one line on stderr says why."""
@@ -133,6 +133,8 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
         known += names
         if option.kind in (BOOLEAN, COUNT):
             parser.add_argument(*names, dest=option.dest, action="append_const", const="yes")
+        elif option.kind is PORT_RANGE:
+            parser.add_argument(*names, dest=option.dest, action="append", nargs=2)
         else:
             parser.add_argument(*names, dest=option.dest, action="append")
         if option.kind is BOOLEAN:
@@ -145,6 +147,9 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
             raise ConfigError(f"unexpected {word!r}: write each value behind its option")
         name = word.partition("=")[0]
         raise ConfigError(f"unknown option {name!r}: {_suggestion(name, known)}")
+    for option in OPTIONS:
+        if option.kind is PORT_RANGE and (ranges := getattr(arguments, option.dest)):
+            setattr(arguments, option.dest, [" ".join(ports) for ports in ranges])
     return arguments
 
 

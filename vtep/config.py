@@ -16,7 +16,7 @@ from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
-from vtep.options import CONFIG, COUNT, LIST, OPTIONS, Option, Table, keys
+from vtep.options import CONFIG, COUNT, LIST, OFFLOADS, OPTIONS, Option, Table, keys
 from vtep.wire.vxlan import MAX_VNI, PORT
 
 MIN_MTU = 576
@@ -40,13 +40,14 @@ class UnderlayConfig:
     """The IP network between the VTEPs; `mtu` is its IP MTU. None: asked of the routing table.
 
     Attributes:
-        uplink: how datagrams leave; auto is inject where that is faster and works.
-        uplink_setup: whether what is in the way of inject may be changed while we run.
+        srcport: the first and the last UDP port to send from (RFC 7348 section 5).
+        uplink: how datagrams leave; `uplink_setup`: what is in its way may be changed for it.
     """
 
     local: str | None = None
     dev: str | None = None
     port: int = PORT
+    srcport: tuple[int, int] = (49152, 65535)
     mtu: int | None = None
     uplink: Literal["socket", "inject", "auto"] = "socket"
     uplink_setup: bool = False
@@ -84,6 +85,9 @@ class OverlayConfig:
 class Config:
     """A whole VTEP: one underlay, one or more overlays, and how its process behaves.
 
+    Attributes:
+        offload: of vtep.options.OFFLOADS, what the kernel may do for us where it can.
+
     Raises:
         ConfigError: on construction, if it cannot be.
     """
@@ -93,6 +97,7 @@ class Config:
     ready_fd: int | None = None
     verbose: int = 0
     log_format: Literal["text", "json"] = "text"
+    offload: tuple[str, ...] = OFFLOADS
 
     def __post_init__(self) -> None:
         """Check everything that can be checked without the host."""
@@ -117,6 +122,8 @@ def default(option: Option) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -224,7 +231,7 @@ def _checked(table: dict[str, Any], kind: Table, where: str) -> dict[str, Any]:
     for key in ("vni", "tap"):
         if kind == "overlay" and key not in table:
             raise ConfigError(f"{key} is missing in {where}: add it")
-    return {known[key].field: value for key, value in table.items()}
+    return {known[key].field: known[key].kind.meaning(value) for key, value in table.items()}
 
 
 def _suggestion(key: str, kind: Table) -> str:
@@ -269,7 +276,7 @@ def _from_text(option: Option, text: str, source: str) -> Any:
     if value is None or not option.kind.fits(value):
         wanted = option.kind.wanted_text or option.kind.wanted
         raise ConfigError(f"{source} must be {wanted}: not {text!r}")
-    return value
+    return option.kind.meaning(value)
 
 
 def _overlay(values: dict[str, Any]) -> OverlayConfig:
@@ -286,6 +293,9 @@ def _problems(config: Config) -> Iterator[str]:
         yield "no overlay: add one with vni, tap and peers"
     if config.ready_fd is not None and config.ready_fd < 0:
         yield f"ready-fd {config.ready_fd} is no file descriptor: use 0 or more"
+    for name in ("tso", "uso"):
+        if name in config.offload and "vnet" not in config.offload:
+            yield f"offload {name} does not work without vnet: add that, or leave {name} out"
     if config.verbose < 0:
         yield f"verbose {config.verbose} is below 0: use 0 or more"
     for number, overlay in enumerate(config.overlays, 1):
@@ -300,15 +310,16 @@ def _problems(config: Config) -> Iterator[str]:
 def _underlay_problems(underlay: UnderlayConfig) -> Iterator[str]:
     if not 1 <= underlay.port <= 65535:
         yield f"port {underlay.port} is out of range: use 1..65535 (VXLAN's is {PORT})"
-    if underlay.mtu is not None:
-        least = MIN_MTU + _LEAST_OVERHEAD
-        if underlay.mtu < least:
-            yield (
-                f"underlay mtu {underlay.mtu} leaves less than {MIN_MTU} for the overlay: "
-                f"use {least} or more"
-            )
-        if underlay.mtu > MAX_MTU:
-            yield f"underlay mtu {underlay.mtu} is out of range: use at most {MAX_MTU}"
+    first, last = underlay.srcport
+    if not 1 <= first <= 65535 or not 1 <= last <= 65535:
+        yield f"srcport {first} {last} is out of range: use two of 1..65535"
+    elif first > last:
+        yield f"srcport {first} {last} begins behind its end: write {last} {first}"
+    mtu, least = underlay.mtu, MIN_MTU + _LEAST_OVERHEAD
+    if mtu is not None and mtu < least:
+        yield f"underlay mtu {mtu} leaves less than {MIN_MTU} for the overlay: use {least} or more"
+    if mtu is not None and mtu > MAX_MTU:
+        yield f"underlay mtu {mtu} is out of range: use at most {MAX_MTU}"
     if underlay.local is not None and not _is_address(underlay.local):
         yield f"local {underlay.local!r} is no IP address: use an address of this host"
 

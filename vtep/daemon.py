@@ -1,12 +1,6 @@
-"""The running process: devices to Vtep and back, on uvloop.  The only clock.
-
-A readable TAP or socket is drained for one bounded batch; what is left makes it readable again,
-so that no side waits behind more than one batch of another.  All sides share one set of slots:
-a batch has left them before the next is read.
-"""
+"""The running process: start, signals, housekeeping and end, on uvloop."""
 
 import asyncio
-import errno
 import gc
 import logging
 import os
@@ -23,21 +17,14 @@ from vtep import log, report
 from vtep.bringup import Running, bring_up
 from vtep.config import Config
 from vtep.counters import Drop
-from vtep.decapsulate import Delivery
-from vtep.fdb import Peer
+from vtep.forwarder import Forwarder
 from vtep.host import linux, notify, procfs
 from vtep.host.linux import HostError
 from vtep.host.tap import Tap
-from vtep.inbox import Message
-from vtep.outbox import Transmit
-from vtep.overlay import AccessPort
-from vtep.wire.slot import SMALL_MAX, TAP_AT, UDP_AT, Place
+from vtep.host.underlay import Underlay
 
 HOUSEKEEPING_S = 1.0
 _STDERR = 2
-_CANNOT_CUT = (errno.EIO, errno.EINVAL)
-"""What a send with UDP_SEGMENT fails with where the device or an old kernel cannot."""
-_INJECTOR_GONE = (errno.EIO, errno.EBADFD)
 _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1}
 REPORT_EVERY_S = 60.0
 """How often a reason for drops that was named before is named again; with -v, the counters."""
@@ -147,148 +134,6 @@ def _on_housekeeping_end(stopped: asyncio.Future[None], task: asyncio.Task[None]
         _settle(stopped, task.exception())
 
 
-class Forwarder:
-    """Moves batches between the devices and the Vtep."""
-
-    def __init__(self, running: Running) -> None:
-        self._vtep = running.vtep
-        self._taps = running.taps
-        self._underlay = running.underlay
-        self._uplink = running.uplink
-        self._pool = running.vtep.pool
-        self._tap_views = [slot[TAP_AT:] for slot in self._pool.large.views]
-        self._udp_views = [slot[UDP_AT:] for slot in self._pool.large.views]
-
-    def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin to forward."""
-        for port, tap in self._taps.items():
-            loop.add_reader(tap.fileno(), self._from_tap, port, tap)
-        loop.add_reader(self._underlay.fileno(), self._from_underlay)
-
-    def stop(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Stop forwarding; to be called before any device is closed."""
-        for tap in self._taps.values():
-            loop.remove_reader(tap.fileno())
-        loop.remove_reader(self._underlay.fileno())
-
-    # HOT PATH
-    def _from_tap(self, port: AccessPort, tap: Tap) -> None:
-        """Forward one batch of frames from a TAP to the underlay."""
-        large, small = self._pool.large, self._pool.small
-        read, views = tap.read, self._tap_views
-        frames: list[Place] = []
-        number = short = injected = 0
-        now = time.monotonic()
-        while number < len(large) and short < len(small):
-            octets = read(views[number])
-            if not octets:
-                break
-            end = TAP_AT + octets
-            if octets > SMALL_MAX:
-                if self._uplink is not None and injected < len(large):
-                    if frames:
-                        self._send(port, frames, now)
-                        frames.clear()
-                        short = 0
-                    transmit = self._vtep.outbound.uncut(port, large.views[number], end, now)
-                    if transmit is not None:
-                        for peer in transmit.peers:
-                            self._inject(transmit, peer)
-                        injected += 1
-                        continue
-                frames.append((large, number, end))
-                number += 1
-            else:
-                small.views[short][TAP_AT:end] = views[number][:octets]
-                frames.append((small, short, end))
-                short += 1
-        if frames:
-            self._send(port, frames, now)
-
-    # HOT PATH
-    def _send(self, port: AccessPort, frames: list[Place], now: float) -> None:
-        """Send or inject what frames of one TAP become."""
-        send = self._underlay.send
-        for transmit in self._vtep.outbound.encapsulate(port, frames, now):
-            _, parts, peers, segment_size, lane, _, _ = transmit
-            for peer in peers:
-                if peer.envelopes:
-                    self._inject(transmit, peer)
-                    continue
-                error = send(parts, peer.address, segment_size, lane)
-                if error:
-                    self._not_sent(transmit, peer, error)
-
-    # HOT PATH
-    def _inject(self, transmit: Transmit, peer: Peer) -> None:
-        """Write what is to leave into the uplink TAP, in one packet."""
-        _, parts, _, segment_size, lane, octets, whole = transmit
-        envelope, uplink = peer.envelopes[lane], self._uplink
-        assert uplink is not None
-        if whole is not None:
-            front = envelope.super_frame(whole)
-        else:
-            front = envelope.datagrams(octets, segment_size)
-        error = uplink.injector.write((front, *parts))
-        if not error:
-            uplink.injected += 1
-            return
-        self._vtep.outbound.inject_failed(transmit, peer, error)
-        if error in _INJECTOR_GONE:
-            uplink.fail(f"{uplink.injector.name} was set down or deleted", self._vtep.peers())
-
-    def _not_sent(self, transmit: Transmit, peer: Peer, error: int) -> None:
-        """Send one by one what the kernel will not cut, from now on; count the rest."""
-        size = transmit.segment_size
-        if error not in _CANNOT_CUT or not size:
-            self._vtep.outbound.send_failed(transmit, peer, error)
-            return
-        if self._vtep.outbound.max_segments > 1:
-            self._vtep.outbound.max_segments = 1
-            log.info("UDP_SEGMENT does not work on this underlay: sending datagrams one by one")
-        for one in transmit.singly():
-            error = self._underlay.send(one.parts, peer.address, 0, one.lane)
-            if error:
-                self._vtep.outbound.send_failed(one, peer, error)
-
-    # HOT PATH
-    def _from_underlay(self) -> None:
-        """Forward one batch of datagrams from the underlay to the TAPs."""
-        large, small = self._pool.large, self._pool.small
-        receive, views = self._underlay.receive, self._udp_views
-        batch: list[Message] = []
-        number = short = alone = 0
-        now = time.monotonic()
-        while number < len(large) and short < len(small):
-            received = receive(views[number])
-            if received is None:
-                break
-            octets, sender, size = received
-            end = UDP_AT + octets
-            if not size and not batch and alone < len(small):
-                delivery = self._vtep.inbound.at_once(large.views[number], end, sender, now)
-                if delivery is not None:
-                    self._deliver(delivery)
-                    alone += 1
-                    continue
-            if octets > SMALL_MAX:
-                batch.append(Message(large, number, end, sender, size or octets))
-                number += 1
-            else:
-                small.views[short][UDP_AT:end] = views[number][:octets]
-                batch.append(Message(small, short, end, sender, size or octets))
-                short += 1
-        if batch:
-            for delivery in self._vtep.inbound.decapsulate(batch, now):
-                self._deliver(delivery)
-
-    # HOT PATH
-    def _deliver(self, delivery: Delivery) -> None:
-        error = self._taps[delivery.overlay.port].write(delivery.parts)
-        if error:
-            self._vtep.inbound.write_failed(delivery, error)
-
-
 async def _keep_house(running: Running) -> None:
     """Once a second: forget what aged, and say in the log what was dropped."""
     say_drops = _drop_reporter(running)
@@ -369,9 +214,36 @@ def _log_start(running: Running) -> None:
             mtu=overlay.mtu,
             bridge=bridge,
         )
-    for tap in running.taps.values():
-        log.debug(f"tap {tap.name} offloads {tap.offloads:#x} underlay mtu {running.underlay_mtu}")
+    log.debug(f"underlay mtu {running.underlay_mtu}")
+    _log_offloads(next(iter(running.taps.values())), running.underlay)
     log.info("ready")
+
+
+def _log_offloads(tap: Tap, underlay: Underlay) -> None:
+    """Say what the kernel does for us, and what is done where it does not; all TAPs are alike."""
+    does = {"tso4": linux.TUN_F_TSO4, "tso6": linux.TUN_F_TSO6, "uso": linux.TUN_F_USO4}
+    found = [name for name, bit in does.items() if tap.offloads & bit]
+    if not tap.vnet_header:
+        said = ["tap without virtio headers (each frame finished and alone)"]
+    else:
+        said = [" ".join(["tap", *(found or ["checksums"])])]
+        if "tso4" not in found:
+            said.append("no tap tso (the kernel cuts TCP before we read it)")
+        if "uso" not in found:
+            said.append("no tap uso (UDP is cut before the TAP, on either side)")
+    said.append(
+        f"udp segment {underlay.segments}"
+        if underlay.segments > 1
+        else "no udp segment (each datagram is sent alone)"
+    )
+    said.append("udp gro" if underlay.merges else "no udp gro (each datagram is received alone)")
+    log.info(
+        f"offloads: {', '.join(said)}",
+        tap_vnet=tap.vnet_header,
+        tap_offloads=found,
+        udp_segment=underlay.segments,
+        udp_gro=underlay.merges,
+    )
 
 
 def _log_state(running: Running) -> None:

@@ -148,13 +148,9 @@ class Decapsulator:
 
     # HOT PATH
     def at_once(self, octets: memoryview, end: int, sender: str, now: float) -> Delivery | None:
-        """Take a datagram, alone in its message, that nothing could be joined to (partial.lone).
+        """Take a lone datagram that nothing could be joined to (partial.lone), before any other.
 
-        Nothing may wait before it; it is for callers that pass on a super-frame as it comes, while
-        its octets are in the cache.
-
-        Returns:
-            None, and nothing done, for one that must go through `decapsulate`.
+        None, and nothing done, for all that must go through `decapsulate`.
         """
         key = flow_key(octets, FRAME_AT, end)
         if key is None:

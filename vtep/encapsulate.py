@@ -10,7 +10,6 @@
 
 To peers with envelopes a super-frame is not cut: it is injected as it is (offload/inject.py), if it
 is not too long for one packet.
-
 Neighbouring super-frames of one shape are cut together (offload/segment_batch.py), and equal-sized
 frames of one lane are sent together (outbox.py): what comes out has the order of what went in
 within each lane, and so within each flow.
@@ -18,8 +17,8 @@ within each lane, and so within each flow.
 
 import errno
 import struct
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
 
 from vtep import mtu as mtu_
 from vtep.counters import Drop
@@ -28,7 +27,7 @@ from vtep.offload import partial
 from vtep.offload.inject import Whole
 from vtep.offload.segment import complete_checksum, plan, segment
 from vtep.offload.segment_batch import Segmenter, Shape
-from vtep.outbox import MAX_SEGMENTS, Outbox, Transmit, count_sent
+from vtep.outbox import MAX_SEGMENTS, Outbox, Route, Transmit, count_sent, inject
 from vtep.overlay import NO_MAC, AccessPort, Overlay
 from vtep.wire import ethernet, ip, virtio, vxlan
 from vtep.wire.flow import FlowKey, flow_key, flow_number
@@ -37,8 +36,14 @@ from vtep.wire.slot import FRAME_AT, TAP_AT, Place, Pool
 MAX_FLOWS = 4096
 """Most flows whose headers are remembered, per TAP; a flow that is not costs a few microseconds."""
 
-_VXLAN_AT = FRAME_AT - vxlan.HEADER_LEN
 _SYN = 0x02
+_VXLAN_AT = FRAME_AT - vxlan.HEADER_LEN
+_ETHERTYPE_AT = FRAME_AT + 12
+_IPV4_FIRST = 0x08
+# All that decides on a bulk frame: virtio header to IP length, fragment to protocol, addresses and
+# ports, TCP offset and flags; not ID, checksums, sequence and acknowledgement numbers.
+_ipv4_head = struct.Struct(f"{TAP_AT}x28s2x4s2x12s8x2s").unpack_from
+_ipv6_head = struct.Struct(f"{TAP_AT}x68s8x2s").unpack_from
 
 _Made: TypeAlias = Shape | Whole | list[memoryview] | Drop
 """What is made of a super-frame: cut with its like, injected as it is, cut already, or dropped."""
@@ -63,43 +68,33 @@ class _Flow:
         overlay: theirs.
         at: where in the slot a frame begins, its tags taken off.
         headers: where those of the first one were; None for what is not IP.
-        number: what spreads flows over source ports.
-        turn: the batch for which `peers` or `refused` holds.
-        peers: where they go now.
+        lane: which source port they leave from.
+        turn: the batch for which `route` and `refused` hold.
+        route: where they go now.
         refused: why they go nowhere now, or None.
-        injects: whether those peers all have envelopes.
-        deciding: unpacks, from a slot, what decides how a super-frame is cut: virtio header, IP
-            length, TCP offset; None for what is not IP.
-        shapes: by that, by where the frame ends, and by `injects`.
+        head: takes what super-frames alike have in common out of a slot.
+        shapes: by what decides on one: end, virtio header, IP length, DF, TCP offset, and
+            whether it is to be injected.
     """
 
     __slots__ = (
-        *("at", "deciding", "destination", "headers", "injects", "number", "overlay", "peers"),
-        *("refused", "shapes", "source", "turn"),
+        *("at", "destination", "head", "headers", "lane", "overlay"),
+        *("refused", "route", "shapes", "source", "turn"),
     )
 
-    def __init__(self, overlay: Overlay, slot: memoryview, at: int, end: int) -> None:
+    def __init__(self, overlay: Overlay, slot: memoryview, at: int, end: int, lanes: int) -> None:
         frame = slot[at:end]
         self.overlay = overlay
         self.at = at
         self.destination = bytes(frame[:6])
         self.source = bytes(frame[6:12])
         self.headers = ip.locate(frame)
-        self.number = flow_number(frame, self.headers)
+        self.lane = flow_number(frame, self.headers) % lanes
+        self.head = _ipv6_head if self.headers and self.headers.version == 6 else _ipv4_head
         self.turn = 0
-        self.peers: Sequence[Peer] = ()
+        self.route = Route(self.lane, overlay, ())
         self.refused: Drop | None = None
-        self.injects = False
-        self.deciding = _deciding(self.headers, at) if self.headers is not None else None
-        self.shapes: dict[tuple[int, bool, tuple[bytes, ...]], _Made] = {}
-
-
-def _deciding(headers: ip.Headers, at: int) -> Callable[[memoryview, int], tuple[bytes, ...]]:
-    length_at = at + headers.l3 + (2 if headers.version == 4 else 4)
-    layout = f"{virtio.HEADER_LEN}s{length_at - FRAME_AT}x2s"
-    if headers.protocol == ip.TCP:
-        layout += f"{at + headers.l4 + 12 - length_at - 2}xc"
-    return struct.Struct(layout).unpack_from
+        self.shapes: dict[tuple[int, bytes, bytes, int, int, bool], _Made] = {}
 
 
 class Encapsulator:
@@ -116,8 +111,10 @@ class Encapsulator:
     def __init__(self, pool: Pool, lanes: int) -> None:
         self._pool = pool
         self._segmenter = Segmenter(pool.large)
-        self._outbox = Outbox(self._segmenter, lanes, MAX_SEGMENTS)
+        self._outbox = Outbox(self._segmenter, MAX_SEGMENTS)
+        self._lanes = lanes
         self._flows: dict[AccessPort, dict[FlowKey, _Flow]] = {}
+        self._wholes: dict[tuple[AccessPort, int, Any], tuple[_Flow, Whole]] = {}
         self._turn = 0
         self._now = 0.0
 
@@ -144,62 +141,74 @@ class Encapsulator:
             now: monotonic seconds.
         """
         self._turn += 1
-        turn = self._turn
         outbox = self._outbox
         flows = self._flows.setdefault(port, {})
+        like: tuple[int, _Flow, Shape, object] | None = None
         for slots, number, end in frames:
             slot = slots.views[number]
+            if like is not None and end == like[0]:
+                _, flow, shape, head = like
+                if flow.head(slot) == head:
+                    yield from self._super_frame(number, slot, flow, shape)
+                    continue
             key = flow_key(slot, FRAME_AT, end)
-            flow = flows.get(key) if key is not None else None
-            if flow is None:
-                flow = self._meet(port, slot, end)
-                if flow is None:
+            known = flows.get(key) if key is not None else None
+            if known is None:
+                known = self._meet(port, slot, end)
+                if known is None:
                     continue
                 if key is None:
                     yield from outbox.rest()  # it may be of any flow
                 else:
                     if len(flows) >= MAX_FLOWS:
                         flows.clear()
-                    flows[key] = flow
-            if flow.turn != turn:
-                self._look_up(flow, turn, now)
+                    flows[key] = known
+            flow = known
+            if flow.turn != self._turn:
+                self._look_up(flow, now)
             overlay = flow.overlay
             if flow.refused is not None:
                 overlay.drops[flow.refused] += 1
-                continue
-            if flow.peers is overlay.flood:
-                overlay.flooded += 1
-            at = flow.at
-            if slot[TAP_AT + virtio.GSO_TYPE_AT]:
-                shape = self._shape(flow, slot, end, key is not None)
-                if isinstance(shape, Shape):
-                    slot[at - vxlan.HEADER_LEN : at] = overlay.header
-                    yield from outbox.super_frame(number, shape, flow.number, overlay, flow.peers)
-                elif isinstance(shape, Whole):
-                    slot[at - vxlan.HEADER_LEN : at] = overlay.header
-                    part = slot[at - vxlan.HEADER_LEN : end]
-                    yield from outbox.uncut(part, shape, flow.number, overlay, flow.peers)
-                elif isinstance(shape, Drop):
-                    overlay.drops[shape] += 1
+            elif slot[TAP_AT + virtio.GSO_TYPE_AT]:
+                if slots is self._pool.large:
+                    cut = self._shape(flow, slot, end, remember=key is not None)
                 else:
-                    for datagram in shape:
-                        yield from outbox.datagram(datagram, flow.number, overlay, flow.peers)
-                continue
-            refused = _finish(flow, slot, end)
-            if refused is not None:
-                overlay.drops[refused] += 1
-                continue
-            slot[at - vxlan.HEADER_LEN : at] = overlay.header
-            datagram = slot[at - vxlan.HEADER_LEN : end]
-            yield from outbox.datagram(datagram, flow.number, overlay, flow.peers)
+                    cut = self._plan(flow, slot, end, many=False)
+                if isinstance(cut, Shape):
+                    yield from self._super_frame(number, slot, flow, cut)
+                    if key is not None:
+                        like = end, flow, cut, flow.head(slot)
+                elif isinstance(cut, Whole):
+                    overlay.flooded += flow.route.peers is overlay.flood
+                    slot[flow.at - vxlan.HEADER_LEN : flow.at] = overlay.header
+                    part = slot[flow.at - vxlan.HEADER_LEN : end]
+                    if key is not None and flow.headers and flow.headers.protocol == ip.TCP:
+                        self._remember(port, slot, end, flow, cut)
+                    yield from outbox.uncut(part, cut, flow.route)
+                elif isinstance(cut, Drop):
+                    overlay.drops[cut] += 1
+                else:
+                    for datagram in cut:
+                        yield from outbox.datagram(datagram, flow.route)
+            else:
+                refused = _finish(flow, slot, end)
+                if refused is not None:
+                    overlay.drops[refused] += 1
+                    continue
+                overlay.flooded += flow.route.peers is overlay.flood
+                slot[flow.at - vxlan.HEADER_LEN : flow.at] = overlay.header
+                datagram = slot[flow.at - vxlan.HEADER_LEN : end]
+                if len(frames) == 1:
+                    yield outbox.alone(datagram, flow.route)
+                    return
+                yield from outbox.datagram(datagram, flow.route)
         yield from outbox.rest()
 
     # HOT PATH
     def uncut(self, port: AccessPort, slot: memoryview, end: int, now: float) -> Transmit | None:
-        """Turn one super-frame read from the TAP of *port* into what is to be injected.
+        """Turn a super-frame read from the TAP of *port* into what is to be injected, at once.
 
-        Nothing may wait before it; it is for callers that take each super-frame as it comes, while
-        its octets are in the cache.
+        Nothing may wait before it.  Its octets are in the cache still.
 
         Args:
             port: where it was read.
@@ -208,31 +217,33 @@ class Encapsulator:
             now: monotonic seconds, the same in one batch.
 
         Returns:
-            None, and nothing done, for one that must go through `encapsulate`.
+            None, and nothing done, for one that must go through `encapsulate`: whose like did not
+            yet, or that is not to be injected.
         """
-        key = flow_key(slot, FRAME_AT, end)
-        flow = self._flows[port].get(key) if key is not None and port in self._flows else None
-        if flow is None:
+        head = _ipv4_head(slot) if slot[_ETHERTYPE_AT] == _IPV4_FIRST else _ipv6_head(slot)
+        known = self._wholes.get((port, end, head))
+        if known is None:
             return None
+        flow, whole = known
         if now != self._now:
             self._now = now
             self._turn += 1
         if flow.turn != self._turn:
-            self._look_up(flow, self._turn, now)
-        if not flow.injects or flow.refused is not None:
+            self._look_up(flow, now)
+        route, overlay = flow.route, flow.overlay
+        if not route.injects or flow.refused is not None:
             return None
-        whole = self._shape(flow, slot, end, remember=True)
-        if not isinstance(whole, Whole):
-            return None
-        overlay, peers = flow.overlay, flow.peers
-        if peers is overlay.flood:
-            overlay.flooded += 1
-        at = flow.at
-        slot[at - vxlan.HEADER_LEN : at] = overlay.header
-        count_sent(overlay, peers, whole.rows, whole.octets)
-        part = slot[at - vxlan.HEADER_LEN : end]
-        lane = self._outbox.lane(flow.number)
-        return Transmit(overlay, (part,), peers, 0, lane, whole.octets, whole)
+        overlay.flooded += route.peers is overlay.flood
+        slot[_VXLAN_AT:FRAME_AT] = overlay.header
+        return inject(slot[_VXLAN_AT:end], whole, route)
+
+    def _remember(
+        self, port: AccessPort, slot: memoryview, end: int, flow: _Flow, whole: Whole
+    ) -> None:
+        """Note what becomes of untagged super-frames like the one in *slot*."""
+        if len(self._wholes) >= MAX_FLOWS:
+            self._wholes.clear()
+        self._wholes[port, end, flow.head(slot)] = flow, whole
 
     def _meet(self, port: AccessPort, slot: memoryview, end: int) -> _Flow | None:
         """Return the flow of a frame that was not met before; None if it is dropped, and counted.
@@ -252,12 +263,23 @@ class Encapsulator:
         if end - at < ethernet.HEADER_LEN:
             overlay.drops[Drop.RUNT] += 1
             return None
-        return _Flow(overlay, slot, at, end)
+        return _Flow(overlay, slot, at, end, self._lanes)
 
     # HOT PATH
-    def _look_up(self, flow: _Flow, turn: int, now: float) -> None:
+    def _super_frame(
+        self, number: int, slot: memoryview, flow: _Flow, shape: Shape
+    ) -> Iterator[Transmit]:
+        """Put the VXLAN header before a super-frame, and have it wait for more of its shape."""
+        overlay, at = flow.overlay, flow.at
+        overlay.flooded += flow.route.peers is overlay.flood
+        slot[at - vxlan.HEADER_LEN : at] = overlay.header
+        if not self._outbox.goes_on(number, shape, flow.route):
+            yield from self._outbox.super_frame(number, shape, flow.route)
+
+    # HOT PATH
+    def _look_up(self, flow: _Flow, now: float) -> None:
         """Learn the source MAC of a flow, and note which peers get its frames in this batch."""
-        flow.turn = turn
+        flow.turn = self._turn
         flow.refused = None
         overlay, source, destination = flow.overlay, flow.source, flow.destination
         if source[0] & 1 or source == NO_MAC:
@@ -267,12 +289,13 @@ class Encapsulator:
         peer = None if destination[0] & 1 else overlay.fdb.lookup(destination, now)
         if peer is LOCAL:
             flow.refused = Drop.LOCAL_DESTINATION
-        elif peer is not None:
-            flow.peers = peer.alone
-            flow.injects = bool(peer.envelopes)
-        elif overlay.flood:
-            flow.peers = overlay.flood
-            flow.injects = all(peer.envelopes for peer in overlay.flood)
+        elif peer is not None or overlay.flood:
+            peers = overlay.flood if peer is None else peer.alone
+            injects = peers[0].envelopes is not None and all(
+                one.envelopes is not None for one in peers
+            )
+            if flow.route.peers is not peers or flow.route.injects is not injects:
+                flow.route = Route(flow.lane, overlay, peers, injects)
         else:
             flow.refused = Drop.NO_PEER
 
@@ -282,19 +305,30 @@ class Encapsulator:
 
         A Shape or a Whole depends on the headers alone: frames with the same ones have the same.
         """
-        if flow.deciding is None:
+        headers = flow.headers
+        if headers is None:
             return Drop.BAD_OFFLOAD
-        key = end, flow.injects, flow.deciding(slot, TAP_AT)
+        l3, l4 = flow.at + headers.l3, flow.at + headers.l4
+        length_at = l3 + 2 if headers.version == 4 else l3 + 4
+        key = (
+            end,
+            bytes(slot[TAP_AT:FRAME_AT]),
+            bytes(slot[length_at : length_at + 2]),
+            slot[l3 + 6],
+            slot[min(l4 + 12, end - 1)],
+            flow.route.injects,
+        )
         shape = flow.shapes.get(key)
         if shape is None:
-            shape = self._plan(flow, slot, end)
+            shape = self._plan(flow, slot, end, many=True)
             if remember and isinstance(shape, Shape | Whole):
                 if len(flow.shapes) >= MAX_FLOWS:
                     flow.shapes.clear()
                 flow.shapes[key] = shape
         return shape
 
-    def _plan(self, flow: _Flow, slot: memoryview, end: int) -> _Made:
+    def _plan(self, flow: _Flow, slot: memoryview, end: int, *, many: bool) -> _Made:
+        """Return how it is cut with *many* alike, or what it was cut into, or why it is not."""
         overlay, at = flow.overlay, flow.at
         frame = slot[at:end]
         header = partial.shift(virtio.parse(slot, TAP_AT), FRAME_AT - at)
@@ -303,9 +337,9 @@ class Encapsulator:
             one_datagram = header.csum_start + ip.UDP_LEN + header.gso_size
             uncut = header.gso_type == virtio.GSO_UDP_L4 and one_datagram > overlay.max_frame
             return Drop.OVERSIZE if uncut else Drop.BAD_OFFLOAD
-        if header.flags & virtio.NEEDS_CSUM:
+        if many and header.flags & virtio.NEEDS_CSUM:
             whole = Whole(header, cut)
-            if flow.injects and whole.fits:
+            if flow.route.injects and whole.fits:
                 return whole
             shape = self._segmenter.shape(at, cut)
             if shape.fits:

@@ -20,7 +20,7 @@ nothing at all if the batch has named it before.
 from collections.abc import Iterator
 
 from vtep.counters import Traffic
-from vtep.offload.inject import Envelope
+from vtep.offload.inject import Envelopes
 
 SWEEP_LIMIT = 20_000
 """Entries looked at by one call of expire: about 5 ms in a table of a million."""
@@ -52,8 +52,7 @@ class Peer:
         heard_at: None for a configured peer.  For a sender that was accepted under accept-any,
             monotonic seconds of its last datagram: it is forgotten as a MAC is.
         alone: this one peer as a sequence, always the same object.
-        envelopes: what packets to it are injected in, one for each lane; none where the socket
-            sends to it.
+        envelopes: what packets to it are injected in; None where the socket sends to it.
         sighting: the last one a MAC was learned with, for the next MAC of the same batch.
     """
 
@@ -65,7 +64,7 @@ class Peer:
         self.ip = ip
         self.address = address
         self.heard_at = heard_at
-        self.envelopes: tuple[Envelope, ...] = ()
+        self.envelopes: Envelopes | None = None
         self.sighting = NEVER
         self.traffic = Traffic()
         self.alone = (self,)

@@ -85,16 +85,18 @@ def spans_of(
     A shorter last datagram of a message is in no span.
     """
     spans: list[list[Span] | None] = [None] * len(received)
+    if len(received) == 1 and received[0].end - UDP_AT == received[0].size:
+        return spans
     runs: dict[Slots, list[int]] = {}
     for index, message in enumerate(received):
-        run = runs.get(message.slots)
+        slots = message.slots
+        run = runs.get(slots)
         if run is not None:
-            last = received[run[-1]]
-            if message.end == last.end and message.size == last.size:
+            if message.size == received[run[0]].size:
                 run.append(index)
                 continue
             _compare(received, run, rows_of, spans)
-        runs[message.slots] = [index]
+        runs[slots] = [index]
     for run in runs.values():
         _compare(received, run, rows_of, spans)
     return spans
@@ -109,10 +111,13 @@ def _compare(
 ) -> None:
     """Note the spans of the messages whose indices are in *run*, which lie in slots in a row."""
     slots, first, end, _, size = received[run[0]]
-    octets = end - UDP_AT
-    per_slot = octets // size if size else 0
-    count = per_slot * len(run)
-    if count < 1 or (count == 1 and octets == size and not _has_company(received, run[0])):
+    if size == 0:
+        return
+    counts = [(received[index].end - UDP_AT) // size for index in run]
+    per_slot = max(counts)
+    if per_slot < 1 or (
+        len(run) * per_slot == 1 and end - UDP_AT == size and not _has_company(received, run[0])
+    ):
         return
     frame = slots.views[first][FRAME_AT : UDP_AT + size]
     layout = layout_of(frame, size)
@@ -123,36 +128,46 @@ def _compare(
         return
     for index in run:
         spans[index] = []
-    if count == 1:
+    if len(run) * per_slot == 1:
         starts, totals = [0], [ones_sum(frame[layout.l4 :])]
     else:
         breaks, sums = rows.compare(first, len(run), per_slot)
-        starts = sorted({0, *breaks, *_joints(received, run, per_slot)})
+        starts = sorted({0, *breaks, *_joints(received, run, counts, per_slot)})
         totals = [(sum_ & 0xFF) << 8 | sum_ >> 8 for sum_ in sums[starts].tolist()]
-    for start, stop, total in zip(starts, [*starts[1:], count], totals, strict=True):
-        own = spans[run[start // per_slot]]
-        assert own is not None
-        own.append(Span(rows, slots, first, per_slot, start, stop, total))
+    stops = [*starts[1:], len(run) * per_slot]
+    for start, stop, total in zip(starts, stops, totals, strict=True):
+        number, row = divmod(start, per_slot)
+        if counts[number] < per_slot:
+            stop = min(stop, start - row + counts[number])
+        own = spans[run[number]]
+        if start < stop and own is not None:
+            own.append(Span(rows, slots, first, per_slot, start, stop, total))
 
 
 # HOT PATH
 def _is_partial(frame: memoryview) -> bool:
-    """Tell whether a frame that came alone is unfinished, so that there is no checksum to compare.
-
-    It may be a super-frame of 64 KB, which takes long to sum.
-    """
+    """Tell whether a frame that came alone is unfinished: its checksum, of 64 KB maybe, says no."""
     headers = ip.locate(frame)
     return headers is not None and is_partial(frame, headers, ip.address_sum(frame, headers))
 
 
 # HOT PATH
-def _joints(received: Sequence[Message], run: list[int], per_slot: int) -> Iterator[int]:
-    """Yield the rows before which something else came: a short one, a message, another sender."""
-    _, _, end, _, size = received[run[0]]
-    has_tail = per_slot * size < end - UDP_AT
+def _joints(
+    received: Sequence[Message], run: list[int], counts: list[int], per_slot: int
+) -> Iterator[int]:
+    """Yield the first rows of messages that do not follow the last full row of another.
+
+    The one before has fewer full rows, or a shorter one behind them, or another sender, or it is
+    not the one that came before.
+    """
+    _, _, _, _, size = received[run[0]]
     for number in range(1, len(run)):
-        before, index = run[number - 1], run[number]
-        if has_tail or index > before + 1 or received[index].sender != received[before].sender:
+        before, index = received[run[number - 1]], received[run[number]]
+        if (
+            before.end - UDP_AT != per_slot * size
+            or run[number] != run[number - 1] + 1
+            or before.sender != index.sender
+        ):
             yield number * per_slot
 
 

@@ -6,6 +6,7 @@ fields of the configuration (vtep.config). Names and words are those of `ip link
 wherever it has the option too.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -17,6 +18,11 @@ JOIN, UNDERLAY, BEHAVIOUR, PROCESS = "What to join", "Underlay", "Behaviour", "P
 GROUPS = (JOIN, UNDERLAY, BEHAVIOUR, PROCESS)
 """The headings of --help, in order."""
 
+OFFLOADS = ("vnet", "tso", "uso", "segment", "gro")
+"""What the kernel may do for us: virtio headers, TCP and UDP super-frames of the TAP; UDP_SEGMENT
+and UDP_GRO of the socket."""
+
+_ALL_OR_NONE: dict[str, tuple[str, ...]] = {"auto": OFFLOADS, "none": ()}
 _TRUE, _FALSE = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
 
 
@@ -29,12 +35,14 @@ class Kind:
         fits: tells whether a value, as TOML has it, is one.
         parse: the same value from text, as flags and variables have it; ValueError if it is none.
         wanted_text: `wanted` for text, where that differs.
+        meaning: what a value that fits is in the configuration.
     """
 
     wanted: str
     fits: Callable[[Any], bool]
     parse: Callable[[str], Any]
     wanted_text: str = ""
+    meaning: Callable[[Any], Any] = lambda value: value
 
 
 def _is_int(value: object) -> bool:
@@ -43,6 +51,10 @@ def _is_int(value: object) -> bool:
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and value != ""
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
 
 
 def _whole_number(text: str) -> int:
@@ -63,6 +75,10 @@ def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",")]
 
 
+def _port_range(text: str) -> list[int]:
+    return [int(part) for part in re.split(r"[\s,-]+", text.strip())]
+
+
 TEXT = Kind("text, and not empty", _is_text, str)
 INTEGER = Kind("a whole number", _is_int, _whole_number)
 NUMBER = Kind("a number", lambda value: _is_int(value) or isinstance(value, float), float)
@@ -70,7 +86,7 @@ BOOLEAN = Kind("true or false", lambda value: isinstance(value, bool), _boolean)
 COUNT = Kind("a whole number", _is_int, _whole_number)
 LIST = Kind(
     'a list of addresses or names, such as ["10.0.1.41"]',
-    lambda value: isinstance(value, list) and all(map(_is_text, value)),
+    _is_list,
     _split,
     "an address or a name, or several with commas between",
 )
@@ -78,6 +94,23 @@ VLAN = Kind(
     'a VLAN number, "strip" or "pass"',
     lambda value: _is_int(value) or value in ("strip", "pass"),
     _vlan,
+)
+PORT_RANGE = Kind(
+    "two port numbers, such as [49152, 65535]",
+    lambda value: isinstance(value, list) and len(value) == 2 and all(map(_is_int, value)),
+    _port_range,
+    "two port numbers, such as 49152 65535",
+    tuple,
+)
+OFFLOAD = Kind(
+    '"auto", "none", or a list of some of "vnet", "tso", "uso", "segment" and "gro"',
+    lambda value: (
+        (isinstance(value, str) and value in _ALL_OR_NONE)
+        or (_is_list(value) and set(value) <= set(OFFLOADS))
+    ),
+    lambda text: text if text in _ALL_OR_NONE else _split(text),
+    "auto, none, or some of vnet, tso, uso, segment and gro with commas between",
+    lambda value: _ALL_OR_NONE[value] if isinstance(value, str) else tuple(value),
 )
 UPLINK_KIND = Kind(
     '"socket", "inject" or "auto"', lambda value: value in ("socket", "inject", "auto"), str
@@ -147,12 +180,14 @@ OPTIONS = (
            "device to send and receive by", "any"),
     Option(UNDERLAY, "underlay", "--port", "port", INTEGER, "PORT",
            "UDP port, ours and the peers'", aliases=("--dstport",)),
+    Option(UNDERLAY, "underlay", "--srcport", "srcport", PORT_RANGE, "MIN MAX",
+           "UDP ports to send from, by flow"),
     Option(UNDERLAY, "underlay", "--underlay-mtu", "mtu", INTEGER, "MTU",
            "largest packet on the underlay", "by route"),
     Option(UNDERLAY, "underlay", "--uplink", "uplink", UPLINK_KIND, "socket|inject|auto",
-           "send by UDP socket, or inject whole packets"),
+           "send by socket, or inject packets"),
     Option(UNDERLAY, "underlay", "--uplink-setup", "uplink-setup", BOOLEAN, "",
-           "let inject change what is in its way"),
+           "change what is in the way of inject"),
     Option(BEHAVIOUR, "overlay", "--mtu", "mtu", INTEGER, "MTU",
            "MTU of the TAP", "underlay's - 50 or 70"),
     Option(BEHAVIOUR, "overlay", "--ageing", "ageing", NUMBER, "SECONDS",
@@ -168,6 +203,8 @@ OPTIONS = (
            "write a newline to descriptor N when ready"),
     Option(PROCESS, "process", "--log-format", "log-format", LOG_FORMAT, "text|json",
            "one line of text or JSON per event"),
+    Option(PROCESS, "process", "--offload", "offload", OFFLOAD, "LIST",
+           "what the kernel may do for us, or none", "auto"),
     Option(PROCESS, "process", "--verbose", "verbose", COUNT, "",
            "log more, and the counters each minute", aliases=("-v",)),
 )  # fmt: skip

@@ -58,33 +58,32 @@ class Transmit(NamedTuple):
             return self.whole.rows
         return -(-self.octets // self.segment_size) if self.segment_size else 1
 
-    def singly(self) -> Iterator["Transmit"]:
-        """Yield each datagram as a Transmit of its own."""
-        for part in self.parts:
-            size = self.segment_size or len(part)
-            for at in range(0, len(part), size):
-                one = part[at : at + size]
-                yield self._replace(parts=(one,), segment_size=0, octets=len(one))
+
+class Route(NamedTuple):
+    """Where the frames of a flow go; the same object as long as they go there.
+
+    Attributes:
+        lane: which source port they leave from.
+        overlay: whose they are.
+        peers: who gets them.
+        injects: whether all of these have envelopes.
+    """
+
+    lane: int
+    overlay: Overlay
+    peers: Sequence[Peer]
+    injects: bool = False
 
 
 class _Group:
     """Datagrams of one lane that wait to be sent together; the last may be shorter than *size*."""
 
-    __slots__ = ("octets", "overlay", "parts", "peers", "size")
+    __slots__ = ("octets", "parts", "route", "size")
 
-    def __init__(self, part: memoryview, overlay: Overlay, peers: Sequence[Peer]) -> None:
+    def __init__(self, part: memoryview, route: Route) -> None:
         self.parts = [part]
         self.octets = self.size = len(part)
-        self.overlay = overlay
-        self.peers = peers
-
-
-class _Bulk(NamedTuple):
-    """One super-frame of a run."""
-
-    lane: int
-    overlay: Overlay
-    peers: Sequence[Peer]
+        self.route = route
 
 
 class Outbox:
@@ -92,67 +91,60 @@ class Outbox:
 
     Args:
         segmenter: where super-frames are cut.
-        lanes: how many source ports there are.
         max_segments: the most datagrams of one Transmit.
     """
 
-    def __init__(self, segmenter: Segmenter, lanes: int, max_segments: int) -> None:
+    def __init__(self, segmenter: Segmenter, max_segments: int) -> None:
         self.max_segments = max_segments
         self._segmenter = segmenter
-        self._lanes = lanes
         self._groups: dict[int, _Group] = {}
-        self._run: list[_Bulk] = []
-        self._first = 0
+        self._run: list[Route] = []
+        self._next = 0
         self._shape: Shape | None = None
 
-    def lane(self, flow: int) -> int:
-        """Return the lane that flows of this number take."""
-        return flow % self._lanes
-
     # HOT PATH
-    def super_frame(
-        self, slot: int, shape: Shape, flow: int, overlay: Overlay, peers: Sequence[Peer]
-    ) -> Iterator[Transmit]:
-        """Take the super-frame in large slot *slot*; yield what must leave before it."""
-        lane = flow % self._lanes
-        if lane in self._groups:
-            yield self._flush(lane)
+    def goes_on(self, slot: int, shape: Shape, route: Route) -> bool:
+        """Take the super-frame in large slot *slot* if it may simply be cut with those before."""
         run = self._run
-        if shape is not self._shape or slot != self._first + len(run) or len(run) == CUT_AT_ONCE:
-            yield from self._cut()
-            self._first, self._shape = slot, shape
-        run.append(_Bulk(lane, overlay, peers))
+        if (
+            shape is not self._shape
+            or slot != self._next
+            or len(run) == CUT_AT_ONCE
+            or route.lane in self._groups
+        ):
+            return False
+        run.append(route)
+        self._next = slot + 1
+        return True
 
     # HOT PATH
-    def uncut(
-        self, part: memoryview, whole: Whole, flow: int, overlay: Overlay, peers: Sequence[Peer]
-    ) -> Iterator[Transmit]:
-        """Take a super-frame, its VXLAN header in front, that leaves at once; and what must before.
-
-        It goes in one packet to peers with envelopes.
-        """
-        lane = flow % self._lanes
-        if self._run:
-            yield from self._cut()
-        if lane in self._groups:
-            yield self._flush(lane)
-        count_sent(overlay, peers, whole.rows, whole.octets)
-        yield Transmit(overlay, (part,), peers, 0, lane, whole.octets, whole)
+    def super_frame(self, slot: int, shape: Shape, route: Route) -> Iterator[Transmit]:
+        """Take the super-frame in large slot *slot*; yield what must leave before it."""
+        if route.lane in self._groups:
+            yield self._flush(route.lane)
+        yield from self._cut()
+        self._run.append(route)
+        self._next, self._shape = slot + 1, shape
 
     # HOT PATH
-    def datagram(
-        self, part: memoryview, flow: int, overlay: Overlay, peers: Sequence[Peer]
-    ) -> Iterator[Transmit]:
+    def uncut(self, part: memoryview, whole: Whole, route: Route) -> Iterator[Transmit]:
+        """Yield a super-frame, its VXLAN header in front, as to be injected; first what waits."""
+        yield from self._cut()
+        if route.lane in self._groups:
+            yield self._flush(route.lane)
+        yield inject(part, whole, route)
+
+    # HOT PATH
+    def datagram(self, part: memoryview, route: Route) -> Iterator[Transmit]:
         """Take one datagram; yield what must leave before it."""
-        lane = flow % self._lanes
+        lane = route.lane
         if self._run and any(lane == one.lane for one in self._run):
             yield from self._cut()
         group = self._groups.get(lane)
         if group is not None:
             octets = group.octets + len(part)
             if (
-                peers is group.peers
-                and overlay is group.overlay
+                (route is group.route or route == group.route)
                 and len(part) <= group.size
                 and len(group.parts) < self.max_segments
                 and octets <= _MAX_SEND
@@ -163,7 +155,14 @@ class Outbox:
                     yield self._flush(lane)
                 return
             yield self._flush(lane)
-        self._groups[lane] = _Group(part, overlay, peers)
+        self._groups[lane] = _Group(part, route)
+
+    # HOT PATH
+    def alone(self, part: memoryview, route: Route) -> Transmit:
+        """Return the only datagram of a batch, of an idle network that is: it waits for nobody."""
+        lane, overlay, peers, _ = route
+        count_sent(overlay, peers, 1, len(part))
+        return Transmit(overlay, (part,), peers, 0, lane, len(part))
 
     # HOT PATH
     def rest(self) -> Iterator[Transmit]:
@@ -175,7 +174,8 @@ class Outbox:
     def _flush(self, lane: int) -> Transmit:
         """Take the group of a lane out."""
         group = self._groups.pop(lane)
-        overlay, parts, peers = group.overlay, group.parts, group.peers
+        _, overlay, peers, _ = group.route
+        parts = group.parts
         count_sent(overlay, peers, len(parts), group.octets)
         size = group.size if len(parts) > 1 else 0
         return Transmit(overlay, parts, peers, size, lane, group.octets)
@@ -185,22 +185,29 @@ class Outbox:
         run, shape = self._run, self._shape
         if not run or shape is None:
             return
-        self._segmenter.cut(self._first, len(run), shape)
+        self._segmenter.cut(self._next - len(run), len(run), shape)
         start = 0
         while start < len(run):
-            one = run[start]
+            route = run[start]
             end = start + 1
-            while shape.is_even and end < len(run) and run[end] == one:
+            while shape.is_even and end < len(run) and run[end] is route:
                 end += 1
             count = end - start
-            count_sent(one.overlay, one.peers, shape.rows * count, shape.octets * count)
+            lane, overlay, peers, _ = route
+            count_sent(overlay, peers, shape.rows * count, shape.octets * count)
             for octets in self._segmenter.datagrams(shape, start, count, self.max_segments):
-                yield Transmit(
-                    one.overlay, (octets,), one.peers, shape.row_len, one.lane, len(octets)
-                )
+                yield Transmit(overlay, (octets,), peers, shape.row_len, lane, len(octets))
             start = end
         run.clear()
         self._shape = None
+
+
+# HOT PATH
+def inject(part: memoryview, whole: Whole, route: Route) -> Transmit:
+    """Return a super-frame, its VXLAN header in front, as what is to be injected; count it."""
+    lane, overlay, peers, _ = route
+    count_sent(overlay, peers, whole.rows, whole.octets)
+    return Transmit(overlay, (part,), peers, 0, lane, whole.octets, whole)
 
 
 # HOT PATH

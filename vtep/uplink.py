@@ -12,7 +12,7 @@ an address of its own, so ours gets one; with 1 (strict) it passes on no device 
 
 import ipaddress
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +27,7 @@ from vtep.host.injector import Injector
 from vtep.host.linux import HostError
 from vtep.host.netlink import Netlink
 from vtep.host.sysctl import Sysctl
-from vtep.offload.inject import Envelope
+from vtep.offload.inject import Envelopes
 from vtep.wire.outer import Outer
 
 ALL_RP_FILTER = "net/ipv4/conf/all/rp_filter"
@@ -66,12 +66,20 @@ class Uplink:
         failed: why it is not used any more; None while it is.
     """
 
-    def __init__(self, injector: Injector, mac: bytes, config: UnderlayConfig, plan: Plan) -> None:
+    def __init__(
+        self,
+        injector: Injector,
+        mac: bytes,
+        config: UnderlayConfig,
+        plan: Plan,
+        ports: Sequence[int],
+    ) -> None:
         self.injector = injector
         self.injected = 0
         self.failed: str | None = None
         self._mac = mac
         self._config = config
+        self._ports = ports
         self._mtu = plan.underlay_mtu
         self._is_ipv6 = plan.family == socket.AF_INET6
         self._to_sweep: list[Peer] = []
@@ -88,9 +96,9 @@ class Uplink:
         for peer in self._to_sweep[-_SWEEP:]:
             outer = self._outer(peer) if self.failed is None else None
             if outer is None:
-                peer.envelopes = ()
-            elif not peer.envelopes or peer.envelopes[0].way != outer:
-                peer.envelopes = (Envelope(outer),)
+                peer.envelopes = None
+            elif peer.envelopes is None or peer.envelopes.way != outer:
+                peer.envelopes = Envelopes(outer, self._ports)
         del self._to_sweep[-_SWEEP:]
 
     def _outer(self, peer: Peer) -> Outer | None:
@@ -100,7 +108,7 @@ class Uplink:
         if way is None or way.mtu < self._mtu or destination.is_link_local:
             return None
         port, ttl = self._config.port, min(way.ttl, _MAX_TTL)
-        return Outer(self._mac, way.source, destination.packed, port, port, ttl)
+        return Outer(self._mac, way.source, destination.packed, 0, port, ttl)
 
     def lost(self, peers: Iterable[Peer]) -> Lost:
         """Return how many packets injected since the last call were not forwarded, and why.
@@ -124,11 +132,13 @@ class Uplink:
         """Leave *peers*, all there are, to the socket from now on, and say so."""
         self.failed = why
         for peer in peers:
-            peer.envelopes = ()
+            peer.envelopes = None
         log.warning(f"uplink socket from now on: {why}")
 
 
-def open_uplink(config: UnderlayConfig, plan: Plan, net: Netlink, undo: ExitStack) -> Uplink | None:
+def open_uplink(
+    config: UnderlayConfig, plan: Plan, ports: Sequence[int], net: Netlink, undo: ExitStack
+) -> Uplink | None:
     """Return the injecting uplink if *config* wants it and it works here; None for the socket.
 
     One line in the log says which, and why.
@@ -136,6 +146,7 @@ def open_uplink(config: UnderlayConfig, plan: Plan, net: Netlink, undo: ExitStac
     Args:
         config: what is wanted.
         plan: the peers, and the TAP after which the device is named.
+        ports: the source port of each lane.
         net: to ask and to set.
         undo: takes what undoes the changes.
     """
@@ -143,17 +154,20 @@ def open_uplink(config: UnderlayConfig, plan: Plan, net: Netlink, undo: ExitStac
         return None
     try:
         with ExitStack() as made:
-            uplink = _open(config, plan, net, made)
+            injector, mac = _open(config, plan, net, made)
             undo.enter_context(made.pop_all())
     except HostError as error:
         say = log.info if config.uplink == "auto" else log.warning
         say(f"uplink socket, not inject: {error}")
         return None
-    log.info(f"uplink inject, by device {uplink.injector.name}")
-    return uplink
+    log.info(f"uplink inject, by device {injector.name}")
+    return Uplink(injector, mac, config, plan, ports)
 
 
-def _open(config: UnderlayConfig, plan: Plan, net: Netlink, undo: ExitStack) -> Uplink:
+def _open(
+    config: UnderlayConfig, plan: Plan, net: Netlink, undo: ExitStack
+) -> tuple[Injector, bytes]:
+    """Return the injector, ready, and its MAC."""
     ways = _ways(config, plan, net)
     if config.uplink == "auto":
         _check_devices(ways.values())
@@ -191,7 +205,7 @@ def _open(config: UnderlayConfig, plan: Plan, net: Netlink, undo: ExitStack) -> 
     link = net.link(name)
     if link is None:
         raise HostError(f"device {name} vanished while it was set up: do not delete it")
-    return Uplink(injector, link.mac, config, plan)
+    return injector, link.mac
 
 
 def _ways(config: UnderlayConfig, plan: Plan, net: Netlink) -> dict[str, tuple[str, str]]:

@@ -86,7 +86,8 @@ def test_it_stops_clean_on_a_signal_and_says_what_it_did(
         assert messages[0] == (
             "tap vx0 vni 100 local 10.0.1.4 dstport 4789 peers 10.0.1.41 mtu 1450 bridge br0"
         )
-        assert messages[1] == "ready"
+        assert messages[1].startswith("offloads: ")
+        assert messages[2] == "ready"
         last = first.log[-1]
         assert last["message"] == "stopped"
         assert last["counters"]["overlays"]["100"]["tx_frames"] >= 2

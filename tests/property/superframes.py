@@ -63,10 +63,11 @@ def ip_headers(draw: st.DrawFn, version: int, protocol: int, length: int) -> byt
             draw(st.sampled_from([0, 0x4000])),
             draw(st.integers(1, 255)),
             protocol,
-            draw(st.integers(0, 0xFFFF)),
+            0,
             draw(st.binary(min_size=8, max_size=8)),
         )
-        return header + b"\x01" * options
+        header += b"\x01" * options
+        return header[:10] + struct.pack(">H", 0xFFFF - add_words(header)) + header[12:]
     kinds = draw(st.lists(st.sampled_from([0, 60]), max_size=3))
     chain = b""
     following = protocol

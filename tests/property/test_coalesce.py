@@ -5,13 +5,13 @@ frames delivered are those of the datagrams; only the IDs of packets with DF set
 say nothing (RFC 6864).
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cutting import segmented
+from tests.flows import by_flow
 from tests.frames import IP, TCP, IPv6, frame
 from tests.memory import PEER_1, PEERS, decapsulate, make
 from vtep.decapsulate import Delivery
@@ -101,27 +101,6 @@ def cut_again(delivery: Delivery) -> list[bytes]:
     return [bytes(row) for row in rows]
 
 
-def by_flow(frames: Sequence[bytes]) -> dict[bytes | None, list[bytes]]:
-    """Return frames by MACs, addresses and ports; under None what shows no ports."""
-    flows: dict[bytes | None, list[bytes]] = defaultdict(list)
-    for raw in frames:
-        found = ip.locate(raw)
-        key = None
-        if found and found.protocol in (ip.TCP, ip.UDP) and not found.fragment:
-            at = found.l3 + (12 if found.version == 4 else 8)
-            addresses = raw[at : at + (8 if found.version == 4 else 32)]
-            key = raw[:12] + addresses + bytes([found.protocol]) + raw[found.l4 : found.l4 + 4]
-        flows[key].append(without_id(raw))
-    return flows
-
-
-def without_id(raw: bytes) -> bytes:
-    """Blank ID and header checksum of an IPv4 packet."""
-    if raw[12:14] != b"\x08\x00":
-        return raw
-    return raw[:18] + b"\0\0" + raw[20:24] + b"\0\0" + raw[26:]
-
-
 @given(arrivals(), st.lists(st.integers(0, 60), max_size=6))
 def test_what_is_delivered_is_what_arrived_in_its_order(
     frames: list[bytes], bounds: list[int]
@@ -136,7 +115,7 @@ def test_what_is_delivered_is_what_arrived_in_its_order(
     out = [raw for delivery in deliveries for raw in cut_again(delivery)]
     assert len(out) + dropped == len(frames)
     if not dropped:
-        assert by_flow(out) == by_flow(frames)
+        assert by_flow(out, without_id=True) == by_flow(frames, without_id=True)
     assert overlay.traffic.rx_frames == len(out)
     assert overlay.traffic.rx_bytes == sum(map(len, out))
 

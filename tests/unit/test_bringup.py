@@ -56,7 +56,7 @@ def test_a_tap_comes_up_with_its_mtu_in_its_bridge_and_goes_away() -> None:
             "127.0.0.1",
             "fd00:1::4",
         }
-        assert running.underlay.send([b"x"], (PEER, 4789)) == 0
+        assert running.underlay.send((b"x",), (PEER, 4789)) == 0
     assert state() == before
     port_is_free(4789)
 
@@ -255,7 +255,7 @@ def test_who_owns_a_ready_made_tap_needs_no_privilege() -> None:
     before = state()
     become_nobody()
     with bring_up(config(bridge="br0")) as running:
-        assert running.underlay.send([b"x"], (PEER, 4789)) == 0
+        assert running.underlay.send((b"x",), (PEER, 4789)) == 0
     assert state() == before
     assert refusal(config(bridge="br0", mtu=1400)) == (
         "cannot do 'ip link set vx0 mtu 1400' (Operation not permitted): "
@@ -316,7 +316,7 @@ def test_sigterm_at_any_point_of_setting_up_leaves_nothing() -> None:
         OverlayConfig(vni=1, tap="vx0", peers=(PEER,), bridge="br0"),
         OverlayConfig(vni=2, tap="vx1", peers=(PEER,), bridge="br0"),
     )
-    wanted = Config(UnderlayConfig(), overlays)
+    wanted = Config(UnderlayConfig(srcport=(50_000, 50_001)), overlays)  # few returns to count
     before = state()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     for calls in range(1, 2000):
@@ -324,7 +324,8 @@ def test_sigterm_at_any_point_of_setting_up_leaves_nothing() -> None:
         now = state()
         assert set(now[0]) ^ set(before[0]) == set(), f"after SIGTERM at return {calls}"
         assert now == before
-        port_is_free(4789)
+        for port in (4789, 50_000, 50_001):
+            port_is_free(port)
         if not interrupted:
             break
     assert not interrupted

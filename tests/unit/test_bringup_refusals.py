@@ -1,6 +1,7 @@
 """bring_up on a real host (drawn in one_host): what is refused, in which words."""
 
 import os
+import resource
 import socket
 from collections.abc import Callable
 
@@ -42,6 +43,33 @@ def test_a_port_of_another_process_names_it() -> None:
     assert message.startswith("UDP port 4789 is in use by ")
     assert message.endswith(f", pid {os.getpid()}: end that, or use another --port")
     assert link("vx0") is None
+
+
+@in_private_namespaces
+def test_a_range_of_source_ports_in_use_is_named() -> None:
+    host()
+    with socket.socket(type=socket.SOCK_DGRAM) as other:
+        other.bind(("", 50_000))
+        wanted = config(underlay=UnderlayConfig(srcport=(50_000, 50_000)))
+        with pytest.raises(HostError) as caught:
+            bring_up(wanted).__enter__()
+    assert str(caught.value) == (
+        "no UDP port of 50000..50000 can be had to send from: "
+        "they are in use, or for root only; give another --srcport"
+    )
+    assert link("vx0") is None
+
+
+@in_private_namespaces
+def test_too_few_descriptors_for_the_source_ports_are_said() -> None:
+    host()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (40, most))
+    assert refusal(config()) == (
+        "there are too few file descriptors for our sockets: raise the limit (ulimit -n)"
+    )
+    with bring_up(config(underlay=UnderlayConfig(srcport=(50_000, 50_003)))) as running:
+        assert running.underlay.senders == 4
 
 
 def down_u2() -> None:

@@ -77,7 +77,7 @@ def test_help_fits_a_terminal_and_has_every_option_in_one_line() -> None:
     assert len(lines) <= 48
     for option in OPTIONS:
         name = option.flag.replace("--", "(--|--\\[no-\\])", 1)
-        assert len([line for line in lines if re.match(rf"  (-\w, )?{name}\b", line)]) == 1
+        assert len([line for line in lines if re.match(rf"  (-\w, )?{name}(?![\w-])", line)]) == 1
     assert "[4789]" in done.stdout
     assert "    vtep --tap vx0 --vni 100 --peer 10.0.1.41" in lines
     assert run("check", "-h").stdout == done.stdout
@@ -135,6 +135,20 @@ def test_what_only_asks_or_checks_imports_nothing_heavy(words: list[str], tmp_pa
         (f"{JOIN} --vlan 4095", "vlan 4095 is out of range: use 1..4094, strip or pass"),
         (f"{JOIN} --port 0", "port 0 is out of range: use 1..65535 (VXLAN's is 4789)"),
         (f"{JOIN} --port 65536", "port 65536 is out of range: use 1..65535 (VXLAN's is 4789)"),
+        (f"{JOIN} --srcport 0 9", "srcport 0 9 is out of range: use two of 1..65535"),
+        (f"{JOIN} --srcport 9 65536", "srcport 9 65536 is out of range: use two of 1..65535"),
+        (f"{JOIN} --srcport 6000 5000", "srcport 6000 5000 begins behind its end: write 5000 6000"),
+        (f"{JOIN} --srcport 5000", "--srcport: expected 2 arguments"),
+        (f"{JOIN} --srcport 5000 x", "--srcport must be two port numbers, such as 49152 65535:"
+                                     " not '5000 x'"),
+        (f"{JOIN} --srcport 1 2 --srcport 3 4", "--srcport is given 2 times: give it once (several"
+                                                " overlays are written into a file for --config)"),
+        (f"{JOIN} --offload tls", "--offload must be auto, none, or some of vnet, tso, uso, segment"
+                                  " and gro with commas between: not 'tls'"),
+        (f"{JOIN} --offload tso,gro", "offload tso does not work without vnet: add that, or leave"
+                                      " tso out"),
+        (f"{JOIN} --offload uso", "offload uso does not work without vnet: add that, or leave"
+                                  " uso out"),
         (f"{JOIN} --mtu 575", "mtu 575 is out of range: use 576..65535"),
         (f"{JOIN} --underlay-mtu 625", "underlay mtu 625 leaves less than 576 for the overlay:"
                                        " use 626 or more"),
@@ -176,6 +190,8 @@ def test_a_mistake_stays_one_line_whatever_is_in_it(tmp_path: Path) -> None:
     [
         ({"VTEP_PORT": "tcp://10.0.0.1:80"}, "VTEP_PORT must be a whole number:"
                                              " not 'tcp://10.0.0.1:80'"),
+        ({"VTEP_SRCPORT": "5000"}, "VTEP_SRCPORT must be two port numbers, such as 49152 65535:"
+                                   " not '5000'"),
         ({"VTEP_ACCEPT_ANY": "maybe"}, "VTEP_ACCEPT_ANY must be true or false: not 'maybe'"),
         ({"VTEP_CONFIG": "n.toml"}, "n.toml: No such file or directory: give --config a file that"
                                     " can be read"),
@@ -223,9 +239,14 @@ TWO = ONE.replace("100", "200").replace('"a"', '"b"')
         (f"{ONE}[[overlays]]\n", "vtep.toml: unknown key 'overlays' in the top level: did you mean"
                                  " '[[overlay]]'?"),
         (f"{ONE}[underlay]\nzzz = 1", "vtep.toml: unknown key 'zzz' in [underlay]: the keys there"
-                                      " are local, dev, port, mtu"),
+                                      " are local, dev, port, srcport, mtu, uplink, uplink-setup"),
         (f"{ONE}[underlay]\nport = '1'", "vtep.toml: port in [underlay] must be a whole number:"
                                          " not '1'"),
+        (f"{ONE}[underlay]\nsrcport = 5000", "vtep.toml: srcport in [underlay] must be two port"
+                                             " numbers, such as [49152, 65535]: not 5000"),
+        (f"offload = ['gro', 7]\n{ONE}", 'vtep.toml: offload in the top level must be "auto",'
+                                         ' "none", or a list of some of "vnet", "tso", "uso",'
+                                         " \"segment\" and \"gro\": not ['gro', 7]"),
         (f"{ONE}mtu = true", "vtep.toml: mtu in [[overlay]] 1 must be a whole number: not True"),
         (f"{ONE}bridge = ''", "vtep.toml: bridge in [[overlay]] 1 must be text, and not empty:"
                               " not ''"),

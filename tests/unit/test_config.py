@@ -26,7 +26,7 @@ def in_file(folder: Path, text: str) -> Path:
 
 def test_the_least_command_line_is_one_overlay_with_every_default() -> None:
     assert from_arguments(given(**LEAST), {}) == Config(
-        UnderlayConfig(local=None, dev=None, port=4789, mtu=None),
+        UnderlayConfig(local=None, dev=None, port=4789, srcport=(49152, 65535), mtu=None),
         (
             OverlayConfig(
                 vni=100,
@@ -46,11 +46,20 @@ def test_the_least_command_line_is_one_overlay_with_every_default() -> None:
         ready_fd=None,
         verbose=0,
         log_format="text",
+        offload=("vnet", "tso", "uso", "segment", "gro"),
     )
 
 
 EVERYTHING = Config(
-    UnderlayConfig(local="10.0.1.4", dev="u1", port=8472, mtu=9001),
+    UnderlayConfig(
+        local="10.0.1.4",
+        dev="u1",
+        port=8472,
+        srcport=(5000, 5999),
+        mtu=9001,
+        uplink="auto",
+        uplink_setup=True,
+    ),
     (
         OverlayConfig(
             vni=0xABCDEF,
@@ -68,6 +77,7 @@ EVERYTHING = Config(
     ready_fd=3,
     verbose=2,
     log_format="json",
+    offload=("vnet", "gro"),
 )
 EVERY_TEXT = {
     "tap": ["vx7"],
@@ -78,7 +88,10 @@ EVERY_TEXT = {
     "local": ["10.0.1.4"],
     "dev": ["u1"],
     "port": ["8472"],
+    "srcport": ["5000 5999"],
     "underlay_mtu": ["9001"],
+    "uplink": ["auto"],
+    "uplink_setup": ["yes"],
     "mtu": ["1400"],
     "ageing": ["1.5"],
     "max_address": ["16"],
@@ -86,6 +99,7 @@ EVERY_TEXT = {
     "accept_any": ["yes"],
     "ready_fd": ["3"],
     "log_format": ["json"],
+    "offload": ["vnet,gro"],
 }
 
 
@@ -96,11 +110,15 @@ def test_flags_variables_and_a_file_say_everything_alike(tmp_path: Path) -> None
         ready-fd = 3
         verbose = 2
         log-format = "json"
+        offload = ["vnet", "gro"]
         [underlay]
         local = "10.0.1.4"
         dev = "u1"
         port = 8472
+        srcport = [5000, 5999]
         mtu = 9001
+        uplink = "auto"
+        uplink-setup = true
         [[overlay]]
         vni = 0xABCDEF
         tap = "vx7"
@@ -173,6 +191,8 @@ def test_vlan_says_what_becomes_of_tags(word: str, tmp_path: Path) -> None:
         {"vlan": ["4094"]},
         {"port": ["1"]},
         {"port": ["65535"]},
+        {"srcport": ["1 65535"]},
+        {"srcport": ["5000 5000"]},
         {"mtu": ["576"]},
         {"underlay_mtu": ["626"]},
         {"tap": ["x" * 15]},
@@ -184,6 +204,24 @@ def test_vlan_says_what_becomes_of_tags(word: str, tmp_path: Path) -> None:
 )
 def test_the_last_legal_value_is_legal(edge: dict[str, list[str]]) -> None:
     from_arguments(given(**{**LEAST, **edge}), {})
+
+
+@pytest.mark.parametrize("text", ["5000 5999", "5000,5999", "5000-5999", " 5000 , 5999 "])
+def test_a_range_of_ports_may_be_written_in_several_ways(text: str) -> None:
+    config = from_arguments(given(**LEAST), {"VTEP_SRCPORT": text})
+    assert config.underlay.srcport == (5000, 5999)
+
+
+@pytest.mark.parametrize(
+    ("word", "meaning"), [("auto", ("vnet", "tso", "uso", "segment", "gro")), ("none", ())]
+)
+def test_offloads_may_be_all_or_none(word: str, meaning: tuple[str, ...], tmp_path: Path) -> None:
+    assert from_arguments(given(**LEAST, offload=[word]), {}).offload == meaning
+    least = '[[overlay]]\nvni=1\ntap="a"\npeers=["h"]\n'
+    path = in_file(tmp_path, f'offload = "{word}"\n{least}')
+    assert load(path).offload == meaning
+    other = from_arguments(given(config=[str(path)], offload=["segment"]), {})
+    assert other.offload == ("segment",)
 
 
 def test_a_trunk_takes_vlans_beside_one_overlay_for_the_untagged() -> None:
@@ -226,7 +264,7 @@ def test_the_document_lists_every_option_as_it_is() -> None:
     table: list[list[str]] = []
     for option in sorted(OPTIONS, key=lambda option: GROUPS.index(option.group)):
         names = [option.flag, *option.aliases]
-        if option.key in ("clamp-mss", "accept-any"):
+        if option.key in ("clamp-mss", "accept-any", "uplink-setup"):
             names.append(f"--no-{option.key}")
         names.sort(key=lambda name: name.startswith("--"))
         flags = ", ".join(f"{name} {option.metavar.replace('|', '/')}".strip() for name in names)

@@ -69,7 +69,7 @@ def test_what_fits_one_packet_has_room_in_its_length_fields(way: Outer) -> None:
 @pytest.mark.parametrize(("end", "fits"), [(MAX_PAYLOAD - 8, True), (MAX_PAYLOAD - 7, False)])
 def test_a_whole_knows_what_becomes_of_it(end: int, fits: bool) -> None:
     headers = cut().headers._replace(end=end)
-    whole = Whole(TCP4, Cut(headers, TCP_PAYLOAD_AT, 1398))
+    whole = Whole(TCP4, Cut(headers, TCP_PAYLOAD_AT, 1398, one_id=False))
     payload = end - TCP_PAYLOAD_AT
     assert whole.length == end + 8
     assert whole.rows == -(-payload // 1398)

@@ -28,8 +28,8 @@ def _room(ours: str = "", others: str = "", *, pure: bool = False) -> Room:
 
 
 BELOW = (
-    "addressing bringup config counters decapsulate encapsulate endpoint fdb host inbox log mtu"
-    " neighbors offload options outbox overlay report uplink wire"
+    "addressing bringup config counters decapsulate encapsulate endpoint fdb forwarder host inbox"
+    " log mtu neighbors offload options outbox overlay report uplink wire"
 )
 """What stands below the rooms beside the daemon, which are imported by none of these."""
 
@@ -58,10 +58,8 @@ ROOMS = {
     "addressing": _room("config host"),
     "uplink": _room("addressing config fdb host log offload wire"),
     "bringup": _room("addressing config endpoint host log overlay uplink"),
-    "daemon": _room(
-        "bringup config counters decapsulate fdb host inbox log outbox overlay report wire",
-        "uvloop",
-    ),
+    "forwarder": _room("bringup decapsulate fdb host inbox log offload outbox overlay uplink wire"),
+    "daemon": _room("bringup config counters forwarder host log report", "uvloop"),
     # beside the daemon
     "control": _room(f"{BELOW} control", "aiohttp prometheus_client uvloop"),
     "lab": _room(f"{BELOW} control", "numpy rich scapy pyroute2 pytun"),

@@ -7,6 +7,7 @@ import select
 import socket
 import stat
 import struct
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,10 @@ def packet_socket(dev: str) -> socket.socket:
     sock.bind((dev, ETH_P_ALL))
     sock.settimeout(5)
     return sock
+
+
+def read(device: Tap, slots: list[memoryview]) -> list[int]:
+    return list(takewhile(bool, map(device.read, slots)))
 
 
 def buffers(count: int) -> list[memoryview]:
@@ -74,6 +79,8 @@ def test_its_descriptor_neither_blocks_nor_is_inherited() -> None:
 def test_it_takes_checksums_and_super_frames_where_the_kernel_can() -> None:
     tap = Tap("vx0")
     assert tap.offloads in (0x67, 0x07)
+    assert tap.takes_uso == (tap.offloads == 0x67)
+    assert tap.vnet_header
     assert "tcp-segmentation-offload: on" in sh("ethtool -k vx0")
 
 
@@ -83,15 +90,15 @@ def test_a_read_takes_a_frame_per_buffer_until_none_is_left() -> None:
     tap = Tap("vx0")
     sh("ip link set vx0 up")
     slots = buffers(2)
-    assert tap.read(slots) == []
+    assert read(tap, slots) == []
     with packet_socket("vx0") as sock:
         for number in (1, 2, 3):
             sock.send(frame(number, 60 + number))
-    assert tap.read(slots) == [VIRTIO + 61, VIRTIO + 62]
+    assert read(tap, slots) == [VIRTIO + 61, VIRTIO + 62]
     assert bytes(slots[1][VIRTIO : VIRTIO + 62]) == frame(2, 62)
-    assert tap.read(slots) == [VIRTIO + 63]
+    assert read(tap, slots) == [VIRTIO + 63]
     assert bytes(slots[0][VIRTIO : VIRTIO + 63]) == frame(3, 63)
-    assert tap.read(slots) == []
+    assert read(tap, slots) == []
 
 
 @in_private_namespaces
@@ -113,26 +120,87 @@ def test_a_refused_write_returns_the_errno() -> None:
 
 
 @in_private_namespaces
+def test_without_virtio_headers_frames_keep_their_place_behind_zeros() -> None:
+    quiet()
+    tap = Tap("vx0", vnet=False)
+    assert (tap.vnet_header, tap.offloads, tap.takes_uso) == (False, 0, False)
+    assert "vnet_hdr" not in sh("ip -d link show vx0").replace("vnet_hdr off", "")
+    sh("ip link set vx0 up")
+    slots = [memoryview(bytearray(b"\xee" * 66_000)) for _ in range(3)]
+    for _ in range(2):  # the second time over what was there
+        assert read(tap, slots) == []
+        with packet_socket("vx0") as sock:
+            for number in (1, 2):
+                sock.send(frame(number, 60 + number))
+        assert read(tap, slots) == [VIRTIO + 61, VIRTIO + 62]
+        assert bytes(slots[1][: VIRTIO + 62]) == bytes(VIRTIO) + frame(2, 62)
+        slots[1][:VIRTIO] = b"\xdd" * VIRTIO
+    with packet_socket("vx0") as sock:
+        octets = memoryview(frame(7))
+        assert tap.write((b"\x01" * VIRTIO + octets[:20], octets[20:])) == 0
+        assert sock.recv(2000) == frame(7)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "mask", "features"),
+    [
+        ({"tso": False, "uso": False}, 0x01, "tcp-segmentation-offload: off"),
+        ({"uso": False}, 0x07, "tx-udp-segmentation: off"),
+        ({"tso": False}, 0x61, "tcp-segmentation-offload: off"),
+    ],
+)
+@in_private_namespaces
+def test_only_what_is_allowed_is_asked_for(
+    allowed: dict[str, bool], mask: int, features: str
+) -> None:
+    tap = Tap("vx0", **allowed)
+    assert (tap.vnet_header, tap.offloads, tap.takes_uso) == (True, mask, bool(mask & 0x20))
+    assert "tx-checksumming: on" in (shown := sh("ethtool -k vx0"))
+    assert features in shown
+
+
+@in_private_namespaces
+def test_what_the_kernel_does_not_know_is_left_out() -> None:
+    """Linux before 6.2 refuses a mask with the bits of USO."""
+    asked = []
+
+    def older(fd: int, request: int, argument: bytes | int) -> object:
+        if request == linux.TUNSETOFFLOAD:
+            asked.append(argument)
+            if int(argument) & 0x60:
+                raise OSError(errno.EINVAL, "no such bits")
+        return ioctl(fd, request, argument)
+
+    ioctl = fcntl.ioctl
+    fcntl.ioctl = older  # type: ignore[assignment]  # a child process of its own
+    tap = Tap("vx0")
+    assert asked == [0x67, 0x07]
+    assert (tap.offloads, tap.takes_uso, tap.vnet_header) == (0x07, False, True)
+
+
+@in_private_namespaces
 def test_a_deleted_tap_is_an_error_that_says_so() -> None:
     tap = Tap("vx0")
     sh("ip link del vx0")
     assert tap.write((bytes(VIRTIO), frame(1))) == errno.EBADFD
     assert select.select([tap.fileno()], [], [], 5)[0]
     with pytest.raises(HostError, match="TAP vx0 was deleted while in use"):
-        tap.read(buffers(1))
+        read(tap, buffers(1))
     tap.close()
 
 
+@pytest.mark.parametrize("vnet", [True, False])
 @pytest.mark.parametrize("options", ["", "multi_queue", "vnet_hdr multi_queue"])
 @in_private_namespaces
-def test_a_persistent_tap_is_attached_and_outlives_us(options: str) -> None:
+def test_a_persistent_tap_is_attached_and_outlives_us(options: str, vnet: bool) -> None:
     quiet()
     sh(f"ip tuntap add vx0 mode tap {options}")
     sh("ip link set vx0 up")
-    tap = Tap("vx0")
+    tap = Tap("vx0", vnet=vnet)
+    assert tap.vnet_header == vnet
     with packet_socket("vx0") as sock:
         sock.send(frame(1))
-    assert tap.read(buffers(1)) == [VIRTIO + 64]
+    assert read(tap, buffers(1)) == [VIRTIO + 64]
     tap.close()
     assert device_exists("vx0")
 
@@ -157,7 +225,7 @@ def test_another_header_length_left_by_its_last_user_does_not_matter() -> None:
     tap = Tap("vx0")
     with packet_socket("vx0") as sock:
         sock.send(frame(1))
-    assert tap.read(buffers(1)) == [VIRTIO + 64]
+    assert read(tap, buffers(1)) == [VIRTIO + 64]
 
 
 @in_private_namespaces

@@ -9,11 +9,13 @@ import struct
 import pytest
 
 from tests.unit.private import in_private_namespaces, sh
-from vtep.host.underlay import BUFFER_OCTETS, Underlay
+from vtep.host.udp import BUFFER_OCTETS
+from vtep.host.underlay import Underlay
 
 LOOPBACK = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 ETH_P_IP, ETH_P_IPV6 = 0x0800, 0x86DD
 IP_RECVERR = 11
+SO_NO_CHECK = 11
 
 both_families = pytest.mark.parametrize(
     "family", [socket.AF_INET, socket.AF_INET6], ids=["ipv4", "ipv6"]
@@ -35,6 +37,10 @@ def address(underlay: Underlay) -> tuple[str | int, ...]:
         return found
 
 
+def receive(device: Underlay, slots: list[memoryview]) -> list[tuple[int, str, int]]:
+    return [found for found in map(device.receive, slots) if found is not None]
+
+
 def buffers(count: int) -> list[memoryview]:
     return [memoryview(bytearray(65_536)) for _ in range(count)]
 
@@ -47,15 +53,15 @@ def wait_readable(underlay: Underlay) -> None:
 def test_datagrams_come_one_per_buffer_with_their_source_until_none_is_left(family: int) -> None:
     a, b = open_loopback(family), open_loopback(family)
     slots = buffers(2)
-    assert b.receive(slots) == []
+    assert receive(b, slots) == []
     for payload in (b"one", b"three", b"seven"):
-        assert a.send(memoryview(payload), address(b)) == 0
+        assert a.send((memoryview(payload),), address(b)) == 0
     wait_readable(b)
     source = LOOPBACK[socket.AddressFamily(family)]
-    assert b.receive(slots) == [(3, source, 0), (5, source, 0)]
+    assert receive(b, slots) == [(3, source, 0), (5, source, 0)]
     assert bytes(slots[1][:5]) == b"three"
-    assert b.receive(slots) == [(5, source, 0)]
-    assert b.receive(slots) == []
+    assert receive(b, slots) == [(5, source, 0)]
+    assert receive(b, slots) == []
     a.close()
     b.close()
 
@@ -68,10 +74,10 @@ def test_a_pending_icmp_error_neither_ends_nor_stalls_a_receive() -> None:
     nobody = open_loopback(socket.AF_INET)
     gone = address(nobody)
     nobody.close()
-    assert a.send(b"to a closed port", gone) == 0
-    assert b.send(b"hello", address(a)) == 0
+    assert a.send((b"to a closed port",), gone) == 0
+    assert b.send((b"hello",), address(a)) == 0
     wait_readable(a)
-    assert a.receive(buffers(2)) == [(5, "127.0.0.1", 0)]
+    assert receive(a, buffers(2)) == [(5, "127.0.0.1", 0)]
     a.close()
     b.close()
 
@@ -83,9 +89,9 @@ def test_only_an_error_pending_leaves_an_empty_batch() -> None:
     nobody = open_loopback(socket.AF_INET)
     gone = address(nobody)
     nobody.close()
-    assert a.send(b"to a closed port", gone) == 0
+    assert a.send((b"to a closed port",), gone) == 0
     wait_readable(a)
-    assert a.receive(buffers(1)) == []
+    assert receive(a, buffers(1)) == []
     a.close()
 
 
@@ -164,8 +170,8 @@ def test_what_does_not_fit_the_path_is_refused_and_never_fragmented(
     with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(protocol)) as wire:
         wire.bind(("v1", protocol))
         wire.settimeout(5)
-        assert a.send(bytes(1501 - headers), peer) == errno.EMSGSIZE
-        assert a.send(bytes(1500 - headers), peer) == 0
+        assert a.send((bytes(1501 - headers),), peer) == errno.EMSGSIZE
+        assert a.send((bytes(1500 - headers),), peer) == 0
         while len(packet := wire.recv(2000)) < 1000:
             pass  # neighbor discovery of the kernel's own
     assert len(packet) == 1500
@@ -179,21 +185,99 @@ def test_what_does_not_fit_the_path_is_refused_and_never_fragmented(
 @in_private_namespaces
 def test_no_route_returns_the_errno() -> None:
     a = Underlay(socket.AF_INET, None, 4789, None)
-    assert a.send(b"x", ("10.9.0.2", 4789)) == errno.ENETUNREACH
+    assert a.send((b"x",), ("10.9.0.2", 4789)) == errno.ENETUNREACH
 
 
 @both_families
 def test_datagrams_sent_in_one_call_come_merged_and_with_their_size(family: int) -> None:
     a, b = open_loopback(family), open_loopback(family)
     payload = b"".join(bytes([number]) * 1000 for number in range(10)) + b"short"
-    assert a.send(memoryview(payload), address(b), 1000) == 0
+    assert a.send((memoryview(payload),), address(b), 1000) == 0
     wait_readable(b)
     slots = buffers(2)
     source = LOOPBACK[socket.AddressFamily(family)]
-    assert b.receive(slots) == [(10_005, source, 1000)]
+    assert receive(b, slots) == [(10_005, source, 1000)]
     assert slots[0][:10_005] == payload
     a.close()
     b.close()
+
+
+@both_families
+def test_what_the_kernel_can_do_is_told(family: int) -> None:
+    a = open_loopback(family)
+    assert a.segments in (128, 64)
+    assert a.merges
+    a.close()
+    a = Underlay(family, None, 0, None, segment=False, gro=False)
+    assert a.segments == 1
+    assert not a.merges
+    a.close()
+
+
+def test_without_gro_each_datagram_comes_alone() -> None:
+    a, b = open_loopback(socket.AF_INET), Underlay(socket.AF_INET, "127.0.0.1", 0, None, gro=False)
+    assert a.send((b"aabbc",), address(b), 2) == 0
+    wait_readable(b)
+    assert receive(b, buffers(4)) == [(2, "127.0.0.1", 0), (2, "127.0.0.1", 0), (1, "127.0.0.1", 0)]
+    a.close()
+    b.close()
+
+
+@in_private_namespaces
+def test_without_a_loopback_as_many_segments_as_every_kernel_takes() -> None:
+    sh("ip address flush dev lo")
+    assert Underlay(socket.AF_INET, None, 0, None).segments == 64
+
+
+def test_more_segments_than_the_kernel_takes_go_in_smaller_sends() -> None:
+    a, b = open_loopback(socket.AF_INET), open_loopback(socket.AF_INET)
+    sent = b"".join(number.to_bytes(2, "big") for number in range(300))
+    parts = (sent[:100], memoryview(sent)[100:])
+    assert a.send(parts, address(b), 2) == errno.EINVAL
+    assert a.send_apart(parts, address(b), 2, 0, errno.EINVAL) == []
+    assert a.segments == 64
+    slots = buffers(300)
+    received = receive(b, slots)
+    assert b"".join(bytes(s[:n]) for s, (n, _, _) in zip(slots, received, strict=False)) == sent
+    assert max(octets for octets, _, _ in received) == 2 * 64
+    a.close()
+    b.close()
+
+
+def test_a_kernel_that_cannot_cut_gets_them_one_by_one() -> None:
+    a, b = open_loopback(socket.AF_INET), open_loopback(socket.AF_INET)
+    with as_socket(a) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 1)  # not together with UDP_SEGMENT
+    for many in (3, 200):
+        sent = bytes(range(many))
+        assert a.send((sent,), address(b), 1) == errno.EINVAL
+        assert a.send_apart((sent,), address(b), 1, 0, errno.EINVAL) == []
+        assert a.segments == 1
+        slots = buffers(many)
+        received = receive(b, slots)
+        assert received == [(1, "127.0.0.1", 0)] * many
+        assert bytes(slot[0] for slot in slots) == sent
+    a.close()
+    b.close()
+
+
+@pytest.mark.parametrize("error", [errno.EMSGSIZE, errno.EINVAL])  # the latter before Linux 6.14
+@in_private_namespaces
+def test_of_datagrams_too_large_for_the_path_only_those_are_lost(error: int) -> None:
+    veth()
+    sh("ip link set v0 mtu 1000")
+    a = Underlay(socket.AF_INET, None, 4789, None)
+    segments = a.segments
+    peer = ("10.9.0.2", 4789)
+    octets = bytes(3 * 1400) + b"short"
+    assert a.send((octets,), peer, 1400) in (errno.EMSGSIZE, errno.EINVAL)
+    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IP)) as wire:
+        wire.bind(("v1", ETH_P_IP))
+        wire.settimeout(5)
+        failed = a.send_apart((octets,), peer, 1400, 0, error)
+        assert [(len(one), why) for one, why in failed] == [(1400, errno.EMSGSIZE)] * 3
+        assert wire.recv(2000).endswith(b"short")
+    assert a.segments == segments
 
 
 @in_private_namespaces
@@ -203,7 +287,7 @@ def test_a_zero_checksum_over_ipv6_is_accepted() -> None:
     with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_UDP) as raw:
         raw.sendto(datagram, ("::1", 0))
     wait_readable(a)
-    assert a.receive(buffers(1)) == [(5, "::1", 0)]
+    assert receive(a, buffers(1)) == [(5, "::1", 0)]
 
 
 @in_private_namespaces
@@ -215,6 +299,6 @@ def test_a_link_local_sender_is_told_with_the_number_of_its_device() -> None:
     a = Underlay(socket.AF_INET6, "fe80::1", 4789, "v0")
     b = Underlay(socket.AF_INET6, "fe80::2%v1", 4789, None)
     index = socket.if_nametoindex("v1")
-    assert b.send(b"hello", ("fe80::1", 4789, 0, index)) == 0
+    assert b.send((b"hello",), ("fe80::1", 4789, 0, index)) == 0
     wait_readable(a)
-    assert a.receive(buffers(1)) == [(5, f"fe80::2%{socket.if_nametoindex('v0')}", 0)]
+    assert receive(a, buffers(1)) == [(5, f"fe80::2%{socket.if_nametoindex('v0')}", 0)]

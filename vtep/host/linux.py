@@ -28,7 +28,9 @@ UDP_NO_CHECK6_RX = 102
 UDP_SEGMENT = 103
 UDP_GRO = 104
 
-# asm-generic/socket.h, linux/sock_diag.h
+# asm-generic/socket.h, linux/sock_diag.h, linux/bpf_common.h
+SO_ATTACH_FILTER = 26
+BPF_RET = 0x06
 SO_SNDBUFFORCE = 32
 SO_RCVBUFFORCE = 33
 SO_MEMINFO = 55

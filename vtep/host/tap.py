@@ -19,10 +19,11 @@ from vtep.host.linux import Buffer, HostError
 
 NAME_MAX = 15
 
-_VIRTIO_HEADER_LEN = struct.pack("=i", 10)
-_TSO = linux.TUN_F_CSUM | linux.TUN_F_TSO4 | linux.TUN_F_TSO6
-_OFFLOADS = (_TSO | linux.TUN_F_USO4 | linux.TUN_F_USO6, _TSO, linux.TUN_F_CSUM, 0)
-"""From what Linux 6.2 and later take downwards; TUNSETOFFLOAD refuses what it does not know."""
+_VIRTIO = 10
+"""Octets of the virtio header."""
+_TSO = linux.TUN_F_TSO4 | linux.TUN_F_TSO6
+_USO = linux.TUN_F_USO4 | linux.TUN_F_USO6
+"""Known to Linux 6.2 and later, and only both together."""
 
 
 class Tap:
@@ -30,9 +31,18 @@ class Tap:
 
     The file descriptor is non-blocking and not inherited.
 
+    Args:
+        name: of the device.
+        vnet: use the virtio header, where the kernel has it.  Without it every frame is a finished
+            one, and the header that read() and write() have in front of it says nothing.
+        tso: take TCP super-frames, where the kernel can.
+        uso: take UDP super-frames, where it can.
+
     Attributes:
         name: the name of the device.
+        vnet_header: whether the virtio header counts.
         offloads: the TUN_F_* mask the kernel accepted.
+        takes_uso: whether UDP super-frames may be read and written.
         dropped_before: frames the device had dropped before we opened it.
 
     Raises:
@@ -40,17 +50,20 @@ class Tap:
             the device is in use, or the name belongs to a device that is no TAP.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, vnet: bool = True, tso: bool = True, uso: bool = True) -> None:
         _check_name(name)
         self.name = name
-        self._device = _open(name)
+        self._device, self.vnet_header = _open(name, vnet)
         try:
             self._fd: int = self._device.fileno()
             os.set_inheritable(self._fd, False)
             os.set_blocking(self._fd, False)
             # A persistent device keeps what its last user chose.
-            fcntl.ioctl(self._fd, linux.TUNSETVNETHDRSZ, _VIRTIO_HEADER_LEN)
-            self.offloads = _set_offloads(self._fd)
+            if self.vnet_header:
+                fcntl.ioctl(self._fd, linux.TUNSETVNETHDRSZ, struct.pack("=i", _VIRTIO))
+            wanted = linux.TUN_F_CSUM | _TSO * tso | _USO * uso
+            self.offloads = _set_offloads(self._fd, wanted if self.vnet_header else 0)
+            self.takes_uso = bool(self.offloads & linux.TUN_F_USO4)
             self.dropped_before = procfs.tx_dropped({name}).get(name, 0)
         except BaseException:
             self._device.close()
@@ -62,7 +75,7 @@ class Tap:
 
     # HOT PATH
     def read(self, buffer: memoryview) -> int:
-        """Read one frame, its virtio header in front; return its octets, 0 when none waits.
+        """Read one frame, its virtio header in front; return the octets of both, 0 for no frame.
 
         A buffer must hold the header, 65,536 octets and an Ethernet header with a tag; what does
         not fit is cut off by the kernel.
@@ -71,17 +84,27 @@ class Tap:
             HostError: the device can be read no more; it was deleted.
         """
         try:
-            return os.readv(self._fd, (buffer,))
+            if self.vnet_header:
+                return os.readv(self._fd, (buffer,))
+            octets = os.readv(self._fd, (buffer[_VIRTIO:],))
         except BlockingIOError:
             return 0
         except OSError as error:
             if error.errno == errno.EBADFD:
                 raise HostError(f"TAP {self.name} was deleted while in use") from error
             raise HostError(f"TAP {self.name} cannot be read: {error.strerror}") from error
+        buffer[:_VIRTIO] = bytes(_VIRTIO)
+        return _VIRTIO + octets
 
     # HOT PATH
     def write(self, parts: Sequence[Buffer]) -> int:
-        """Write one frame in parts, its virtio header in front; return 0, or the errno."""
+        """Write one frame in parts; return 0, or the errno.
+
+        Args:
+            parts: the first begins with the virtio header, which is left out where it counts not.
+        """
+        if not self.vnet_header:
+            parts = (memoryview(parts[0])[_VIRTIO:], *parts[1:])
         try:
             os.writev(self._fd, parts)
         except OSError as error:
@@ -111,18 +134,25 @@ def _check_name(name: str) -> None:
         raise HostError(f"{name!r} cannot be the name of a TAP: choose one such as vx0")
 
 
-def _open(name: str) -> pytun.TunTapDevice:
-    """Create or attach; a persistent TAP made with multi_queue is attached as one."""
-    flags = pytun.IFF_TAP | pytun.IFF_NO_PI | pytun.IFF_VNET_HDR
-    try:
-        try:
-            return pytun.TunTapDevice(name=name, flags=flags)
-        except pytun.Error as error:
-            if error.errno != errno.EINVAL:
-                raise
-            return pytun.TunTapDevice(name=name, flags=flags | pytun.IFF_MULTI_QUEUE)
-    except pytun.Error as error:
-        raise HostError(_why(name, error)) from error
+def _open(name: str, vnet: bool) -> tuple[pytun.TunTapDevice, bool]:
+    """Create or attach; return the device and whether it has the virtio header.
+
+    EINVAL may mean that the kernel has no such header, or that a persistent TAP was made with
+    multi_queue, and is to be attached as one.
+    """
+    plain = pytun.IFF_TAP | pytun.IFF_NO_PI
+    error: pytun.Error
+    for flags in (plain | pytun.IFF_VNET_HDR, plain) if vnet else (plain,):
+        for queues in (0, pytun.IFF_MULTI_QUEUE):
+            try:
+                device = pytun.TunTapDevice(name=name, flags=flags | queues)
+            except pytun.Error as caught:
+                error = caught
+                if error.errno != errno.EINVAL:
+                    raise HostError(_why(name, error)) from error
+            else:
+                return device, flags != plain
+    raise HostError(_why(name, error)) from error
 
 
 def _why(name: str, error: OSError) -> str:
@@ -151,8 +181,9 @@ def _user() -> str:
     return os.environ.get("USER") or str(os.getuid())
 
 
-def _set_offloads(fd: int) -> int:
-    for mask in _OFFLOADS:
+def _set_offloads(fd: int, wanted: int) -> int:
+    """Ask for *wanted*, and for less where the kernel does not know that; return what it took."""
+    for mask in (wanted, wanted & ~_USO, wanted & linux.TUN_F_CSUM):
         try:
             fcntl.ioctl(fd, linux.TUNSETOFFLOAD, mask)
         except OSError:

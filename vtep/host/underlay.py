@@ -1,66 +1,107 @@
-"""The UDP socket of a VTEP: datagrams to and from all peers, never fragmented."""
+"""The UDP sockets of a VTEP: datagrams to and from all peers, never fragmented."""
 
 import errno
 import socket
 import struct
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias
 
-from vtep.host import linux
+from vtep.host import linux, probe, senders, udp
 from vtep.host.linux import Buffer
 
-BUFFER_OCTETS = 8 << 20
-"""Asked for in each direction: at 10 Gb/s it holds 6 ms."""
+Address: TypeAlias = tuple[str | int, ...]
 
 _SEGMENT_SIZE = struct.Struct("=H")
 _MERGED_SIZE = struct.Struct("=i")
 _CONTROL_LEN = socket.CMSG_SPACE(_MERGED_SIZE.size)
 
+_MAX_SIZES = 4096
+"""Most segment sizes whose control message is kept; they are as many as there are MTUs."""
+
 _MAX_ERRORS = 64
 """Most pending errors passed over in one receive()."""
 
+CANNOT_CUT = frozenset({errno.EIO, errno.EINVAL, errno.EMSGSIZE})
+"""What a send with UDP_SEGMENT may fail with though its datagrams can be sent otherwise: the device
+has no checksum offload (Linux before 6.11) or IPsec is on the way; there are too many, or (before
+6.14) one does not fit the path; one does not fit the path."""
+
+_PENDING = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH})
+"""What an ICMP message about an earlier datagram may come back as, in place of a send."""
+
+
+class _Controls(dict[int, tuple[Any, ...]]):
+    """The control messages of a send by segment size: none for 0, which cuts nothing."""
+
+    def __missing__(self, segment_size: int) -> tuple[Any, ...]:
+        """Make them, and keep them."""
+        if len(self) >= _MAX_SIZES:
+            self.clear()
+        size = _SEGMENT_SIZE.pack(segment_size)
+        made = ((socket.IPPROTO_UDP, linux.UDP_SEGMENT, size),) if segment_size else ()
+        self[segment_size] = made
+        return made
+
 
 class Underlay:
-    """One non-blocking UDP socket, bound and never connected.
+    """One non-blocking UDP socket that receives, and others that send; none is ever connected.
 
-    The port is ours alone (no SO_REUSEADDR or SO_REUSEPORT).  The Don't Fragment bit is set and
-    the path MTU obeyed (IP_PMTUDISC_DO): a datagram that is too large fails with EMSGSIZE, as a
-    VTEP must not fragment (RFC 7348 section 4.3).  On IPv6 a UDP checksum of zero is accepted
-    (section 5 there; UDP_NO_CHECK6_RX).
+    The port is ours alone (no SO_REUSEADDR or SO_REUSEPORT).  Nothing is fragmented, see
+    udp.open_socket.  On IPv6 a UDP checksum of zero is accepted (RFC 7348 section 5;
+    UDP_NO_CHECK6_RX).
 
     Args:
         family: AF_INET or AF_INET6; an IPv6 socket takes no IPv4.
         local: the IP address to bind, with %scope where it is link-local; None for any.
-        port: the UDP port to bind; 0 lets the kernel choose.
+        port: the UDP port to receive on; 0 lets the kernel choose.
         dev: the only device to send and receive by; None for any.
+        srcport: the first and the last port to send from; None, or *port* alone, for that one.
+        segment: let the kernel cut what is sent (UDP_SEGMENT), where it can.
+        gro: let it merge what is received (UDP_GRO), where it can.
+
+    Attributes:
+        segments: the most datagrams in one send: 128, 64, or 1 where the kernel cannot cut.
+        merges: whether the kernel merges what is received.
+        senders: from how many ports we send.
+        ports: which these are.
 
     Raises:
-        OSError: as bind(2) and socket(7) say; EADDRINUSE where the port is taken.
+        HostError: no port of *srcport* can be had.
+        OSError: as bind(2) and socket(7) say; EADDRINUSE where *port* is taken.
     """
 
-    def __init__(self, family: int, local: str | None, port: int, dev: str | None) -> None:
-        self._socket = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-        self._receive = self._socket.recvmsg_into
+    def __init__(
+        self,
+        family: int,
+        local: str | None,
+        port: int,
+        dev: str | None,
+        srcport: tuple[int, int] | None = None,
+        *,
+        segment: bool = True,
+        gro: bool = True,
+    ) -> None:
+        self._socket = udp.open_socket(family, dev)
+        self._sending: list[socket.socket] = []
         try:
             if family == socket.AF_INET6:
-                _set_up_ipv6(self._socket)
-            else:
-                self._socket.setsockopt(
-                    socket.IPPROTO_IP, linux.IP_MTU_DISCOVER, linux.IP_PMTUDISC_DO
-                )
-            if dev is not None:
-                self._socket.setsockopt(
-                    socket.SOL_SOCKET, socket.SO_BINDTODEVICE, dev.encode() + b"\0"
-                )
-            with suppress(OSError):  # Linux before 5.0: each datagram comes alone
-                self._socket.setsockopt(socket.IPPROTO_UDP, linux.UDP_GRO, 1)
-            _enlarge(self._socket, linux.SO_RCVBUFFORCE, socket.SO_RCVBUF)
-            _enlarge(self._socket, linux.SO_SNDBUFFORCE, socket.SO_SNDBUF)
-            self._socket.bind(_bind_address(family, local, port))
+                self._socket.setsockopt(socket.IPPROTO_UDP, linux.UDP_NO_CHECK6_RX, 1)
+            self.merges = gro and _merge(self._socket)
+            udp.enlarge_receive_buffer(self._socket)
+            self._socket.bind(udp.bind_address(family, local, port))
+            if srcport not in (None, (port, port)):
+                self._sending = senders.open_senders(family, local, srcport, dev)
         except BaseException:
-            self._socket.close()
+            self.close()
             raise
+        sending = self._sending or [self._socket]
+        self.senders = len(sending)
+        self.ports = [int(sock.getsockname()[1]) for sock in sending]
+        self.segments = probe.most_segments() if segment else 1
+        self._sendto = [sock.sendto for sock in sending]
+        self._sendmsg = [sock.sendmsg for sock in sending]
+        self._controls = _Controls()
+        self._recvmsg_into = self._socket.recvmsg_into
 
     def fileno(self) -> int:
         """Return the file descriptor, to wait for datagrams."""
@@ -81,7 +122,7 @@ class Underlay:
         """
         for _ in range(_MAX_ERRORS):
             try:
-                length, control, _, sender = self._receive((buffer,), _CONTROL_LEN)
+                length, control, _, sender = self._recvmsg_into((buffer,), _CONTROL_LEN)
             except BlockingIOError:
                 return None
             except OSError:
@@ -95,31 +136,79 @@ class Underlay:
 
     # HOT PATH
     def send(
-        self,
-        parts: Sequence[Buffer],
-        address: tuple[str | int, ...],
-        segment_size: int = 0,
-        flow: int = 0,
+        self, parts: Sequence[Buffer], address: Address, segment_size: int = 0, flow: int = 0
     ) -> int:
         """Send to a socket address; return 0, or the errno if it did not leave.
 
         Args:
-            parts: one UDP payload; with *segment_size* several in a row, each of that length but
-                the last, which the kernel makes datagrams of (UDP_SEGMENT, udp(7)).
+            parts: one UDP payload in parts; with *segment_size* several in a row, each of that
+                length but the last, which the kernel makes datagrams of (UDP_SEGMENT, udp(7)).
             address: where to.
             segment_size: 0 for one datagram.
-            flow: the same for datagrams that are to have one source port.
+            flow: at least 0; equal ones leave from the same port.
         """
         try:
-            if segment_size:
-                size = _SEGMENT_SIZE.pack(segment_size)
-                control = (socket.IPPROTO_UDP, linux.UDP_SEGMENT, size)
-                self._socket.sendmsg(parts, (control,), 0, address)
-            else:
-                self._socket.sendmsg(parts, (), 0, address)
+            if len(parts) == 1:
+                octets = parts[0]
+                if not segment_size or len(octets) <= segment_size:
+                    self._sendto[flow % self.senders](octets, address)
+                    return 0
+            control = self._controls[segment_size]
+            self._sendmsg[flow % self.senders](parts, control, 0, address)
+        except OSError as error:
+            if error.errno in _PENDING:
+                return self._send_again(parts, address, segment_size, flow)
+            return error.errno or errno.EIO
+        return 0
+
+    def _send_again(
+        self, parts: Sequence[Buffer], address: Address, segment_size: int, flow: int
+    ) -> int:
+        """Send what an error that was pending may have kept back; return 0, or the errno."""
+        control = self._controls[segment_size if sum(map(len, parts)) > segment_size else 0]
+        try:
+            self._sendmsg[flow % self.senders](parts, control, 0, address)
         except OSError as error:
             return error.errno or errno.EIO
         return 0
+
+    def send_apart(
+        self, parts: Sequence[Buffer], address: Address, segment_size: int, flow: int, error: int
+    ) -> list[tuple[memoryview, int]]:
+        """Send in smaller pieces what send() with *segment_size* failed to, with CANNOT_CUT.
+
+        Too many for an old kernel go 64 at once, everything else one by one, so that only what is
+        too large is lost.  Where it turns out that the kernel cannot cut so many, or not at all,
+        `segments` is lowered for good.
+
+        Args:
+            parts: as given to send().
+            address: as given to send().
+            segment_size: as given to send().
+            flow: as given to send().
+            error: what send() returned.
+
+        Returns:
+            What did not leave: one datagram, or several in a row as given; and the errno.
+        """
+        octets = memoryview(b"".join(parts))
+        too_many = error == errno.EINVAL and len(octets) > probe.OLD_SEGMENTS * segment_size
+        step = probe.OLD_SEGMENTS * segment_size if too_many else segment_size
+        failed: list[tuple[memoryview, int]] = []
+        for at in range(0, len(octets), step):
+            piece = octets[at : at + step]
+            again = self.send((piece,), address, segment_size, flow)
+            if too_many and again in CANNOT_CUT:
+                failed += self.send_apart((piece,), address, segment_size, flow, again)
+            elif again:
+                failed.append((piece, again))
+        if too_many:
+            self.segments = min(self.segments, probe.OLD_SEGMENTS)
+        elif errno.EMSGSIZE not in {error, *(why for _, why in failed)} and (
+            len(failed) * segment_size < len(octets)
+        ):
+            self.segments = 1  # what would not go together went alone
+        return failed
 
     def overflows(self) -> int:
         """Return how many datagrams found the receive buffer full, so far (SO_MEMINFO)."""
@@ -127,27 +216,15 @@ class Underlay:
         return int(linux.SK_MEMINFO.unpack(memory)[linux.SK_MEMINFO_DROPS])
 
     def close(self) -> None:
-        """Close the socket.  Harmless when closed."""
+        """Close the sockets.  Harmless when closed."""
+        senders.close(self._sending)
         self._socket.close()
 
 
-def _set_up_ipv6(sock: socket.socket) -> None:
-    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    sock.setsockopt(socket.IPPROTO_IPV6, linux.IPV6_MTU_DISCOVER, linux.IPV6_PMTUDISC_DO)
-    sock.setsockopt(socket.IPPROTO_IPV6, linux.IPV6_DONTFRAG, 1)
-    sock.setsockopt(socket.IPPROTO_UDP, linux.UDP_NO_CHECK6_RX, 1)
-
-
-def _enlarge(sock: socket.socket, forced: int, polite: int) -> None:
-    """Ask for BUFFER_OCTETS: past the system's limit where we may, else up to it."""
+def _merge(sock: socket.socket) -> bool:
+    """Ask for merged datagrams; tell whether they come so (Linux 5.0 and later)."""
     try:
-        sock.setsockopt(socket.SOL_SOCKET, forced, BUFFER_OCTETS)
-    except PermissionError:
-        with suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, polite, BUFFER_OCTETS)
-
-
-def _bind_address(family: int, local: str | None, port: int) -> Any:
-    """Return the socket address; the kernel numbers scopes, so let getaddrinfo read them."""
-    flags = socket.AI_NUMERICHOST | socket.AI_PASSIVE
-    return socket.getaddrinfo(local, port, family, socket.SOCK_DGRAM, flags=flags)[0][4]
+        sock.setsockopt(socket.IPPROTO_UDP, linux.UDP_GRO, 1)
+    except OSError:
+        return False
+    return True

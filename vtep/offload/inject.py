@@ -11,6 +11,8 @@ offsets that the virtio header names count from the outer Ethernet header. How t
 to forward the packet is not known here: see host/injector.py.
 """
 
+from collections.abc import Sequence
+
 from vtep.offload.segment import Cut
 from vtep.wire import ip, outer, virtio, vxlan
 from vtep.wire.outer import Outer
@@ -19,8 +21,8 @@ from vtep.wire.virtio import VirtioHeader
 MAX_PAYLOAD = outer.MAX_PACKET - ip.IPV4_LEN - ip.UDP_LEN
 """Most octets of datagrams, or of a super-frame and its VXLAN header, in one packet over IPv4."""
 
-_MAX_FRONTS = 2048
-"""Most fronts that are kept of each kind: there are no more lengths on an underlay of MTU 1500."""
+_MAX_FRONTS = 512
+"""Most fronts that are kept of each kind; a bulk flow has one for each number of segments."""
 
 
 class Whole:
@@ -115,3 +117,25 @@ class Envelope:
         )
         front = virtio.pack_tunnel(header, self.way.udp_at, at + whole.cut.headers.l3)
         return front + outer.pack(self.way, whole.length)
+
+
+class Envelopes(dict[int, Envelope]):
+    """The envelopes of the way to one peer by lane, each made when it is wanted.
+
+    Args:
+        way: from where to where; its source port counts for nothing.
+        ports: the source port of each lane.
+
+    Attributes:
+        way: as given.
+    """
+
+    def __init__(self, way: Outer, ports: Sequence[int]) -> None:
+        super().__init__()
+        self.way = way
+        self._ports = ports
+
+    def __missing__(self, lane: int) -> Envelope:
+        """Make it, and keep it."""
+        made = self[lane] = Envelope(self.way._replace(source_port=self._ports[lane]))
+        return made

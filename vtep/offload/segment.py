@@ -16,6 +16,7 @@ from vtep.wire.checksum import complement, ones_sum
 from vtep.wire.ip import Headers
 from vtep.wire.virtio import VirtioHeader
 
+_DF = 0x40
 _TCP_FLAGS_AT = 13
 _FIN = 0x01
 _PSH = 0x08
@@ -56,11 +57,20 @@ def complete_checksum(frame: memoryview, header: VirtioHeader) -> bool:
 
 
 class Cut(NamedTuple):
-    """Where a super-frame is cut: its headers, where its payload starts, octets of it a segment."""
+    """How a super-frame is cut.
+
+    Attributes:
+        headers: where they stand.
+        payload_at: where the payload starts.
+        size: octets of it in a segment.
+        one_id: whether all segments have the IPv4 ID of the super-frame: with DF set it says
+            nothing (RFC 6864 section 4.1), and all their IP headers are the same.
+    """
 
     headers: Headers
     payload_at: int
     size: int
+    one_id: bool
 
     @property
     def payload(self) -> int:
@@ -104,7 +114,8 @@ def plan(frame: Readable, header: VirtioHeader, max_packet: int) -> Cut | None:
         size = min(size, room)
     if size <= 0 or size > room:
         return None
-    return Cut(found, payload_at, size)
+    one_id = found.version == 4 and bool(frame[found.l3 + 6] & _DF)
+    return Cut(found, payload_at, size, one_id)
 
 
 def segment(frame: memoryview, cut: Cut, prefix: bytes) -> list[bytearray]:
@@ -112,18 +123,18 @@ def segment(frame: memoryview, cut: Cut, prefix: bytes) -> list[bytearray]:
 
     Returns:
         New buffers, each `prefix` (the VXLAN header) and one frame, in the order of the payload,
-        VLAN tags and options as they were. IP lengths, IPv4 IDs (counting up) and header checksums,
+        VLAN tags and options as they were. IP lengths, IPv4 IDs (counting up, or the same with DF),
         TCP sequence numbers, UDP lengths and TCP or UDP checksums are final; CWR is on the first
-        only, FIN and PSH are on the last only.
+        only, FIN and PSH are on the last only. An IPv4 header checksum is as right as it was.
     """
-    found, payload_at, size = cut
+    found, payload_at, size, one_id = cut
     payload = frame[payload_at : found.end]
     template = bytes(prefix) + bytes(frame[:payload_at])
     rows = [
         bytearray(template + payload[start : start + size])
         for start in range(0, len(payload), size)
     ]
-    _patch_ip(rows, len(prefix), found)
+    _patch_ip(rows, len(prefix), found, 0 if one_id else 1)
     if found.protocol == ip.TCP:
         _patch_tcp(rows, len(prefix) + found.l4, size)
     else:
@@ -143,19 +154,26 @@ def _payload_at(frame: Readable, found: Headers) -> int | None:
     return l4 + length if length >= ip.TCP_LEN and l4 + length <= end else None
 
 
-def _patch_ip(rows: list[bytearray], at: int, found: Headers) -> None:
-    """Give each row its IP length and, for IPv4, its ID and header checksum."""
-    l3, l4 = at + found.l3, at + found.l4
+def _patch_ip(rows: list[bytearray], at: int, found: Headers, id_step: int) -> None:
+    """Give each row its IP length and, for IPv4, its ID and header checksum.
+
+    The checksum is that of the super-frame, less what changed (RFC 1624): modulo 65535, of which
+    the complement of a folded sum is never a multiple but 0.
+    """
+    l3 = at + found.l3
     if found.version == 6:
         for row in rows:
             _put_word(row, l3 + 4, len(row) - l3 - ip.IPV6_LEN)
         return
+    (length,) = _word_at(rows[0], l3 + 2)
     (identification,) = _word_at(rows[0], l3 + 4)
+    (checksum,) = _word_at(rows[0], l3 + 10)
     for index, row in enumerate(rows):
-        _put_word(row, l3 + 2, len(row) - l3)
-        _put_word(row, l3 + 4, (identification + index) & 0xFFFF)
-        _put_word(row, l3 + 10, 0)
-        _put_word(row, l3 + 10, complement(ones_sum(row[l3:l4])))
+        own_length, own_id = len(row) - l3, (identification + index * id_step) & 0xFFFF
+        _put_word(row, l3 + 2, own_length)
+        _put_word(row, l3 + 4, own_id)
+        changed = length - own_length + identification - own_id
+        _put_word(row, l3 + 10, (checksum + changed) % 0xFFFF)
 
 
 def _patch_tcp(rows: list[bytearray], l4: int, size: int) -> None:

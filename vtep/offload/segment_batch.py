@@ -153,14 +153,20 @@ class _Views:
         self._pad = row_view(row_len - short, "u1", (short, 1))[:, -1] if short else None
 
         self._is_ipv4, self._is_tcp = found.version == 4, found.protocol == ip.TCP
+        self._one_id, self._is_even = cut.one_id, not short
         ip_length_at = l3 + 2 if self._is_ipv4 else l3 + 4
+        fixed = 0 if self._is_ipv4 else ip.IPV6_LEN
+        self._ip_length = slot_view(ip_length_at, ">u2", one)
         self._row_ip_length = row_view(ip_length_at, ">u2")
-        self._ip_lengths = (lengths - l3 - (0 if self._is_ipv4 else ip.IPV6_LEN)).astype(">u2")
+        self._ip_lengths = (lengths - l3 - fixed).astype(">u2")
         if self._is_ipv4:
             self._ids = slot_view(l3 + 4, ">u2", one)
             self._row_ids = row_view(l3 + 4, ">u2")
-            self._row_ip_checksum = row_view(l3 + 10, "<u2")
-            self._row_ip_words = row_view(l3, "<u2", ((found.l4 - found.l3) // 2, 2))
+            self._ip_checksum = slot_view(l3 + 10, ">u2", one)
+            self._row_ip_checksum = row_view(l3 + 10, ">u2")
+            # What a shorter packet adds to the checksum; an ID is subtracted as its complement.
+            less = found.end - found.l3 - (lengths - l3)
+            self._less = (less + (0 if cut.one_id else 0xFFFF)).astype(np.uint32)
         self._steps = np.arange(count, dtype=np.uint16)
 
         if self._is_tcp:
@@ -184,16 +190,24 @@ class _Views:
     def fill(self, first: int, count: int) -> None:
         """Make the rows of *count* slots from *first* on; each line is one numpy call or two."""
         slots, rows = slice(first, first + count), slice(count)
+        if self._one_id:
+            self._ip_checksum[slots] = self._ip_checksums(slots, self._less[0])
+            self._ip_length[slots] = self._ip_lengths[0]
         self._row_heads[rows] = self._heads[slots]
         self._row_payloads[rows] = self._payloads[slots]
         if self._pad is not None:
             self._pad[rows] = 0
-        self._row_ip_length[rows] = self._ip_lengths
-        if self._is_ipv4:
-            self._row_ids[rows] = self._ids[slots] + self._steps
-            self._row_ip_checksum[rows] = 0
-            sums = np.add.reduce(self._row_ip_words[rows], axis=2, dtype=np.uint32)
-            self._row_ip_checksum[rows] = checksums(sums)
+        if not self._one_id:
+            self._row_ip_length[rows] = self._ip_lengths
+            if self._is_ipv4:
+                ids = self._ids[slots] + self._steps
+                self._row_ids[rows] = ids
+                less = self._less + self._ids[slots] - ids
+                self._row_ip_checksum[rows] = self._ip_checksums(slots, less)
+        elif not self._is_even:
+            self._row_ip_length[rows, -1] = self._ip_lengths[-1]
+            less = self._less[-1] - self._less[0]
+            self._row_ip_checksum[rows, -1:] = self._ip_checksums(slots, less)
         if self._is_tcp:
             self._row_sequences[rows] = self._sequences[slots] + self._offsets
             self._row_flags[rows] &= self._flags_kept
@@ -207,3 +221,9 @@ class _Views:
         if not self._is_tcp:
             finished[finished == 0] = 0xFFFF  # 0 would say "none" (RFC 768)
         self._row_checksum[rows] = finished
+
+    def _ip_checksums(self, slots: slice, less: Any) -> Any:
+        """Return the header checksums of the super-frames in *slots*, and *less* on top."""
+        checksums_ = np.add(self._ip_checksum[slots], less, dtype=np.uint32)
+        checksums_ %= np.uint32(0xFFFF)
+        return checksums_

@@ -10,18 +10,20 @@ FLOWS = 1 << 14
 
 FlowKey = tuple[bytes, ...]
 
-# MACs, ethertype, version and IHL; protocol; addresses and ports.
-_ipv4_flow = struct.Struct("15s8xc2x12s").unpack_from
-# MACs, ethertype, version; next header; addresses and ports.
-_ipv6_flow = struct.Struct("15s5xcx36s").unpack_from
+# MACs, ethertype, version and IHL; protocol; addresses and ports, or addresses.
+_ipv4_ports = struct.Struct("15s8xc2x12s").unpack_from
+_ipv4_addresses = struct.Struct("15s8xc2x8s").unpack_from
+# MACs, ethertype, version; next header; addresses and ports, or addresses.
+_ipv6_ports = struct.Struct("15s5xcx36s").unpack_from
+_ipv6_addresses = struct.Struct("15s5xcx32s").unpack_from
 
 
 # HOT PATH
 def flow_key(octets: Readable, at: int, end: int) -> FlowKey | None:
-    """Return a value that all frames of one TCP or UDP flow have in common, and no other frames.
+    """Return a value that all frames of one TCP, UDP or ICMP flow have in common, and no others.
 
     None for a frame that does not show its flow at a glance: tagged, a fragment, with IP options
-    or extension headers, neither TCP nor UDP.
+    or extension headers, of another protocol.
 
     Args:
         octets: holds the frame at octets[at:end].
@@ -33,19 +35,25 @@ def flow_key(octets: Readable, at: int, end: int) -> FlowKey | None:
             end - at >= 42
             and octets[at + 12] == 0x08
             and octets[at + 14] == 0x45
-            and octets[at + 23] in (ip.TCP, ip.UDP)
             and not octets[at + 20] & 0x3F
             and not octets[at + 21]
         ):
-            return _ipv4_flow(octets, at)
+            protocol = octets[at + 23]
+            if protocol in (ip.TCP, ip.UDP):
+                return _ipv4_ports(octets, at)
+            if protocol == ip.ICMP:
+                return _ipv4_addresses(octets, at)
     elif (
         octets[at + 13] == 0xDD
         and end - at >= 62
         and octets[at + 12] == 0x86
-        and octets[at + 20] in (ip.TCP, ip.UDP)
         and octets[at + 14] >> 4 == 6
     ):
-        return _ipv6_flow(octets, at)
+        protocol = octets[at + 20]
+        if protocol in (ip.TCP, ip.UDP):
+            return _ipv6_ports(octets, at)
+        if protocol == ip.ICMPV6:
+            return _ipv6_addresses(octets, at)
     return None
 
 

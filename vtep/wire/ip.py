@@ -10,8 +10,10 @@ from vtep.wire.buffer import Readable
 from vtep.wire.checksum import ones_sum
 from vtep.wire.ethernet import HEADER_LEN, IPV4, IPV6, QINQ, TAG_LEN, VLAN
 
+ICMP = 1
 TCP = 6
 UDP = 17
+ICMPV6 = 58
 
 IPV4_LEN = 20
 IPV6_LEN = 40

@@ -1,0 +1,59 @@
+"""The contenders, in the order in which they are measured and shown."""
+
+from bench.contenders import taps
+from bench.contenders.contender import Contender
+from bench.contenders.linux import bare, kernel
+from bench.contenders.openvswitch import openvswitch
+from bench.contenders.ours import plain_loop, vtep
+
+
+def _debian(package: str, what: str, commands: taps.Commands, program: str = "") -> Contender:
+    join = taps.tap_tunnel(commands)
+    return Contender(package, what, join, programs=(program or package,), package=package)
+
+
+CONTENDERS = {
+    one.name: one
+    for one in (
+        Contender("bare", "the underlay in the bridges, no tunnel", bare, main=True),
+        Contender("kernel", "the kernel's vxlan", kernel, main=True),
+        Contender("vtep", "ours, default options", vtep(), main=True),
+        Contender(
+            "vtep-inject",
+            "ours, --uplink inject",
+            vtep("--uplink", "inject"),
+            option=("--uplink", "inject"),
+            main=True,
+        ),
+        Contender(
+            "vtep-plain",
+            "ours, --offload none",
+            vtep("--offload", "none"),
+            option=("--offload", "none"),
+        ),
+        Contender("loop", "a plain one-frame loop in Python", plain_loop),
+        Contender(
+            "ovs-afxdp",
+            "Open vSwitch's userspace vxlan, AF_XDP",
+            openvswitch("afxdp-nonpmd"),
+            programs=("ovs-vswitchd", "ovsdb-server", "ethtool"),
+            package="openvswitch-switch",
+        ),
+        Contender(
+            "ovs",
+            "Open vSwitch's userspace vxlan, AF_PACKET",
+            openvswitch("system"),
+            programs=("ovs-vswitchd", "ovsdb-server", "ethtool"),
+            package="openvswitch-switch",
+        ),
+        _debian("openvpn", "OpenVPN over UDP, no cipher", taps.openvpn),
+        _debian("tinc", "tinc in switch mode, no cipher", taps.tinc, "tincd"),
+        _debian("quicktun", "quicktun, protocol raw", taps.quicktun),
+        _debian("fastd", "fastd, method null", taps.fastd),
+        _debian("socat", "socat between a TAP and UDP", taps.socat),
+    )
+}
+REFERENCE = "kernel"
+"""Whose figure of the same round is the 1 of every ratio."""
+
+__all__ = ["CONTENDERS", "REFERENCE", "Contender"]

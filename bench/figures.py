@@ -1,0 +1,69 @@
+"""Medians, spreads and ratios.
+
+A figure that could not be taken in one round is None there; it counts in nothing.
+"""
+
+import math
+import statistics
+from collections.abc import Sequence
+from typing import NamedTuple
+
+Series = Sequence[float | None]
+"""One figure in each round."""
+
+
+class Summary(NamedTuple):
+    """The median of several rounds and the least and the largest of them."""
+
+    median: float
+    low: float
+    high: float
+
+
+def summarize(series: Series) -> Summary | None:
+    """Return median and spread of the rounds that have a figure; None if none has."""
+    values = [value for value in series if value is not None]
+    if not values:
+        return None
+    return Summary(statistics.median(values), min(values), max(values))
+
+
+def ratios(mine: Series, theirs: Series) -> list[float | None]:
+    """Divide round by round: whatever else the machine did in a round fell on both."""
+    return [
+        one / other if one is not None and other else None
+        for one, other in zip(mine, theirs, strict=False)
+    ]
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """Return the nearest-rank percentile: the least value that *percent* of all do not exceed.
+
+    Raises:
+        ValueError: there are no values.
+    """
+    if not values:
+        raise ValueError("no values, no percentile")
+    rank = math.ceil(percent / 100 * len(values))
+    return sorted(values)[max(rank, 1) - 1]
+
+
+def short(value: float) -> str:
+    """Write a figure with about three digits, as a table wants it."""
+    if value >= 100:
+        return f"{value:.0f}"
+    if value >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if value >= 0.1 or value == 0 else f"{value:.3f}"
+
+
+def median(summary: Summary | None) -> str:
+    """Write the median, or a dash."""
+    return "-" if summary is None else short(summary.median)
+
+
+def with_spread(summary: Summary | None) -> str:
+    """Write "median (least-largest)", without the brackets where these are the same, or a dash."""
+    if summary is None or summary.low == summary.high:
+        return median(summary)
+    return f"{median(summary)} ({short(summary.low)}-{short(summary.high)})"

@@ -1,0 +1,21 @@
+"""A figure that a test gives."""
+
+from typing import NamedTuple
+
+Values = dict[str, float]
+"""The figures of one run of one test, by Metric.key."""
+
+
+class Metric(NamedTuple):
+    """One figure: the key in the results, and how it is headed in tables and plots."""
+
+    key: str
+    title: str
+    unit: str
+
+
+TUNNEL = Metric("tunnel_s_per_gb", "tunnel CPU", "s/GB")
+MACHINE = Metric("machine_s_per_gb", "machine CPU", "s/GB")
+PEAK = Metric("peak_mb", "tunnel memory", "MB")
+USAGE = (TUNNEL, MACHINE, PEAK)
+"""What bench/measures/usage.py adds to a test. GB = 10^9 octets received, MB = 10^6 octets."""

@@ -1,0 +1,23 @@
+"""The figures as plots: draw() makes those for which there are figures."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.plots import bars, curves, groups
+from bench.results import Results
+
+PLOTS = (
+    bars.ratio,
+    groups.streams,
+    groups.rigs,
+    bars.udp,
+    bars.rtt,
+    bars.cost,
+    curves.scaling,
+)
+
+
+def draw(results: Results, folder: Path) -> Iterator[Path]:
+    """Draw what the results have figures for; yield each file, PNG and SVG, as it is written."""
+    for plot in PLOTS:
+        yield from plot(results, folder)

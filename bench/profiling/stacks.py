@@ -1,0 +1,91 @@
+"""What a profile says: samples of stacks, grouped. No I/O.
+
+py-spy's "raw" format with --native has a line for each stack, outermost frame first:
+"main (vtep/cli.py:52);run (vtep/daemon.py:56);...;sendmsg (libc.so.6) 221".
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+
+IDLE = "idle"
+
+_PYTHON_FRAME = re.compile(r"^(?P<name>.+) \((?P<file>[^()]*\.py|<[^>]*>)(:\d+)?\)$")
+_WAITS = re.compile(r"^(epoll_p?wait2?|poll|ppoll|select) ")
+_CALLS = re.compile(
+    r"^(?:__libc_|__)?(sendm?msg|sendto|send|recvm?msg|recvfrom|recv|p?readv?|p?writev?)"
+)
+_WAYS = ("encapsulate", "decapsulate")
+
+
+class Sample(NamedTuple):
+    """A stack, outermost frame first, and how often it was seen."""
+
+    frames: tuple[str, ...]
+    seen: int
+
+
+def parse(raw: str) -> list[Sample]:
+    """Read py-spy's raw format."""
+    samples = []
+    for line in raw.splitlines():
+        stack, _, count = line.rpartition(" ")
+        if stack:
+            samples.append(Sample(tuple(stack.split(";")), int(count)))
+    return samples
+
+
+def function(frame: str) -> str | None:
+    """Return "name (file)" of a frame of Python; None for a native one."""
+    found = _PYTHON_FRAME.match(frame)
+    return f"{found['name']} ({found['file']})" if found else None
+
+
+def group(frames: tuple[str, ...]) -> str:
+    """Return what a stack was doing: idle, a system call, numpy or the interpreter, and where."""
+    leaf = frames[-1]
+    if _WAITS.match(leaf):
+        return IDLE
+    call = _CALLS.match(leaf)
+    if call and "libc" in leaf:
+        return f"system call {call[1]}"
+    way = next((way for way in _WAYS if any(f"/{way}.py:" in one for one in frames)), "elsewhere")
+    for one in reversed(frames):
+        if "numpy/" in one:
+            return f"{way}: numpy"
+        if function(one):
+            break
+    return f"{way}: interpreter"
+
+
+def groups(samples: Iterable[Sample]) -> Counter[str]:
+    """Count samples by group()."""
+    counted: Counter[str] = Counter()
+    for sample in samples:
+        counted[group(sample.frames)] += sample.seen
+    return counted
+
+
+class Share(NamedTuple):
+    """A function's samples: while it ran itself, native code it called included, and in all."""
+
+    function: str
+    own: int
+    inclusive: int
+
+
+def functions(samples: Iterable[Sample]) -> list[Share]:
+    """Return the functions of Python, idle time apart, by what they took themselves."""
+    own: Counter[str] = Counter()
+    inclusive: Counter[str] = Counter()
+    for frames, count in samples:
+        if group(frames) == IDLE:
+            continue
+        names = [name for one in frames if (name := function(one))]
+        if names:
+            own[names[-1]] += count
+        for name in set(names):
+            inclusive[name] += count
+    shares = [Share(name, own[name], count) for name, count in inclusive.items()]
+    return sorted(shares, key=lambda one: (-one.own, -one.inclusive))

@@ -1,0 +1,101 @@
+"""The curves of the scaling part; rounds alternate over the sizes."""
+
+import statistics
+from collections.abc import Callable
+
+from rich.progress import Progress
+
+from bench.results import Curve
+from bench.scaling import endpoint
+from bench.scaling.load import MACS_PER_VNI, Table, octets_per_entry, sizes
+
+ROUNDS = 5
+BATCHES = 60
+"""How many a round has."""
+TALKING = 1000
+"""MACs with traffic where a table holds more; far fewer than hosts are in a large network."""
+MOST_MACS, MOST_PEERS, MOST_VNIS = 1_000_000, 1000, 1000
+_MEMORY_FROM = 4096  # below it what the table itself takes hides what an entry does
+
+Costs = dict[str, Callable[[], float]]
+"""Each cost by name: what gives one batch's figure, in the curve's unit."""
+
+
+def run(progress: Progress, *, most: int = MOST_MACS) -> list[Curve]:
+    """Measure every curve; no table has more than *most* entries."""
+    task = progress.add_task("scaling", total=5)
+    curves = []
+    for measure in (_macs, _all_macs, _memory, _peers, _vnis):
+        curves.append(measure(most))
+        progress.advance(task)
+    return curves
+
+
+def _macs(most: int) -> Curve:
+    tables = {size: Table(1, 1, size, TALKING) for size in sizes(most, 16, 16)}
+    title = f"MACs in the FDB, {TALKING} of them with traffic"
+    return _alternate(title, {size: _both_ways(one) for size, one in tables.items()})
+
+
+def _all_macs(most: int) -> Curve:
+    tables = {size: Table(1, 1, size) for size in sizes(most, 16, 16)}
+    title = "MACs in the FDB, all with traffic by chance"
+    return _alternate(title, {size: _both_ways(one) for size, one in tables.items()})
+
+
+def _memory(most: int) -> Curve:
+    curve = Curve("memory of the FDB, by MACs in it", "octets an entry")
+    curve.points = [
+        (size, {"entry": [octets_per_entry(size)]})
+        for size in sizes(most, min(most, _MEMORY_FROM), 16)
+    ]
+    return curve
+
+
+def _peers(most: int) -> Curve:
+    costs = {}
+    for size in sizes(min(MOST_PEERS, most), 1, 10):
+        table = Table(1, size, size)
+        costs[size] = _flood(table) | {"decapsulate": _per_frame(table, table.decapsulate)}
+    return _alternate("peers on the flood list", costs)
+
+
+def _vnis(most: int) -> Curve:
+    counts = sizes(max(1, min(MOST_VNIS, most // MACS_PER_VNI)), 1, 10)
+    tables = {size: Table(size, 1, MACS_PER_VNI) for size in counts}
+    title = f"VNIs, {MACS_PER_VNI} MACs in each"
+    return _alternate(title, {size: _both_ways(one) for size, one in tables.items()})
+
+
+def _both_ways(table: Table) -> Costs:
+    return {
+        "encapsulate": _per_frame(table, table.encapsulate),
+        "decapsulate": _per_frame(table, table.decapsulate),
+    }
+
+
+def _flood(table: Table) -> Costs:
+    """Return the cost of a flooded frame, and its share of each datagram that it becomes."""
+    whole = _per_frame(table, lambda: table.encapsulate(flood=True))
+    number = table.datagrams()
+    return {"flooded frame": whole, "datagram of it": lambda: whole() / number}
+
+
+def _per_frame(table: Table, batch: Callable[[], float]) -> Callable[[], float]:
+    return lambda: batch() / endpoint.BATCH * 1e6
+
+
+def _alternate(title: str, costs: dict[int, Costs]) -> Curve:
+    """Measure each cost at each size, round by round; a figure is the median of its batches.
+
+    The round before the first is not kept: it warms up.
+    """
+    curve = Curve(title, "us a frame")
+    curve.points = [(size, {name: [] for name in named}) for size, named in costs.items()]
+    for round_ in range(ROUNDS + 1):
+        for size, series in curve.points:
+            for name, batch in costs[size].items():
+                middle = statistics.median(batch() for _ in range(BATCHES))
+                if round_:
+                    series[name].append(float(f"{middle:.4g}"))
+    return curve

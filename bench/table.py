@@ -1,0 +1,81 @@
+"""The figures on the terminal: the ratio first, then medians; the JSON has every round."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from rich import box
+from rich.table import Table
+
+from bench.contenders import REFERENCE
+from bench.figures import Summary, median, ratios, summarize, with_spread
+from bench.measures import METRICS
+from bench.results import Cell, Results
+
+_TITLES = {"tcp": "TCP", "udp": "UDP, as fast as it is sent", "rtt": "Round trips"}
+_IPV4: Literal[4] = 4
+
+
+def tables(results: Results) -> Iterator[Table]:
+    """Yield a table for each kind of test that was run, and those of the scaling part."""
+    for kind in METRICS:
+        cells = [cell for cell in results.cells if cell.kind == kind and cell.figures]
+        if cells:
+            yield _table(kind, cells)
+    beside = list(_ipv6(results))
+    if beside:
+        yield _ipv6_table(beside)
+    for curve in results.curves:
+        table = _empty(
+            curve.title, "size", *(f"{cost}, {curve.unit}" for cost in curve.points[0][1])
+        )
+        for size, costs in curve.points:
+            table.add_row(f"{size:,}", *(with_spread(summarize(one)) for one in costs.values()))
+        yield table
+
+
+def _table(kind: str, cells: list[Cell]) -> Table:
+    metrics = METRICS[kind]
+    headings = [f"{metric.title}\n{metric.unit}" for metric in metrics]
+    table = _empty(_TITLES[kind], "test", "", f"of {REFERENCE}'s\nratio", *headings)
+    first = metrics[0].key
+    for cell in cells:
+        table.add_section()
+        where = f"{cell.case}, {cell.rig}"
+        reference = cell.series(REFERENCE, first)
+        for name in cell.figures:
+            ratio = summarize(ratios(cell.series(name, first), reference))
+            figures = [summarize(cell.series(name, one.key)) for one in metrics]
+            row = [with_spread(figures[0]), *map(median, figures[1:])]
+            style = "bold" if name == "vtep" else ""
+            table.add_row(where, name, with_spread(ratio), *row, style=style)
+            where = ""
+    return table
+
+
+def _ipv6(results: Results) -> Iterator[tuple[Cell, str, Summary]]:
+    """Yield, for each test over or of IPv6, each contender's ratio to its own figure of IPv4."""
+    for cell in results.cells:
+        if cell.rig.family == cell.rig.inside == _IPV4:
+            continue
+        same = type(cell.rig)(cell.rig.underlay, cell.rig.mtu)
+        other = results.find(cell.kind, cell.case, same)
+        key = METRICS[cell.kind][0].key
+        for name in cell.figures if other else ():
+            assert other is not None
+            ratio = summarize(ratios(cell.series(name, key), other.series(name, key)))
+            if ratio is not None:
+                yield cell, name, ratio
+
+
+def _ipv6_table(rows: list[tuple[Cell, str, Summary]]) -> Table:
+    table = _empty("IPv6 beside IPv4, each contender by itself", "test", "", "of its IPv4 figure")
+    for cell, name, ratio in rows:
+        table.add_row(f"{cell.kind} {cell.case}, {cell.rig}", name, with_spread(ratio))
+    return table
+
+
+def _empty(title: str, *columns: str) -> Table:
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number < 2 else "right", no_wrap=True)
+    return table

@@ -1,0 +1,101 @@
+"""What the benchmark measures, and how its command line is read."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from bench import plan
+from bench.cli import main
+from bench.contenders import CONTENDERS, REFERENCE, Contender
+from bench.contenders.linux import kernel
+from bench.measures import Rtt, Tcp, Udp
+from bench.rig import Rig, in_a_line
+
+
+def names(tests: Sequence[plan.Test]) -> set[str]:
+    return {name for test in tests for name in test.contenders}
+
+
+def test_everything_has_every_contender_and_the_reference_in_each_test() -> None:
+    tests = plan.everything(CONTENDERS.values())
+    assert names(tests) == set(CONTENDERS)
+    assert all(REFERENCE in test.contenders and "vtep" in test.contenders for test in tests)
+    assert len({(test.case, test.rig) for test in tests}) == len(tests)
+
+
+def test_the_others_take_part_once_in_each_kind() -> None:
+    tests = [t for t in plan.everything(CONTENDERS.values()) if "socat" in t.contenders]
+    assert {(t.case, t.rig) for t in tests} == {
+        (Tcp(), Rig("veth")),
+        (Tcp(), Rig("wire")),
+        (Udp(64), Rig("wire")),
+        *((Rtt(load), Rig("wire")) for load in ("idle", "often", "load")),
+    }
+
+
+def test_only_keeps_the_named_and_drops_tests_without_any() -> None:
+    tests = plan.only(plan.everything(CONTENDERS.values()), ["tinc"])
+    assert names(tests) == {"tinc"}
+    assert len(tests) == 6
+
+
+def test_the_whole_takes_about_as_long_as_it_should() -> None:
+    minutes = plan.duration(plan.everything(CONTENDERS.values()), plan.ROUNDS, None) / 60
+    assert 15 < minutes < 35
+
+
+def test_duration_counts_rounds_contenders_and_seconds() -> None:
+    test = plan.Test(Tcp(), Rig(), ("kernel", "vtep"))
+    assert plan.duration([test], 3, 4) == 3 * 2 * (4 + 1.2)
+
+
+def test_tests_and_rigs_say_what_they_are() -> None:
+    assert [str(case) for case in (Tcp(), Tcp(4, "reverse"), Tcp(1, "both"))] == [
+        "1 stream",
+        "4 streams, reverse",
+        "1 stream, both ways",
+    ]
+    assert str(Rig("veth", 9000, inside=6, family=6)) == "veth 9000, IPv6 inside and under"
+    assert str(Rig("wire", family=6)) == "wire 1500, IPv6 under"
+
+
+def test_what_lacks_is_said() -> None:
+    lacking = Contender("x", "", kernel, programs=("no-such-program",))
+    assert lacking.missing() == "the program no-such-program is not installed"
+    no_option = Contender("x", "", kernel, option=("--no-such-flag", "fast"))
+    assert (no_option.missing() or "").startswith("unknown option '--no-such-flag'")
+    no_value = Contender("x", "", kernel, option=("--log-format", "xml"))
+    assert (no_value.missing() or "").startswith("--log-format must be")
+    assert Contender("x", "", kernel, option=("--log-format", "json")).missing() is None
+
+
+def test_a_long_error_becomes_a_line_with_both_its_ends() -> None:
+    assert in_a_line(ValueError("a\n  b")) == "a b"
+    said = in_a_line(ValueError("start " + "x" * 1000 + "\nend"))
+    assert said.startswith("start xxx")
+    assert said.endswith("xxx end")
+    assert len(said) < 300
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["tcp", "--contender", "kernel,nobody"], "'nobody' is none of bare, kernel"),
+        (["tcp", "--rounds", "0"], "must be a whole number from 1 on, not '0'"),
+        (["rtt", "--load", "heavy"], "'heavy' is none of idle, often, load"),
+        (["tcp", "--family", "5"], "must be 4 or 6, not '5'"),
+        ([], "COMMAND"),
+    ],
+)
+def test_bad_usage_is_one_line_that_says_what_to_change(
+    words: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert expected in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_no_results_to_plot_is_an_error_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plot", "/no/such/file.json"]) == 2
+    assert capsys.readouterr().err.startswith("bench: error: ")

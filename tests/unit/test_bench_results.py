@@ -1,0 +1,96 @@
+"""Results: entered round by round, written, read again, shown and drawn."""
+
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from bench import plots, table
+from bench.measures import Rtt, Tcp, Udp
+from bench.results import Cell, Curve, Results, dump, keep, load
+from bench.rig import Rig
+
+
+def sample() -> Results:
+    """Two rounds; in the second, vtep's TCP failed."""
+    tcp = Cell("tcp", str(Tcp()), Rig("wire"))
+    ipv6 = Cell("tcp", str(Tcp()), Rig("wire", inside=6))
+    four = Cell("tcp", str(Tcp(4)), Rig("wire"))
+    udp, rtt = Cell("udp", str(Udp(64)), Rig("wire")), Cell("rtt", str(Rtt("load")), Rig("wire"))
+    for round_ in (0, 1):
+        for name, gbps in (("kernel", 4.0), ("vtep", 2.0), ("socat", 0.5)):
+            usage = {"machine_s_per_gb": 1 / gbps}
+            if name != "kernel":
+                usage |= {"tunnel_s_per_gb": 0.8 / gbps, "peak_mb": 50.0}
+            if name != "vtep" or round_ == 0:
+                tcp.add(name, round_, {"gbps": gbps + round_ / 10, **usage})
+            ipv6.add(name, round_, {"gbps": 0.9 * gbps, **usage})
+            four.add(name, round_, {"gbps": 2 * gbps, **usage})
+            datagrams = {"received_kpps": 40.0, "nic_kpps": 45.0, "offered_kpps": 90.0}
+            udp.add(name, round_, {**datagrams, "lost_percent": 50.0, **usage})
+            rtt.add(name, round_, {"median_us": 300 / gbps, "p99_us": 900.0, "lost_percent": 0.0})
+    curve = Curve("MACs in the FDB", "us a frame")
+    curve.points = [(16, {"encapsulate": [4.0, 5.0]}), (65_536, {"encapsulate": [4.5, None]})]
+    machine = {"date": "2026-01-02 03:04", "cpu": "Some CPU", "cores": 2, "kernel": "6.18"}
+    cells = [tcp, ipv6, four, udp, rtt]
+    return Results(machine, {"rounds": 2}, {"vtep": "ours"}, {"tinc": "why"}, cells, [curve])
+
+
+def test_a_round_without_a_figure_stays_empty() -> None:
+    cell = Cell("tcp", "1 stream", Rig())
+    cell.add("vtep", 0, {"gbps": 1.0})
+    cell.add("vtep", 2, {"gbps": 3.0, "peak_mb": 7.123456789})
+    assert cell.series("vtep", "gbps") == [1.0, None, 3.0]
+    assert cell.series("vtep", "peak_mb") == [None, None, 7.1235]
+    assert cell.series("nobody", "gbps") == []
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    results = sample()
+    assert load(keep(results, tmp_path / "new").read_text()) == results
+    assert len(dump(results).splitlines()) < 30
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"format": 99}', "no JSON"])
+def test_other_files_are_no_results(text: str) -> None:
+    with pytest.raises(ValueError, match=r"format 1|Expecting"):
+        load(text)
+
+
+def test_a_test_is_found_by_what_it_is() -> None:
+    results = sample()
+    assert results.find("tcp", "1 stream", Rig("wire", inside=6)) is results.cells[1]
+    assert results.find("tcp", "1 stream", Rig("veth")) is None
+
+
+def test_tables_show_the_ratio_of_the_same_round_first() -> None:
+    console = Console(width=200, highlight=False)
+    with console.capture() as capture:
+        for one in table.tables(sample()):
+            console.print(one)
+    lines = [line.split() for line in capture.get().splitlines()]
+    assert ["vtep", "0.50", "2.00", "0.40", "0.50", "50.0"] in lines  # the first round alone
+    kernel = ["kernel", "1.00", "4.05", "(4.00-4.10)", "-", "0.25", "-"]
+    assert kernel in [line[-7:] for line in lines]
+    assert ["tcp", "1", "stream,", "wire", "1500,", "IPv6", "inside", "kernel"] in [
+        line[:8] for line in lines
+    ]
+    assert ["65,536", "4.50"] in lines
+
+
+def test_every_plot_is_drawn_as_png_and_svg(tmp_path: Path) -> None:
+    drawn = list(plots.draw(sample(), tmp_path))
+    assert [path.name for path in drawn] == [
+        f"{name}.{suffix}"
+        for name in ("tcp-ratio", "tcp-streams", "tcp-rigs", "udp", "rtt", "cost", "scaling")
+        for suffix in ("png", "svg")
+    ]
+    for path in drawn:
+        head = path.read_bytes()[:200]
+        assert head.startswith(b"\x89PNG" if path.suffix == ".png" else b"<?xml"), path
+
+
+def test_without_figures_nothing_is_drawn(tmp_path: Path) -> None:
+    assert list(plots.draw(Results(), tmp_path)) == []
+    assert json.loads(dump(Results()))["cells"] == []

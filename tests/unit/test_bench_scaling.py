@@ -1,0 +1,56 @@
+"""The scaling part on small tables: it measures what it says."""
+
+from rich.progress import Progress
+
+from bench.scaling import endpoint
+from bench.scaling.load import Table, frame, octets_per_entry, sizes
+from bench.scaling.run import ROUNDS, run
+from vtep.fdb import LOCAL
+
+
+def test_a_table_is_filled_and_its_frames_are_forwarded() -> None:
+    table = Table(2, 3, 50)
+    assert [len(overlay.fdb) for overlay in table.overlays] == [50, 50]
+    assert table.encapsulate() > 0
+    assert table.decapsulate() > 0
+    batch = endpoint.BATCH
+    assert sum(overlay.traffic.tx_frames for overlay in table.overlays) == batch
+    assert sum(overlay.traffic.rx_frames for overlay in table.overlays) == batch
+    assert not any(overlay.drops or overlay.flooded for overlay in table.overlays)
+    assert not table.vtep.inbound.drops
+
+
+def test_a_flooded_frame_goes_to_each_peer() -> None:
+    table = Table(1, 7, 7)
+    table.encapsulate(flood=True)
+    assert table.overlays[0].flooded == endpoint.BATCH
+    assert table.datagrams() == 7
+
+
+def test_the_endpoint_knows_where_each_mac_is() -> None:
+    [overlay] = endpoint.build(1, 2).overlays.values()
+    endpoint.fill(overlay, map(endpoint.mac, range(4)))
+    peers = [overlay.fdb.lookup(endpoint.mac(number), 1.0) for number in range(4)]
+    assert [peer.ip for peer in peers if peer and peer is not LOCAL] == ["10.1.0.0", "10.1.0.1"] * 2
+    assert len(frame(endpoint.BROADCAST, endpoint.OWN_MAC)) == 14 + 20 + 8 + 64
+
+
+def test_an_entry_takes_some_memory() -> None:
+    assert 20 < octets_per_entry(1000) < 1000
+
+
+def test_sizes_grow_by_a_factor_and_end_where_they_should() -> None:
+    assert list(sizes(1_000_000, 16, 16)) == [16, 256, 4096, 65_536, 1_000_000]
+    assert list(sizes(1000, 1, 10)) == [1, 10, 100, 1000]
+    assert list(sizes(5, 10, 10)) == [5]
+
+
+def test_every_curve_has_all_its_rounds() -> None:
+    with Progress(disable=True) as progress:
+        curves = run(progress, most=64)
+    assert [len(curve.points) for curve in curves] == [2, 2, 1, 3, 1]
+    for curve in curves:
+        for _, costs in curve.points:
+            for figures in costs.values():
+                assert len(figures) == (1 if curve is curves[2] else ROUNDS)
+                assert all(figure and figure > 0 for figure in figures)

@@ -1,0 +1,96 @@
+"""The Forwarder between real devices, where the kernel does not do what it usually does."""
+
+import errno
+import logging
+import socket
+from typing import Any
+
+from tests.unit.one_host import PEER, config, host
+from tests.unit.private import in_private_namespaces, sh
+from tests.unit.test_underlay import SO_NO_CHECK
+from vtep.bringup import bring_up
+from vtep.counters import Drop
+from vtep.decapsulate import Delivery
+from vtep.forwarder import Forwarder
+from vtep.outbox import Transmit
+
+
+class Lines(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, Any]] = []
+        logger = logging.getLogger("vtep")
+        logger.setLevel(logging.INFO)
+        logger.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.seen.append((record.getMessage(), record.__dict__["fields"]))
+
+
+@in_private_namespaces
+def test_a_kernel_that_cannot_cut_is_told_of_once_and_not_asked_again() -> None:
+    host()
+    sh(f"ip neighbor add {PEER} lladdr 02:00:00:00:00:02 dev u1")
+    log = Lines()
+    with bring_up(config()) as running:
+        for sock in running.underlay._sending:
+            sock.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 1)  # not together with UDP_SEGMENT
+        forwarder, outbound = Forwarder(running), running.vtep.outbound
+        assert outbound.max_segments == running.underlay.segments > 1
+        [(port, tap)] = running.taps.items()
+        overlay = running.vtep.overlays[100]
+        transmit = Transmit(overlay, (memoryview(bytes(300)),), overlay.flood, 100, 0, 300)
+        outbound.encapsulate = lambda *_: [transmit]  # type: ignore[method-assign,assignment]
+        with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800)) as wire:
+            wire.bind(("u1p", 0x0800))
+            wire.settimeout(5)
+            for _ in range(2):
+                forwarder._from_tap(port, tap)
+            assert [len(wire.recv(2000)) for _ in range(6)] == [128] * 6
+        assert outbound.max_segments == 1
+        assert overlay.drops == {}
+    why = "Invalid argument"
+    assert log.seen == [
+        (f"UDP_SEGMENT failed ({why}): sending each datagram alone from now on", {"udp_segment": 1})
+    ]
+
+
+@in_private_namespaces
+def test_what_a_full_socket_does_not_take_is_dropped_and_counted() -> None:
+    host()
+    with bring_up(config()) as running:
+        for sock in running.underlay._sending:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 0)
+        forwarder, outbound = Forwarder(running), running.vtep.outbound
+        [(port, tap)] = running.taps.items()
+        overlay = running.vtep.overlays[100]
+        transmit = Transmit(overlay, (memoryview(bytes(1000)),), overlay.flood, 0, 0, 1000)
+        outbound.encapsulate = lambda *_: [transmit] * 32  # type: ignore[method-assign,assignment]
+        # Nobody answers for the peer's address: what is sent waits, and counts as the socket's.
+        forwarder._from_tap(port, tap)
+        assert overlay.drops.keys() == {Drop.SOCKET_FULL}
+        assert 20 < overlay.drops[Drop.SOCKET_FULL] < 32
+
+
+@in_private_namespaces
+def test_what_a_full_tap_does_not_take_is_dropped_and_counted() -> None:
+    host()
+    with bring_up(config(PEER)) as running:
+        [tap] = running.taps.values()
+        overlay = running.vtep.overlays[100]
+        frame = memoryview(bytes(10) + b"\xff" * 6 + b"\x02\0\0\0\0\x07\x88\xb5" + bytes(50))
+        written = []
+
+        def full(parts: Any) -> int:
+            written.append(parts)
+            return errno.EAGAIN
+
+        tap.write = full  # type: ignore[method-assign]  # tun(4) queues: it is full for no test
+        forwarder = Forwarder(running)
+        delivery = Delivery(overlay, (frame,))
+        running.vtep.inbound.decapsulate = (  # type: ignore[method-assign]
+            lambda *_: [delivery] * 3
+        )
+        forwarder._from_underlay()
+        assert len(written) == 3
+        assert overlay.drops == {Drop.TAP_FULL: 3}

@@ -1,0 +1,226 @@
+"""Batches from the devices to the Vtep and back: what the event loop calls.
+
+A readable TAP or socket is drained for one bounded batch; what is left makes it readable again, so
+that no side waits behind more than one batch of another.  All sides share one pool of slots: a
+batch has left it before the next is read.
+"""
+
+import asyncio
+import errno
+import os
+import time
+from collections.abc import Sequence
+from functools import partial
+
+from vtep import log
+from vtep.bringup import Running
+from vtep.decapsulate import Delivery
+from vtep.fdb import Peer
+from vtep.host.linux import Buffer
+from vtep.host.tap import Tap
+from vtep.host.underlay import CANNOT_CUT
+from vtep.inbox import Message
+from vtep.offload.finish import finish
+from vtep.offload.inject import Envelopes
+from vtep.outbox import Transmit
+from vtep.overlay import AccessPort
+from vtep.wire import virtio
+from vtep.wire.slot import SMALL_MAX, TAP_AT, UDP_AT, Place
+
+_INJECTOR_GONE = (errno.EIO, errno.EBADFD)
+_GROWTH, _MOST_AT_ONCE = 4, 64
+"""How fast a batch may grow while a device always has more, and how large."""
+
+
+class Forwarder:
+    """Moves batches between the devices and the Vtep."""
+
+    def __init__(self, running: Running) -> None:
+        self._vtep = running.vtep
+        self._taps = running.taps
+        self._underlay = running.underlay
+        self._uplink = running.uplink
+        self._pool = running.vtep.pool
+        self._tap_views = [slot[TAP_AT:] for slot in self._pool.large.views]
+        self._patience: dict[Tap | None, int] = dict.fromkeys((None, *running.taps.values()), 1)
+        self._udp_views = [slot[UDP_AT:] for slot in self._pool.large.views]
+        self._write = {
+            port: tap.write if tap.takes_uso else partial(_write_what_it_takes, tap)
+            for port, tap in running.taps.items()
+        }
+        self._vtep.outbound.max_segments = self._underlay.segments
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin to forward."""
+        for port, tap in self._taps.items():
+            loop.add_reader(tap.fileno(), self._from_tap, port, tap)
+        loop.add_reader(self._underlay.fileno(), self._from_underlay)
+
+    def stop(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Stop forwarding; to be called before any device is closed."""
+        for tap in self._taps.values():
+            loop.remove_reader(tap.fileno())
+        loop.remove_reader(self._underlay.fileno())
+
+    # HOT PATH
+    def _from_tap(self, port: AccessPort, tap: Tap) -> None:
+        """Forward one batch of frames from a TAP to the underlay."""
+        large, small = self._pool.large, self._pool.small
+        read, views = tap.read, self._tap_views
+        frames: list[Place] = []
+        number = short = got = 0
+        now = time.monotonic()
+        for _ in range(self._patience[tap]):
+            octets = read(views[number])
+            if not octets:
+                break
+            got += 1
+            end = TAP_AT + octets
+            if octets > SMALL_MAX:
+                if self._uplink is not None:
+                    if frames:
+                        self._send(port, frames, now)
+                        frames.clear()
+                        short = 0
+                    if self._inject_at_once(port, large.views[number], end, now):
+                        number = 0
+                        continue
+                frames.append((large, number, end))
+                number += 1
+                if number == len(large):
+                    break
+            else:
+                small.views[short][TAP_AT:end] = views[number][:octets]
+                frames.append((small, short, end))
+                short += 1
+        self._patience[tap] = _patience(got, self._patience[tap])
+        if frames or not got:
+            self._send(port, frames, now)
+
+    # HOT PATH
+    def _send(self, port: AccessPort, frames: list[Place], now: float) -> None:
+        """Send, or inject, what becomes of frames."""
+        send = self._underlay.send
+        for transmit in self._vtep.outbound.encapsulate(port, frames, now):
+            _, parts, peers, segment_size, lane, _, _ = transmit
+            for peer in peers:
+                if peer.envelopes is not None:
+                    self._inject(transmit, peer, peer.envelopes)
+                    continue
+                error = send(parts, peer.address, segment_size, lane)
+                if error:
+                    self._not_sent(transmit, peer, error)
+
+    # HOT PATH
+    def _inject_at_once(self, port: AccessPort, slot: memoryview, end: int, now: float) -> bool:
+        """Inject the super-frame in *slot*, if it is one of a kind met before."""
+        transmit = self._vtep.outbound.uncut(port, slot, end, now)
+        if transmit is None:
+            return False
+        for peer in transmit.peers:
+            if peer.envelopes is not None:
+                self._inject(transmit, peer, peer.envelopes)
+            else:  # it failed for one before
+                self._vtep.outbound.inject_failed(transmit, peer, errno.EIO)
+        return True
+
+    # HOT PATH
+    def _inject(self, transmit: Transmit, peer: Peer, envelopes: Envelopes) -> None:
+        """Write what is to leave into the uplink TAP, in one packet."""
+        _, parts, _, segment_size, lane, octets, whole = transmit
+        uplink = self._uplink
+        assert uplink is not None
+        if whole is not None:
+            front = envelopes[lane].super_frame(whole)
+        else:
+            front = envelopes[lane].datagrams(octets, segment_size)
+        error = uplink.injector.write((front, *parts))
+        if not error:
+            uplink.injected += 1
+            return
+        self._vtep.outbound.inject_failed(transmit, peer, error)
+        if error in _INJECTOR_GONE:
+            uplink.fail(f"{uplink.injector.name} was set down or deleted", self._vtep.peers())
+
+    def _not_sent(self, transmit: Transmit, peer: Peer, error: int) -> None:
+        """Send in smaller pieces what the kernel would not cut; count what is left."""
+        _, parts, _, size, lane, _, _ = transmit
+        segments = self._underlay.segments
+        if not size or error not in CANNOT_CUT:
+            self._vtep.outbound.send_failed(transmit, peer, error)
+            return
+        for octets, why in self._underlay.send_apart(parts, peer.address, size, lane, error):
+            left = transmit._replace(parts=(octets,), octets=len(octets))
+            self._vtep.outbound.send_failed(left, peer, why)
+        if self._underlay.segments < segments:
+            self._vtep.outbound.max_segments = segments = self._underlay.segments
+            many = f"at most {segments} datagrams" if segments > 1 else "each datagram alone"
+            log.info(
+                f"UDP_SEGMENT failed ({os.strerror(error)}): sending {many} from now on",
+                udp_segment=segments,
+            )
+
+    # HOT PATH
+    def _from_underlay(self) -> None:
+        """Forward one batch of datagrams from the underlay to the TAPs."""
+        large, small = self._pool.large, self._pool.small
+        receive, views = self._underlay.receive, self._udp_views
+        batch: list[Message] = []
+        number = short = got = 0
+        now = time.monotonic()
+        for _ in range(self._patience[None]):
+            received = receive(views[number])
+            if received is None:
+                break
+            got += 1
+            octets, sender, size = received
+            end = UDP_AT + octets
+            if not size and not batch:
+                delivery = self._vtep.inbound.at_once(large.views[number], end, sender, now)
+                if delivery is not None:
+                    self._deliver(delivery)
+                    continue
+            if octets > SMALL_MAX:
+                batch.append(Message(large, number, end, sender, size or octets))
+                number += 1
+                if number == len(large):
+                    break
+            else:
+                small.views[short][UDP_AT:end] = views[number][:octets]
+                batch.append(Message(small, short, end, sender, size or octets))
+                short += 1
+        self._patience[None] = _patience(got, self._patience[None])
+        if batch or not got:
+            for delivery in self._vtep.inbound.decapsulate(batch, now):
+                self._deliver(delivery)
+
+    # HOT PATH
+    def _deliver(self, delivery: Delivery) -> None:
+        error = self._write[delivery.overlay.port](delivery.parts)
+        if error:
+            self._vtep.inbound.write_failed(delivery, error)
+
+
+# HOT PATH
+def _patience(got: int, asked: int) -> int:
+    """Return how often to ask a device next time: as often as it had something, or more.
+
+    To ask once too often costs as much as a frame, and the one frame of an idle network should
+    not wait for it.
+    """
+    return min(got * _GROWTH, _MOST_AT_ONCE) if got == asked else max(got, 1)
+
+
+def _write_what_it_takes(tap: Tap, parts: Sequence[Buffer]) -> int:
+    """Write a frame, finished first where the TAP cannot be told what is left to do.
+
+    Returns 0, or an errno.
+    """
+    if tap.vnet_header and parts[0][virtio.GSO_TYPE_AT] != virtio.GSO_UDP_L4:
+        return tap.write(parts)
+    error = errno.EINVAL
+    for frame in finish(parts):
+        error = tap.write((frame,))
+        if error:
+            break
+    return error

@@ -1,0 +1,61 @@
+"""UDP sockets as a VTEP wants them: never fragmenting, non-blocking, with large buffers."""
+
+import socket
+from contextlib import suppress
+from typing import Any
+
+from vtep.host import linux
+
+BUFFER_OCTETS = 8 << 20
+"""Asked for in each direction: at 10 Gb/s it holds 6 ms.  A limit, not memory."""
+
+
+def open_socket(family: int, dev: str | None) -> socket.socket:
+    """Return a new non-blocking UDP socket, not bound yet.
+
+    The Don't Fragment bit is set and the path MTU obeyed (IP_PMTUDISC_DO): a datagram that is
+    too large fails with EMSGSIZE, as a VTEP must not fragment (RFC 7348 section 4.3).  An IPv6
+    socket takes no IPv4.
+
+    Args:
+        family: AF_INET or AF_INET6.
+        dev: the only device to send and receive by; None for any.
+
+    Raises:
+        OSError: as socket(7) says.
+    """
+    sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    try:
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.setsockopt(socket.IPPROTO_IPV6, linux.IPV6_MTU_DISCOVER, linux.IPV6_PMTUDISC_DO)
+            sock.setsockopt(socket.IPPROTO_IPV6, linux.IPV6_DONTFRAG, 1)
+        else:
+            sock.setsockopt(socket.IPPROTO_IP, linux.IP_MTU_DISCOVER, linux.IP_PMTUDISC_DO)
+        if dev is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, dev.encode() + b"\0")
+        _enlarge(sock, linux.SO_SNDBUFFORCE, socket.SO_SNDBUF)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def enlarge_receive_buffer(sock: socket.socket) -> None:
+    """Ask for room for BUFFER_OCTETS of what was received and not yet read."""
+    _enlarge(sock, linux.SO_RCVBUFFORCE, socket.SO_RCVBUF)
+
+
+def bind_address(family: int, local: str | None, port: int) -> Any:
+    """Return the socket address; the kernel numbers scopes, so let getaddrinfo read them."""
+    flags = socket.AI_NUMERICHOST | socket.AI_PASSIVE
+    return socket.getaddrinfo(local, port, family, socket.SOCK_DGRAM, flags=flags)[0][4]
+
+
+def _enlarge(sock: socket.socket, forced: int, polite: int) -> None:
+    """Ask for BUFFER_OCTETS: past the system's limit where we may, else up to it."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, forced, BUFFER_OCTETS)
+    except PermissionError:
+        with suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, polite, BUFFER_OCTETS)
