@@ -65,12 +65,13 @@ class Forwarder:
         read, views = tap.read, self._tap_views
         frames: list[Place] = []
         number = short = 0
-        for _ in range(self._patience[tap]):
+        asked = self._patience[tap]
+        for _ in range(asked):
             octets = read(views[number])
             if not octets:
                 break
             end = TAP_AT + octets
-            if octets > SMALL_MAX:
+            if octets > SMALL_MAX or asked == 1:
                 frames.append((large, number, end))
                 number += 1
                 if number == len(large):
@@ -79,7 +80,7 @@ class Forwarder:
                 small.views[short][TAP_AT:end] = views[number][:octets]
                 frames.append((small, short, end))
                 short += 1
-        self._patience[tap] = _patience(len(frames), self._patience[tap])
+        self._patience[tap] = _patience(len(frames), asked)
         send = self._underlay.send
         for transmit in self._vtep.outbound.encapsulate(port, frames, time.monotonic()):
             _, parts, peers, segment_size, lane, _ = transmit
@@ -113,13 +114,14 @@ class Forwarder:
         receive, views = self._underlay.receive, self._udp_views
         batch: list[Message] = []
         number = short = 0
-        for _ in range(self._patience[None]):
+        asked = self._patience[None]
+        for _ in range(asked):
             received = receive(views[number])
             if received is None:
                 break
             octets, sender, size = received
             end = UDP_AT + octets
-            if octets > SMALL_MAX:
+            if octets > SMALL_MAX or asked == 1:
                 batch.append(Message(large, number, end, sender, size or octets))
                 number += 1
                 if number == len(large):
@@ -128,7 +130,7 @@ class Forwarder:
                 small.views[short][UDP_AT:end] = views[number][:octets]
                 batch.append(Message(small, short, end, sender, size or octets))
                 short += 1
-        self._patience[None] = _patience(len(batch), self._patience[None])
+        self._patience[None] = _patience(len(batch), asked)
         for delivery in self._vtep.inbound.decapsulate(batch, time.monotonic()):
             error = self._write[delivery.overlay.port](delivery.parts)
             if error:
