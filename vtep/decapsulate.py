@@ -25,8 +25,8 @@ from vtep.fdb import Peer
 from vtep.inbox import Message, Span, spans_of
 from vtep.offload import partial
 from vtep.offload.coalesce import Chain, is_whole
-from vtep.offload.rows import RowsOf
-from vtep.overlay import NO_MAC, Overlay
+from vtep.offload.rows import Layout, RowsOf
+from vtep.overlay import Overlay
 from vtep.wire import ethernet, ip, virtio, vxlan
 from vtep.wire.buffer import Readable
 from vtep.wire.flow import FlowKey, flow_key
@@ -66,11 +66,13 @@ class _Flow:
         headers: where those of the first frame were; None for what is not IP.
         addresses: the ones' complement sum of the IP addresses.
         turn: the batch in which peer and overlay were last found to hold.
+        joins: layout and headers, but for what varies, of rows that were found to be joinable.
         chain: what waits to be continued, in this batch only.
     """
 
     __slots__ = (
-        *("addresses", "chain", "headers", "overlay", "peer", "reserved", "source", "turn"),
+        *("addresses", "chain", "headers", "joins", "overlay"),
+        *("peer", "reserved", "source", "turn"),
     )
 
     def __init__(self, overlay: Overlay, peer: Peer, octets: memoryview, at: int, end: int) -> None:
@@ -82,6 +84,7 @@ class _Flow:
         self.headers = ip.locate(frame)
         self.addresses = ip.address_sum(frame, self.headers) if self.headers is not None else 0
         self.turn = 0
+        self.joins: tuple[Layout, int] | None = None
         self.chain: Chain | None = None
 
 
@@ -212,7 +215,7 @@ class Decapsulator:
             overlay.last_refused = sender
             overlay.drops[peer] += 1
             return None
-        refused = _why_not(overlay, octets[frame_at:end])
+        refused = overlay.why_not(octets[frame_at:end])
         if refused is not None:
             overlay.drops[refused] += 1
             return None
@@ -295,7 +298,7 @@ class Decapsulator:
         octets, at = span.place(0)
         end = at + layout.size
         flow = self._flow_of(octets, at, end, sender, now)
-        if flow is None or not _may_join(flow, octets[at + vxlan.HEADER_LEN : end], span):
+        if flow is None or not _may_join(flow, octets, at, span):
             if flow is None:
                 span = span._replace(start=span.start + 1)
             for number in range(span.stop - span.start):
@@ -342,28 +345,21 @@ class Decapsulator:
         delivery.overlay.drops[_WRITE_ERRORS.get(error, Drop.TAP_REFUSED)] += 1
 
 
-def _why_not(overlay: Overlay, frame: memoryview) -> Drop | None:
-    """Return why a frame from a peer may not pass."""
-    if len(frame) < ethernet.HEADER_LEN:
-        return Drop.RUNT
-    source = frame[6:12]
-    if source[0] & 1 or source == NO_MAC:
-        return Drop.INVALID_SOURCE
-    if source == overlay.port.mac:
-        return Drop.SELF_SOURCE
-    tag = ethernet.vlan_id(frame, 0)
-    if tag is not None and not overlay.takes_tag(tag):
-        return Drop.INNER_VLAN
-    return None
-
-
 # HOT PATH
-def _may_join(flow: _Flow, frame: memoryview, span: Span) -> bool:
+def _may_join(flow: _Flow, octets: memoryview, at: int, span: Span) -> bool:
     """Tell whether the first row of *span* is what its layout says, with right checksums."""
-    layout, headers, port = span.rows.layout, flow.headers, flow.overlay.port
-    if headers is None or not (port.takes_uso if layout.protocol == ip.UDP else port.takes_tso):
-        return False
-    return span.is_like(frame) and is_whole(frame, layout, flow.addresses, span.total)
+    rows = span.rows
+    layout = rows.layout
+    frame_at = at + vxlan.HEADER_LEN
+    frame = octets[frame_at : at + layout.size]
+    head = int.from_bytes(octets[at : frame_at + layout.payload_at], "big") & rows.like_mask
+    if flow.joins != (layout, head):
+        port = flow.overlay.port
+        takes = port.takes_uso if layout.protocol == ip.UDP else port.takes_tso
+        if flow.headers is None or not takes or not span.is_like(frame):
+            return False
+        flow.joins = layout, head
+    return is_whole(frame, layout, flow.addresses, span.total)
 
 
 # HOT PATH

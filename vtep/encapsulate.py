@@ -149,7 +149,11 @@ class Encapsulator:
             if like is not None and end == like[0]:
                 _, flow, shape, head = like
                 if flow.head(slot) == head:
-                    yield from self._super_frame(number, slot, flow, shape)
+                    overlay = flow.overlay
+                    overlay.flooded += flow.route.peers is overlay.flood
+                    slot[_VXLAN_AT:FRAME_AT] = overlay.header
+                    if not outbox.goes_on(number, shape, flow.route):
+                        yield from outbox.super_frame(number, shape, flow.route)
                     continue
             key = flow_key(slot, FRAME_AT, end)
             known = flows.get(key) if key is not None else None
@@ -175,15 +179,17 @@ class Encapsulator:
                 else:
                     cut = self._plan(flow, slot, end, many=False)
                 if isinstance(cut, Shape):
-                    yield from self._super_frame(number, slot, flow, cut)
                     if key is not None:
                         like = end, flow, cut, flow.head(slot)
+                    overlay.flooded += flow.route.peers is overlay.flood
+                    slot[flow.at - vxlan.HEADER_LEN : flow.at] = overlay.header
+                    yield from outbox.super_frame(number, cut, flow.route)
                 elif isinstance(cut, Whole):
+                    if key is not None and flow.headers and flow.headers.protocol == ip.TCP:
+                        self._remember(port, slot, end, flow, cut)
                     overlay.flooded += flow.route.peers is overlay.flood
                     slot[flow.at - vxlan.HEADER_LEN : flow.at] = overlay.header
                     part = slot[flow.at - vxlan.HEADER_LEN : end]
-                    if key is not None and flow.headers and flow.headers.protocol == ip.TCP:
-                        self._remember(port, slot, end, flow, cut)
                     yield from outbox.uncut(part, cut, flow.route)
                 elif isinstance(cut, Drop):
                     overlay.drops[cut] += 1
@@ -264,17 +270,6 @@ class Encapsulator:
             overlay.drops[Drop.RUNT] += 1
             return None
         return _Flow(overlay, slot, at, end, self._lanes)
-
-    # HOT PATH
-    def _super_frame(
-        self, number: int, slot: memoryview, flow: _Flow, shape: Shape
-    ) -> Iterator[Transmit]:
-        """Put the VXLAN header before a super-frame, and have it wait for more of its shape."""
-        overlay, at = flow.overlay, flow.at
-        overlay.flooded += flow.route.peers is overlay.flood
-        slot[at - vxlan.HEADER_LEN : at] = overlay.header
-        if not self._outbox.goes_on(number, shape, flow.route):
-            yield from self._outbox.super_frame(number, shape, flow.route)
 
     # HOT PATH
     def _look_up(self, flow: _Flow, now: float) -> None:

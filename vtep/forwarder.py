@@ -70,21 +70,22 @@ class Forwarder:
         frames: list[Place] = []
         number = short = got = 0
         now = time.monotonic()
-        for _ in range(self._patience[tap]):
+        asked = self._patience[tap]
+        for _ in range(asked):
             octets = read(views[number])
             if not octets:
                 break
             got += 1
             end = TAP_AT + octets
-            if octets > SMALL_MAX:
-                if self._uplink is not None:
-                    if frames:
-                        self._send(port, frames, now)
-                        frames.clear()
-                        short = 0
-                    if self._inject_at_once(port, large.views[number], end, now):
-                        number = 0
-                        continue
+            if octets > SMALL_MAX and self._uplink is not None:
+                if frames:
+                    self._send(port, frames, now)
+                    frames.clear()
+                    short = 0
+                if self._inject_at_once(port, large.views[number], end, now):
+                    number = 0
+                    continue
+            if octets > SMALL_MAX or asked == 1:
                 frames.append((large, number, end))
                 number += 1
                 if number == len(large):
@@ -93,7 +94,7 @@ class Forwarder:
                 small.views[short][TAP_AT:end] = views[number][:octets]
                 frames.append((small, short, end))
                 short += 1
-        self._patience[tap] = _patience(got, self._patience[tap])
+        self._patience[tap] = _patience(got, asked)
         if frames or not got:
             self._send(port, frames, now)
 
@@ -168,7 +169,8 @@ class Forwarder:
         batch: list[Message] = []
         number = short = got = 0
         now = time.monotonic()
-        for _ in range(self._patience[None]):
+        asked = self._patience[None]
+        for _ in range(asked):
             received = receive(views[number])
             if received is None:
                 break
@@ -180,7 +182,7 @@ class Forwarder:
                 if delivery is not None:
                     self._deliver(delivery)
                     continue
-            if octets > SMALL_MAX:
+            if octets > SMALL_MAX or asked == 1:
                 batch.append(Message(large, number, end, sender, size or octets))
                 number += 1
                 if number == len(large):
@@ -189,7 +191,7 @@ class Forwarder:
                 small.views[short][UDP_AT:end] = views[number][:octets]
                 batch.append(Message(small, short, end, sender, size or octets))
                 short += 1
-        self._patience[None] = _patience(got, self._patience[None])
+        self._patience[None] = _patience(got, asked)
         if batch or not got:
             for delivery in self._vtep.inbound.decapsulate(batch, now):
                 self._deliver(delivery)

@@ -22,9 +22,6 @@ from vtep.wire import vxlan
 MAX_SEGMENTS = 64
 """Most datagrams in one send with UDP_SEGMENT that every kernel takes (linux/udp.h)."""
 
-CUT_AT_ONCE = 8
-"""Most super-frames cut at once: what they take, read and cut, stays in a core's cache."""
-
 _MAX_SEND = 65507
 
 
@@ -106,12 +103,7 @@ class Outbox:
     def goes_on(self, slot: int, shape: Shape, route: Route) -> bool:
         """Take the super-frame in large slot *slot* if it may simply be cut with those before."""
         run = self._run
-        if (
-            shape is not self._shape
-            or slot != self._next
-            or len(run) == CUT_AT_ONCE
-            or route.lane in self._groups
-        ):
+        if shape is not self._shape or slot != self._next or route.lane in self._groups:
             return False
         run.append(route)
         self._next = slot + 1
@@ -122,9 +114,10 @@ class Outbox:
         """Take the super-frame in large slot *slot*; yield what must leave before it."""
         if route.lane in self._groups:
             yield self._flush(route.lane)
-        yield from self._cut()
-        self._run.append(route)
-        self._next, self._shape = slot + 1, shape
+        if not self.goes_on(slot, shape, route):
+            yield from self._cut()
+            self._run.append(route)
+            self._next, self._shape = slot + 1, shape
 
     # HOT PATH
     def uncut(self, part: memoryview, whole: Whole, route: Route) -> Iterator[Transmit]:

@@ -99,3 +99,17 @@ class Overlay:
         reach a VLAN that is another overlay's.
         """
         return self.pass_tags and self.port.overlay_of(vlan) is self
+
+    def why_not(self, frame: memoryview) -> Drop | None:
+        """Return why a frame from a peer may not pass; None if it may."""
+        if len(frame) < ethernet.HEADER_LEN:
+            return Drop.RUNT
+        source = frame[6:12]
+        if source[0] & 1 or source == NO_MAC:
+            return Drop.INVALID_SOURCE
+        if source == self.port.mac:
+            return Drop.SELF_SOURCE
+        tag = ethernet.vlan_id(frame, 0)
+        if tag is not None and not self.takes_tag(tag):
+            return Drop.INNER_VLAN
+        return None

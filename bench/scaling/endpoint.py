@@ -1,7 +1,7 @@
 """The one place that knows how an endpoint is filled and called; see vtep/endpoint.py.
 
-A batch is as many frames as there are small slots. Writing it into the slots, which the kernel does for
-the daemon, is not in the time; nor is any system call.
+A batch is as many frames as there are small slots. Writing it into the slots, which the kernel does
+for the daemon, is not in the time; nor is any system call.
 """
 
 import time

@@ -72,6 +72,18 @@ class Layout(NamedTuple):
             mask[l4 + 13] = 0xFF & ~_PSH
         return mask
 
+    def like_mask(self) -> int:
+        """Return the bits that make a row one of this layout, as one number.
+
+        Those of lengths, fragment, protocol, TCP offset and flags, and of what tells its flow.
+        """
+        mask = self.mask()
+        l4 = vxlan.HEADER_LEN + self.l4
+        if self.protocol == ip.TCP:
+            mask[l4 + 8 : l4 + 12] = bytes(4)  # acknowledgement number
+            mask[l4 + 14 :] = bytes(len(mask) - l4 - 14)  # window and options
+        return int.from_bytes(mask, "big")
+
     def head_mask(self) -> int:
         """Return the bits that a shorter last row has in common with them, as one number."""
         mask = self.mask()
@@ -91,7 +103,7 @@ class Rows:
         most: how many rows of a slot can be looked at.
         segment: octets of payload in one row.
         is_tcp: or UDP.
-        head_mask: that of the layout.
+        head_mask, like_mask: those of the layout.
         description: the virtio header of a super-frame of such segments.
     """
 
@@ -118,6 +130,7 @@ class Rows:
         self.most = rows
         self.segment = layout.segment
         self.head_mask = layout.head_mask()
+        self.like_mask = layout.like_mask()
         self.is_tcp = layout.protocol == ip.TCP
         self.description = virtio.VirtioHeader(
             flags=virtio.NEEDS_CSUM,

@@ -162,11 +162,11 @@ class _Views:
         if self._is_ipv4:
             self._ids = slot_view(l3 + 4, ">u2", one)
             self._row_ids = row_view(l3 + 4, ">u2")
-            self._ip_checksum = slot_view(l3 + 10, ">u2", one)
-            self._row_ip_checksum = row_view(l3 + 10, ">u2")
-            # What a shorter packet adds to the checksum; an ID is subtracted as its complement.
-            less = found.end - found.l3 - (lengths - l3)
-            self._less = (less + (0 if cut.one_id else 0xFFFF)).astype(np.uint32)
+            self._ip_checksum = slot_view(l3 + 10, "<u2", one)
+            self._row_ip_checksum = row_view(l3 + 10, "<u2")
+            # What a shorter packet adds to the checksum; another ID is subtracted.
+            self._less = found.end - found.l3 - (lengths - l3)
+            self._first_less, self._last_less = swapped(self._less[[0, -1]])
         self._steps = np.arange(count, dtype=np.uint16)
 
         if self._is_tcp:
@@ -191,7 +191,7 @@ class _Views:
         """Make the rows of *count* slots from *first* on; each line is one numpy call or two."""
         slots, rows = slice(first, first + count), slice(count)
         if self._one_id:
-            self._ip_checksum[slots] = self._ip_checksums(slots, self._less[0])
+            self._ip_checksum[slots] = self._ip_checksums(slots, self._first_less)
             self._ip_length[slots] = self._ip_lengths[0]
         self._row_heads[rows] = self._heads[slots]
         self._row_payloads[rows] = self._payloads[slots]
@@ -202,11 +202,12 @@ class _Views:
             if self._is_ipv4:
                 ids = self._ids[slots] + self._steps
                 self._row_ids[rows] = ids
-                less = self._less + self._ids[slots] - ids
-                self._row_ip_checksum[rows] = self._ip_checksums(slots, less)
+                less = (self._less + self._ids[slots] - ids) % 0xFFFF
+                self._row_ip_checksum[rows] = self._ip_checksums(slots, swapped(less))
         elif not self._is_even:
             self._row_ip_length[rows, -1] = self._ip_lengths[-1]
-            less = self._less[-1] - self._less[0]
+            # The slot's checksum is that of a full segment by now.
+            less = self._last_less + np.uint32(0xFFFF) - self._first_less
             self._row_ip_checksum[rows, -1:] = self._ip_checksums(slots, less)
         if self._is_tcp:
             self._row_sequences[rows] = self._sequences[slots] + self._offsets
@@ -223,7 +224,7 @@ class _Views:
         self._row_checksum[rows] = finished
 
     def _ip_checksums(self, slots: slice, less: Any) -> Any:
-        """Return the header checksums of the super-frames in *slots*, and *less* on top."""
+        """Return the header checksums of the super-frames in *slots*, *less* (swapped) added."""
         checksums_ = np.add(self._ip_checksum[slots], less, dtype=np.uint32)
         checksums_ %= np.uint32(0xFFFF)
         return checksums_
