@@ -151,10 +151,7 @@ class Decapsulator:
 
     # HOT PATH
     def at_once(self, octets: memoryview, end: int, sender: str, now: float) -> Delivery | None:
-        """Take a lone datagram that nothing could be joined to (partial.lone), before any other.
-
-        None, and nothing done, for all that must go through `decapsulate`.
-        """
+        """Take a lone datagram that nothing could be joined to (partial.lone); None for another."""
         key = flow_key(octets, FRAME_AT, end)
         if key is None:
             return None
@@ -259,6 +256,12 @@ class Decapsulator:
         frame = octets[at + vxlan.HEADER_LEN : end]
         description = virtio.PLAIN
         headers = flow.headers
+        if headers is not None and headers.protocol == ip.TCP and overlay.vlan is None:
+            lone = partial.lone(frame, headers, flow.addresses, overlay.mtu)
+            if lone is not None:
+                _count_received(flow, 1, len(frame), now)
+                self._deliveries.append(Delivery(overlay, (lone, frame)))
+                return
         if headers is not None and headers.protocol in (ip.TCP, ip.UDP):
             headers = ip.locate(frame)
             if headers is not None and partial.is_partial(frame, headers, flow.addresses):

@@ -27,7 +27,7 @@ from vtep.offload import partial
 from vtep.offload.inject import Whole
 from vtep.offload.segment import complete_checksum, plan, segment
 from vtep.offload.segment_batch import Segmenter, Shape
-from vtep.outbox import MAX_SEGMENTS, Outbox, Route, Transmit, count_sent, inject
+from vtep.outbox import MAX_SEGMENTS, Outbox, Route, Transmit, count_sent
 from vtep.overlay import NO_MAC, AccessPort, Overlay
 from vtep.wire import ethernet, ip, virtio, vxlan
 from vtep.wire.flow import FlowKey, flow_key, flow_number
@@ -211,10 +211,13 @@ class Encapsulator:
         yield from outbox.rest()
 
     # HOT PATH
-    def uncut(self, port: AccessPort, slot: memoryview, end: int, now: float) -> Transmit | None:
-        """Turn a super-frame read from the TAP of *port* into what is to be injected, at once.
+    def uncut(
+        self, port: AccessPort, slot: memoryview, end: int, now: float
+    ) -> tuple[Whole, Route] | None:
+        """Make a super-frame read from the TAP of *port* ready to be injected, at once.
 
-        Nothing may wait before it.  Its octets are in the cache still.
+        Nothing may wait before it.  It stands at slot[8:end] then, VXLAN header in front, and is
+        counted as sent.
 
         Args:
             port: where it was read.
@@ -223,8 +226,8 @@ class Encapsulator:
             now: monotonic seconds, the same in one batch.
 
         Returns:
-            None, and nothing done, for one that must go through `encapsulate`: whose like did not
-            yet, or that is not to be injected.
+            What it is, and where it goes.  None, and nothing done, for one that must go through
+            `encapsulate`: none like it did so far, or it is not to be injected.
         """
         head = _ipv4_head(slot) if slot[_ETHERTYPE_AT] == _IPV4_FIRST else _ipv6_head(slot)
         known = self._wholes.get((port, end, head))
@@ -236,12 +239,14 @@ class Encapsulator:
             self._turn += 1
         if flow.turn != self._turn:
             self._look_up(flow, now)
-        route, overlay = flow.route, flow.overlay
-        if not route.injects or flow.refused is not None:
+        route = flow.route
+        _, overlay, peers, injects = route
+        if not injects or flow.refused is not None:
             return None
-        overlay.flooded += route.peers is overlay.flood
+        overlay.flooded += peers is overlay.flood
         slot[_VXLAN_AT:FRAME_AT] = overlay.header
-        return inject(slot[_VXLAN_AT:end], whole, route)
+        count_sent(overlay, peers, whole.rows, whole.octets)
+        return whole, route
 
     def _remember(
         self, port: AccessPort, slot: memoryview, end: int, flow: _Flow, whole: Whole

@@ -21,8 +21,8 @@ from vtep.host.tap import Tap
 from vtep.host.underlay import CANNOT_CUT
 from vtep.inbox import Message
 from vtep.offload.finish import finish
-from vtep.offload.inject import Envelopes
-from vtep.outbox import Transmit
+from vtep.offload.inject import Envelopes, Whole
+from vtep.outbox import Route, Transmit
 from vtep.overlay import AccessPort
 from vtep.wire import virtio
 from vtep.wire.slot import SMALL_MAX, TAP_AT, UDP_AT, Place
@@ -82,7 +82,10 @@ class Forwarder:
                     self._send(port, frames, now)
                     frames.clear()
                     short = 0
-                if self._inject_at_once(port, large.views[number], end, now):
+                slot = large.views[number]
+                uncut = self._vtep.outbound.uncut(port, slot, end, now)
+                if uncut is not None:
+                    self._inject_uncut(slot[UDP_AT:end], *uncut)
                     number = 0
                     continue
             if octets > SMALL_MAX or asked == 1:
@@ -113,34 +116,39 @@ class Forwarder:
                     self._not_sent(transmit, peer, error)
 
     # HOT PATH
-    def _inject_at_once(self, port: AccessPort, slot: memoryview, end: int, now: float) -> bool:
-        """Inject the super-frame in *slot*, if it is one of a kind met before."""
-        transmit = self._vtep.outbound.uncut(port, slot, end, now)
-        if transmit is None:
-            return False
-        for peer in transmit.peers:
-            if peer.envelopes is not None:
-                self._inject(transmit, peer, peer.envelopes)
-            else:  # it failed for one before
-                self._vtep.outbound.inject_failed(transmit, peer, errno.EIO)
-        return True
+    def _inject_uncut(self, part: memoryview, whole: Whole, route: Route) -> None:
+        """Write a super-frame, its VXLAN header in front, into the uplink TAP for each peer."""
+        lane, overlay, peers, _ = route
+        for peer in peers:
+            envelopes, uplink = peer.envelopes, self._uplink
+            error = errno.EIO  # for one that it has failed for a moment ago
+            if uplink is not None and envelopes is not None:
+                error = uplink.injector.write((envelopes[lane].super_frame(whole), part))
+                uplink.injected += not error
+            if error:
+                transmit = Transmit(overlay, (part,), peers, 0, lane, whole.octets, whole)
+                self._not_injected(transmit, peer, error)
 
     # HOT PATH
     def _inject(self, transmit: Transmit, peer: Peer, envelopes: Envelopes) -> None:
-        """Write what is to leave into the uplink TAP, in one packet."""
-        _, parts, _, segment_size, lane, octets, whole = transmit
+        """Write what is to leave for *peer* into the uplink TAP, in one packet."""
+        overlay, parts, _, segment_size, lane, octets, whole = transmit
         uplink = self._uplink
         assert uplink is not None
         if whole is not None:
-            front = envelopes[lane].super_frame(whole)
-        else:
-            front = envelopes[lane].datagrams(octets, segment_size)
-        error = uplink.injector.write((front, *parts))
-        if not error:
-            uplink.injected += 1
+            self._inject_uncut(parts[0], whole, Route(lane, overlay, (peer,)))
             return
+        front = envelopes[lane].datagrams(octets, segment_size)
+        error = uplink.injector.write((front, *parts))
+        uplink.injected += not error
+        if error:
+            self._not_injected(transmit, peer, error)
+
+    def _not_injected(self, transmit: Transmit, peer: Peer, error: int) -> None:
+        """Count what the uplink TAP did not take, and do without it when it is gone."""
         self._vtep.outbound.inject_failed(transmit, peer, error)
-        if error in _INJECTOR_GONE:
+        uplink = self._uplink
+        if error in _INJECTOR_GONE and uplink is not None and uplink.failed is None:
             uplink.fail(f"{uplink.injector.name} was set down or deleted", self._vtep.peers())
 
     def _not_sent(self, transmit: Transmit, peer: Peer, error: int) -> None:

@@ -125,7 +125,9 @@ class Outbox:
         yield from self._cut()
         if route.lane in self._groups:
             yield self._flush(route.lane)
-        yield inject(part, whole, route)
+        lane, overlay, peers, _ = route
+        count_sent(overlay, peers, whole.rows, whole.octets)
+        yield Transmit(overlay, (part,), peers, 0, lane, whole.octets, whole)
 
     # HOT PATH
     def datagram(self, part: memoryview, route: Route) -> Iterator[Transmit]:
@@ -193,14 +195,6 @@ class Outbox:
             start = end
         run.clear()
         self._shape = None
-
-
-# HOT PATH
-def inject(part: memoryview, whole: Whole, route: Route) -> Transmit:
-    """Return a super-frame, its VXLAN header in front, as what is to be injected; count it."""
-    lane, overlay, peers, _ = route
-    count_sent(overlay, peers, whole.rows, whole.octets)
-    return Transmit(overlay, (part,), peers, 0, lane, whole.octets, whole)
 
 
 # HOT PATH
