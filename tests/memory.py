@@ -17,11 +17,13 @@ PEER_1, PEER_2 = "10.0.1.41", "10.0.1.42"
 PEERS = [(PEER_1, (PEER_1, 4789)), (PEER_2, (PEER_2, 4789))]
 
 
-def make(**options: Any) -> tuple[Vtep, AccessPort, Overlay]:
+def make(
+    *, trust: bool = False, lanes: int = 1, **options: Any
+) -> tuple[Vtep, AccessPort, Overlay]:
     port = AccessPort("vx0", mac(TAP_MAC))
     usual: dict[str, Any] = {"vni": 100, "port": port, "peers": PEERS, "mtu": 1450}
     overlay = Overlay(**(usual | options))
-    return Vtep([overlay], frozenset({"10.0.1.4"}), 4789), port, overlay
+    return Vtep([overlay], frozenset({"10.0.1.4"}), 4789, lanes, trust=trust), port, overlay
 
 
 def encapsulate(

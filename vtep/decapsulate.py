@@ -96,6 +96,7 @@ class Decapsulator:
         overlays: by VNI.
         local_addresses: this host's IP addresses as text: a datagram from one of them is an echo.
         port: the UDP port of every VTEP.
+        trust: do not verify inner checksums before joining, where the outer one was verified.
 
     Attributes:
         local_addresses: as given.
@@ -108,11 +109,14 @@ class Decapsulator:
         overlays: dict[int, Overlay],
         local_addresses: frozenset[str],
         port: int,
+        *,
+        trust: bool = False,
     ) -> None:
         self.drops: Counter[Drop] = Counter()
         self._overlays = overlays
         self.local_addresses = local_addresses
         self._port = port
+        self._trust = trust
         self._rows = {slots: RowsOf(slots) for slots in (pool.large, pool.small)}
         self._flows: dict[tuple[str, bytes, FlowKey], _Flow] = {}
         self._turn = 0
@@ -133,7 +137,9 @@ class Decapsulator:
         """
         self._turn += 1
         deliveries = self._deliveries = []
-        for message, spans in zip(received, spans_of(received, self._rows), strict=True):
+        for message, spans in zip(
+            received, spans_of(received, self._rows, trust=self._trust), strict=True
+        ):
             slots, number, end, sender, size = message
             octets = slots.views[number]
             tail = UDP_AT
@@ -362,7 +368,7 @@ def _may_join(flow: _Flow, octets: memoryview, at: int, span: Span) -> bool:
         if flow.headers is None or not takes or not span.is_like(frame):
             return False
         flow.joins = layout, head
-    return is_whole(frame, layout, flow.addresses, span.total)
+    return span.total is None or is_whole(frame, layout, flow.addresses, span.total)
 
 
 # HOT PATH

@@ -29,6 +29,7 @@ class Vtep:
         local_addresses: this host's IP addresses as text.
         port: the UDP port of every VTEP, ours and theirs.
         lanes: how many UDP source ports there are to spread flows over.
+        trust: see Decapsulator.
 
     Attributes:
         pool: where the caller puts a batch, of one direction at a time.
@@ -45,6 +46,8 @@ class Vtep:
         local_addresses: frozenset[str],
         port: int,
         lanes: int = 1,
+        *,
+        trust: bool = False,
     ) -> None:
         self.overlays: dict[int, Overlay] = {}
         for overlay in overlays:
@@ -54,7 +57,7 @@ class Vtep:
         self.port = port
         self.pool = Pool(LARGE_SLOTS, SMALL_SLOTS)
         self.outbound = Encapsulator(self.pool, lanes)
-        self.inbound = Decapsulator(self.pool, self.overlays, local_addresses, port)
+        self.inbound = Decapsulator(self.pool, self.overlays, local_addresses, port, trust=trust)
 
     def peers(self) -> Iterator[Peer]:
         """Yield every peer of every overlay."""

@@ -6,14 +6,16 @@ say nothing (RFC 6864).
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cutting import segmented
 from tests.flows import by_flow
-from tests.frames import IP, TCP, IPv6, frame
+from tests.frames import IP, TCP, UDP, IPv6, frame
 from tests.memory import PEER_1, PEERS, decapsulate, make
+from tests.property.superframes import add_words, transport_sum
 from vtep.decapsulate import Delivery
 from vtep.wire import ip, virtio, vxlan
 
@@ -22,15 +24,19 @@ BATCH = 16
 
 
 @st.composite
-def flows(draw: st.DrawFn) -> list[bytes]:
-    """Draw the segments of one TCP flow, in order, as finished frames."""
+def flows(draw: st.DrawFn, protocols: Sequence[int] = (ip.TCP, ip.UDP)) -> list[bytes]:
+    """Draw the segments of one flow, in order, as finished frames."""
     size = draw(st.sampled_from([100, 1398, 1399]))
     count = draw(st.integers(1, 20))
     tail = draw(st.integers(1, size))
     options = draw(st.sampled_from([[], [("NOP", None), ("NOP", None), ("Timestamp", (7, 9))]]))
     flags = draw(st.sampled_from(["A", "A", "A", "PA", "FA", "EA"]))
-    tcp = TCP(sport=draw(st.integers(1, 3)), dport=5001, seq=draw(st.integers(0, 2**32 - 1)))
-    tcp.options, tcp.flags, tcp.ack = options, flags, 1
+    protocol = draw(st.sampled_from(protocols))
+    transport: Any = UDP(sport=draw(st.integers(1, 3)), dport=5001)
+    if protocol == ip.TCP:
+        sequence = draw(st.integers(0, 2**32 - 1))
+        transport = TCP(sport=draw(st.integers(1, 3)), dport=5001, seq=sequence)
+        transport.options, transport.flags, transport.ack = options, flags, 1
     network = draw(
         st.sampled_from(
             [
@@ -41,10 +47,12 @@ def flows(draw: st.DrawFn) -> list[bytes]:
         )
     )
     payload = draw(st.binary(min_size=64, max_size=64)) * (count * size // 64 + 1)
-    raw = frame(inner=network / tcp / payload[: (count - 1) * size + tail])
-    kind = virtio.GSO_TCPV4 if isinstance(network, IP) else virtio.GSO_TCPV6
+    raw = frame(inner=network / transport / payload[: (count - 1) * size + tail])
+    kind = virtio.GSO_UDP_L4
+    if protocol == ip.TCP:
+        kind = virtio.GSO_TCPV4 if isinstance(network, IP) else virtio.GSO_TCPV6
     l4 = 34 if isinstance(network, IP) else 54
-    header = virtio.VirtioHeader(virtio.NEEDS_CSUM, kind, 0, size, l4, 16)
+    header = virtio.VirtioHeader(virtio.NEEDS_CSUM, kind, 0, size, l4, ip.CHECKSUM_AT[protocol])
     rows = segmented(memoryview(raw), header, 65535, b"")
     assert rows is not None
     return [bytes(row) for row in rows]
@@ -53,7 +61,12 @@ def flows(draw: st.DrawFn) -> list[bytes]:
 @st.composite
 def arrivals(draw: st.DrawFn) -> list[bytes]:
     """Draw frames of a few flows as a network may deliver them."""
-    frames = [one for flow in draw(st.lists(flows(), min_size=1, max_size=3)) for one in flow]
+    drawn = draw(st.lists(flows(), min_size=1, max_size=3))
+    frames = [one for flow in drawn for one in flow]
+    if draw(st.booleans()):  # turn by turn, so many of each
+        many = draw(st.integers(1, 5))
+        turns = range(0, max(map(len, drawn)), many)
+        frames = [one for turn in turns for flow in drawn for one in flow[turn : turn + many]]
     for _ in range(draw(st.integers(0, 3))):
         at = draw(st.integers(0, len(frames) - 1))
         match draw(st.sampled_from(["lose", "repeat", "swap", "damage"])):
@@ -120,7 +133,7 @@ def test_what_is_delivered_is_what_arrived_in_its_order(
     assert overlay.traffic.rx_bytes == sum(map(len, out))
 
 
-@given(flows(), st.lists(st.integers(0, 20), max_size=3))
+@given(flows([ip.TCP]), st.lists(st.integers(0, 20), max_size=3))
 def test_one_flow_with_df_set_becomes_one_super_frame_over_the_bounds_of_messages(
     frames: list[bytes], bounds: list[int]
 ) -> None:
@@ -156,3 +169,28 @@ def test_two_senders_are_never_joined() -> None:
         vtep, _, _ = make()
         batch = [(bytes(row), peer, 0) for row, peer in zip(rows, peers, strict=True)]
         assert len(decapsulate(vtep, batch, 0.0)) == count
+
+
+@given(arrivals(), st.lists(st.integers(0, 60), max_size=6))
+def test_with_trust_in_the_outer_checksum_nothing_else_changes(
+    frames: list[bytes], bounds: list[int]
+) -> None:
+    vtep, _, overlay = make(clamp_mss=False, mtu=9000, trust=True)
+    batch = messages(frames, bounds)
+    deliveries = []
+    for start in range(0, len(batch), BATCH):
+        deliveries += decapsulate(vtep, batch[start : start + BATCH], 0.0)
+    assert overlay.traffic.rx_frames + overlay.drops.total() == len(frames)
+    if all(is_right(one) for one in frames):
+        out = [raw for delivery in deliveries for raw in cut_again(delivery)]
+        assert by_flow(out, without_id=True) == by_flow(frames, without_id=True)
+
+
+def is_right(raw: bytes) -> bool:
+    """Tell whether a frame is undamaged: IP header and transport checksums are right."""
+    found = ip.locate(raw)
+    if found is None or found.fragment or found.protocol not in (ip.TCP, ip.UDP):
+        return False
+    header = raw[found.l3 : found.l4] if found.version == 4 else b"\xff\xff"
+    sum_ = transport_sum(found.version, found.l3, found.l4, found.protocol, raw[: found.end])
+    return add_words(header) == 0xFFFF and sum_ == 0xFFFF and found.end == len(raw)

@@ -20,6 +20,7 @@ from tests.memory import (
     sent_to,
     trunk,
 )
+from tests.memory import decapsulate as decapsulate_batch
 from vtep import decapsulate
 from vtep.counters import Drop
 from vtep.endpoint import Vtep
@@ -202,3 +203,17 @@ def test_a_tap_that_refuses_a_frame_is_counted() -> None:
     for error, reason in errors.items():
         vtep.inbound.write_failed(delivery, error)
         assert overlay.drops[reason] == 1
+
+
+def test_a_frame_that_hides_its_flow_does_not_overtake_what_waits() -> None:
+    vtep, _, _ = make()
+    network = IP(src="172.18.0.11", dst="172.18.0.12", flags="DF")
+    segments = [
+        frame(inner=network / TCP(flags="A", seq=number * 100) / bytes(100)) for number in range(2)
+    ]
+    network.options = b"\x01" * 4
+    last = frame(inner=network / TCP(flags="FA", seq=200))
+    batch = [(vxlan.pack(100) + data, PEER_1, 0) for data in (*segments, last)]
+    joined_, alone = decapsulate_batch(vtep, batch, 0.0)
+    assert virtio.parse(joined_.parts[0]).gso_size == 100
+    assert delivered([alone]) == [last]

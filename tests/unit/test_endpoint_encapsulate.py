@@ -11,6 +11,7 @@ from tests.memory import (
     PEER_2,
     datagrams,
     delivered,
+    encapsulate,
     joined,
     make,
     pseudo_sum,
@@ -178,3 +179,30 @@ def test_a_send_that_failed_is_a_drop_and_no_longer_counted_as_sent() -> None:
     for error, reason in ((errno.EMSGSIZE, Drop.UNDERLAY_MTU), (errno.EHOSTUNREACH, Drop.NO_ROUTE)):
         vtep.outbound.send_failed(transmit, transmit.peers[1], error)
         assert overlay.drops[reason] == 1
+
+
+def test_a_frame_that_hides_its_flow_is_not_overtaken() -> None:
+    vtep, port, _ = make(lanes=64)
+    network = IP(src="172.18.0.11", dst="172.18.0.12")
+    whole = [frame(inner=network / UDP(sport=1, dport=2) / bytes(100)) for _ in range(2)]
+    fragment = frame(inner=IP(src="172.18.0.11", dst="172.18.0.12", frag=5, proto=17) / bytes(100))
+    ordered = [whole[0], fragment, whole[1]]
+    transmits = encapsulate(vtep, port, [(data, virtio.PLAIN) for data in ordered], 0.0)
+    assert [datagram[8:] for datagram in datagrams(transmits)] == ordered
+
+
+def test_equal_frames_of_one_flow_leave_together_and_another_flow_by_its_own_port() -> None:
+    vtep, port, _ = make(lanes=64)
+    flows = [
+        frame(
+            inner=IP(src="172.18.0.11", dst="172.18.0.12") / UDP(sport=number, dport=2) / b"hello"
+        )
+        for number in range(40)
+    ]
+    transmits = encapsulate(vtep, port, [(data, virtio.PLAIN) for data in flows], 0.0)
+    assert len({transmit.lane for transmit in transmits}) == len(transmits) > 10
+    again = encapsulate(vtep, port, [(flows[7], virtio.PLAIN)] * 30, 1.0)
+    assert [transmit.datagrams for transmit in again] == [30]
+    assert again[0].segment_size == 8 + len(flows[7])
+    [lane] = {t.lane for t in transmits if flows[7] in [d[8:] for d in datagrams([t])]}
+    assert again[0].lane == lane
