@@ -1,9 +1,7 @@
 """From the underlay to a TAP: what becomes of a batch of datagrams.
 
-    which flow?  one met before needs no second look at its headers
-    which overlay?  the VNI says
-    is the sender a peer of it?
-    is the source MAC one that can be?  tags allowed?  learn it: the sender
+    may it pass, and what is known of its flow?  (admission.py)
+    learn the source MAC: the sender
     join what continues a flow, describe it to the kernel, clamp the MSS
     put the tag on, to the TAP
 
@@ -15,28 +13,20 @@ returns to it.
 """
 
 import errno
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from vtep import mtu as mtu_
+from vtep.admission import Admission, Flow
 from vtep.counters import Drop
-from vtep.fdb import Peer
 from vtep.inbox import Message, Span, spans_of
 from vtep.offload import partial
 from vtep.offload.coalesce import Chain, is_whole
-from vtep.offload.rows import Layout, RowsOf
+from vtep.offload.rows import RowsOf
 from vtep.overlay import Overlay
 from vtep.wire import ethernet, ip, virtio, vxlan
 from vtep.wire.buffer import Readable
-from vtep.wire.flow import FlowKey, flow_key
 from vtep.wire.slot import FRAME_AT, UDP_AT, Pool
-
-MAX_LEARNED_PEERS = 65_536
-"""The most senders kept under accept-any, per overlay: a spoofer must not fill the memory."""
-
-MAX_FLOWS = 4096
-"""Most flows whose headers are remembered; a flow that is not costs a few microseconds."""
 
 _SYN = 0x02
 _PLAIN = bytes(virtio.HEADER_LEN)
@@ -56,38 +46,6 @@ class Delivery(NamedTuple):
     parts: Sequence[Readable]
 
 
-class _Flow:
-    """What is known of the datagrams of one inner flow from one sender.
-
-    Attributes:
-        overlay, peer: whose they are.
-        source: the inner source MAC.
-        reserved: whether reserved bits are set in their VXLAN header.
-        headers: where those of the first frame were; None for what is not IP.
-        addresses: the ones' complement sum of the IP addresses.
-        turn: the batch in which peer and overlay were last found to hold.
-        joins: layout and headers, but for what varies, of rows that were found to be joinable.
-        chain: what waits to be continued, in this batch only.
-    """
-
-    __slots__ = (
-        *("addresses", "chain", "headers", "joins", "overlay"),
-        *("peer", "reserved", "source", "turn"),
-    )
-
-    def __init__(self, overlay: Overlay, peer: Peer, octets: memoryview, at: int, end: int) -> None:
-        frame = octets[at + vxlan.HEADER_LEN : end]
-        self.overlay = overlay
-        self.peer = peer
-        self.source = bytes(frame[6:12])
-        self.reserved = vxlan.reserved_bits(octets, at)
-        self.headers = ip.locate(frame)
-        self.addresses = ip.address_sum(frame, self.headers) if self.headers is not None else 0
-        self.turn = 0
-        self.joins: tuple[Layout, int] | None = None
-        self.chain: Chain | None = None
-
-
 class Decapsulator:
     """Turns datagrams in slots into frames.
 
@@ -99,7 +57,7 @@ class Decapsulator:
         trust: do not verify inner checksums before joining, where the outer one was verified.
 
     Attributes:
-        local_addresses: as given.
+        admission: what may pass.
         drops: of datagrams that belong to no overlay.
     """
 
@@ -112,15 +70,11 @@ class Decapsulator:
         *,
         trust: bool = False,
     ) -> None:
-        self.drops: Counter[Drop] = Counter()
-        self._overlays = overlays
-        self.local_addresses = local_addresses
-        self._port = port
+        self.admission = Admission(overlays, local_addresses, port)
+        self.drops = self.admission.drops
         self._trust = trust
         self._rows = {slots: RowsOf(slots) for slots in (pool.large, pool.small)}
-        self._flows: dict[tuple[str, bytes, FlowKey], _Flow] = {}
-        self._turn = 0
-        self._waiting: list[_Flow] = []
+        self._waiting: list[Flow] = []
         self._deliveries: list[Delivery] = []
 
     # HOT PATH
@@ -135,7 +89,7 @@ class Decapsulator:
         Returns:
             Frames in the order of their flows; they point into the slots.
         """
-        self._turn += 1
+        self.admission.turn += 1
         deliveries = self._deliveries = []
         for message, spans in zip(
             received, spans_of(received, self._rows, trust=self._trust), strict=True
@@ -158,84 +112,18 @@ class Decapsulator:
     # HOT PATH
     def at_once(self, octets: memoryview, end: int, sender: str, now: float) -> Delivery | None:
         """Take a lone datagram that nothing could be joined to (partial.lone); None for another."""
-        key = flow_key(octets, FRAME_AT, end)
-        if key is None:
-            return None
-        flow = self._flows.get((sender, bytes(octets[UDP_AT:FRAME_AT]), key))
+        flow = self.admission.known(octets, UDP_AT, end, sender)
         if flow is None or flow.headers is None or flow.headers.protocol != ip.TCP:
             return None
         overlay = flow.overlay
-        if overlay.vlan is not None or overlay.peers.get(sender) is not flow.peer:
+        if overlay.vlan is not None:
             return None
         frame = octets[FRAME_AT:end]
         header = partial.lone(frame, flow.headers, flow.addresses, overlay.mtu)
         if header is None:
             return None
-        _count_received(flow, 1, end - FRAME_AT, now)
+        flow.count(1, end - FRAME_AT, now)
         return Delivery(overlay, (header, frame))
-
-    # -- which flow, and may it pass?
-
-    # HOT PATH
-    def _flow_of(
-        self, octets: memoryview, at: int, end: int, sender: str, now: float
-    ) -> _Flow | None:
-        """Return the flow of the datagram at octets[at:end]; None if it is dropped, and counted."""
-        key = flow_key(octets, at + vxlan.HEADER_LEN, end)
-        if key is None:
-            self._close_all()  # it may be of any flow
-            return self._meet(octets, at, end, sender, now)
-        full_key = (sender, bytes(octets[at : at + vxlan.HEADER_LEN]), key)
-        flow = self._flows.get(full_key)
-        if flow is not None and flow.turn == self._turn:
-            return flow
-        if flow is None or flow.overlay.peers.get(sender) is not flow.peer:
-            flow = self._meet(octets, at, end, sender, now)
-            if flow is None:
-                return None
-            if len(self._flows) >= MAX_FLOWS:
-                self._flows.clear()
-            self._flows[full_key] = flow
-        flow.turn = self._turn
-        return flow
-
-    def _meet(self, octets: memoryview, at: int, end: int, sender: str, now: float) -> _Flow | None:
-        """Return the flow of a datagram that was not met before, if it may pass."""
-        frame_at = at + vxlan.HEADER_LEN
-        if end < frame_at:
-            self.drops[Drop.SHORT] += 1
-            return None
-        vni = vxlan.parse(octets, at)
-        if vni is None:
-            self.drops[Drop.BAD_FLAGS] += 1
-            return None
-        overlay = self._overlays.get(vni)
-        if overlay is None:
-            self.drops[Drop.UNKNOWN_VNI] += 1
-            return None
-        peer = overlay.peers.get(sender) or self._stranger(overlay, sender, now)
-        if isinstance(peer, Drop):
-            overlay.last_refused = sender
-            overlay.drops[peer] += 1
-            return None
-        refused = overlay.why_not(octets[frame_at:end])
-        if refused is not None:
-            overlay.drops[refused] += 1
-            return None
-        return _Flow(overlay, peer, octets, at, end)
-
-    def _stranger(self, overlay: Overlay, sender: str, now: float) -> Peer | Drop:
-        """Return a Peer for a sender that is not on the list, to be kept if its frame is good."""
-        ip_, _, scope = sender.partition("%")
-        if ip_ in self.local_addresses:
-            return Drop.SELF_SOURCE
-        if not overlay.accept_any:
-            return Drop.UNKNOWN_PEER
-        if len(overlay.peers) >= MAX_LEARNED_PEERS:
-            return Drop.PEER_LIMIT
-        ipv6 = ":" in ip_
-        address = (ip_, self._port, 0, int(scope or 0)) if ipv6 else (ip_, self._port)
-        return Peer(sender, address, heard_at=now)
 
     # -- one by one
 
@@ -250,12 +138,14 @@ class Decapsulator:
         gso_size: int = 0,
     ) -> None:
         """Take the datagram at octets[at:end]; *gso_size* is that of an inner UDP super-frame."""
-        flow = self._flow_of(octets, at, end, sender, now)
+        flow = self.admission.flow_of(octets, at, end, sender, now)
         if flow is None:
             return
+        if not flow.is_keyed:
+            self._close_all()  # it may be of any flow that waits
         if flow.chain is not None:
             if flow.chain.add_tail(octets, at, end):
-                _count_received(flow, 1, end - at - vxlan.HEADER_LEN, now)
+                flow.count(1, end - at - vxlan.HEADER_LEN, now)
                 return
             self._close(flow)
         overlay = flow.overlay
@@ -265,7 +155,7 @@ class Decapsulator:
         if headers is not None and headers.protocol == ip.TCP and overlay.vlan is None:
             lone = partial.lone(frame, headers, flow.addresses, overlay.mtu)
             if lone is not None:
-                _count_received(flow, 1, len(frame), now)
+                flow.count(1, len(frame), now)
                 self._deliveries.append(Delivery(overlay, (lone, frame)))
                 return
         if headers is not None and headers.protocol in (ip.TCP, ip.UDP):
@@ -279,7 +169,7 @@ class Decapsulator:
             if headers is not None and overlay.clamp_mss and _is_syn(frame, headers):
                 begun = description is not virtio.PLAIN
                 overlay.clamped += mtu_.clamp_mss(frame, headers, overlay.mtu, partial=begun)
-        _count_received(flow, 1, len(frame), now)
+        flow.count(1, len(frame), now)
         self._deliver(overlay, description, frame)
 
     # HOT PATH
@@ -306,7 +196,7 @@ class Decapsulator:
         rows, layout = span.rows, span.rows.layout
         octets, at = span.place(0)
         end = at + layout.size
-        flow = self._flow_of(octets, at, end, sender, now)
+        flow = self.admission.flow_of(octets, at, end, sender, now)
         if flow is None or not _may_join(flow, octets, at, span):
             if flow is None:
                 span = span._replace(start=span.start + 1)
@@ -315,7 +205,7 @@ class Decapsulator:
                 self._single(octets, at, at + layout.size, sender, now)
             return
         count = span.stop - span.start
-        _count_received(flow, count, count * (layout.size - vxlan.HEADER_LEN), now)
+        flow.count(count, count * (layout.size - vxlan.HEADER_LEN), now)
         chain = flow.chain
         if chain is not None and count == 1 and chain.add_tail(octets, at, end):
             return
@@ -335,7 +225,7 @@ class Decapsulator:
             chain.add(span.payloads(start, stop), *span.place(stop - 1))
             start, room = stop, 0
 
-    def _close(self, flow: _Flow) -> None:
+    def _close(self, flow: Flow) -> None:
         """Deliver the super-frame that waits in *flow*, if one does."""
         chain, flow.chain = flow.chain, None
         if chain is not None:
@@ -355,7 +245,7 @@ class Decapsulator:
 
 
 # HOT PATH
-def _may_join(flow: _Flow, octets: memoryview, at: int, span: Span) -> bool:
+def _may_join(flow: Flow, octets: memoryview, at: int, span: Span) -> bool:
     """Tell whether the first row of *span* is what its layout says, with right checksums."""
     rows = span.rows
     layout = rows.layout
@@ -387,18 +277,3 @@ def _is_one_packet(octets: memoryview, end: int, size: int) -> bool:
         return False
     whole = ip.locate(octets[UDP_AT + vxlan.HEADER_LEN : end])
     return whole is not None and whole.end > size - vxlan.HEADER_LEN
-
-
-# HOT PATH
-def _count_received(flow: _Flow, datagrams: int, octets: int, now: float) -> None:
-    """Learn the source MAC of *flow*, and count what came with it."""
-    overlay, peer = flow.overlay, flow.peer
-    if peer.heard_at is not None:
-        peer.heard_at = now
-        overlay.peers.setdefault(peer.ip, peer)
-    overlay.fdb.learn(flow.source, peer, now)
-    if flow.reserved:
-        overlay.reserved_bits += datagrams
-    for traffic in (overlay.traffic, peer.traffic):
-        traffic.rx_frames += datagrams
-        traffic.rx_bytes += octets

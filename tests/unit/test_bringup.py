@@ -50,7 +50,7 @@ def test_a_tap_comes_up_with_its_mtu_in_its_bridge_and_goes_away() -> None:
         overlay = running.vtep.overlays[100]
         assert overlay.mtu == 1450
         assert [(p.ip, p.address) for p in overlay.flood] == [(PEER, (PEER, 4789))]
-        assert running.vtep.inbound.local_addresses >= {
+        assert running.vtep.inbound.admission.local_addresses >= {
             "10.0.1.4",
             "10.0.2.4",
             "127.0.0.1",

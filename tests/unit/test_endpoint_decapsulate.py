@@ -21,7 +21,7 @@ from tests.memory import (
     trunk,
 )
 from tests.memory import decapsulate as decapsulate_batch
-from vtep import decapsulate
+from vtep import admission
 from vtep.counters import Drop
 from vtep.endpoint import Vtep
 from vtep.overlay import AccessPort, Overlay
@@ -102,7 +102,7 @@ def test_accept_any_takes_strangers_answers_them_and_forgets_them() -> None:
 
 
 def test_accept_any_does_not_let_strangers_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decapsulate, "MAX_LEARNED_PEERS", 4)
+    monkeypatch.setattr(admission, "MAX_LEARNED_PEERS", 4)
     vtep, _, overlay = make(accept_any=True)
     for number in range(5):
         receive(vtep, frame(), f"192.0.2.{number}")

@@ -28,8 +28,8 @@ def _room(ours: str = "", others: str = "", *, pure: bool = False) -> Room:
 
 
 BELOW = (
-    "addressing bringup config counters decapsulate encapsulate endpoint fdb forwarder host inbox"
-    " log mtu neighbors offload options outbox overlay report uplink wire"
+    "addressing admission bringup config counters decapsulate encapsulate endpoint fdb forwarder"
+    " host inbox log mtu neighbors offload options outbox overlay report uplink wire"
 )
 """What stands below the rooms beside the daemon, which are imported by none of these."""
 
@@ -46,7 +46,10 @@ ROOMS = {
     "outbox": _room("fdb offload overlay wire", pure=True),
     "inbox": _room("offload wire", pure=True),
     "encapsulate": _room("counters fdb mtu offload outbox overlay wire", pure=True),
-    "decapsulate": _room("counters fdb inbox neighbors mtu offload overlay wire", pure=True),
+    "admission": _room("counters fdb offload overlay wire", pure=True),
+    "decapsulate": _room(
+        "admission counters fdb inbox mtu neighbors offload overlay wire", pure=True
+    ),
     "endpoint": _room("decapsulate encapsulate fdb overlay wire", pure=True),
     "report": _room("counters endpoint fdb overlay wire"),
     # the host kernel
