@@ -84,7 +84,13 @@ def bring_up(config: Config) -> Iterator[Running]:
                     bridges[port] = tap_plan.bridge.name
                 overlays += _overlays(tap_plan, port)
             uplink = open_uplink(config.underlay, plan, underlay.ports, net, undo)
-        vtep = Vtep(overlays, plan.addresses, config.underlay.port, underlay.senders)
+        vtep = Vtep(
+            overlays,
+            plan.addresses,
+            config.underlay.port,
+            underlay.senders,
+            trust=config.underlay.trust_outer_checksum,
+        )
         if uplink is not None:
             uplink.find_ways(vtep.peers())
         yield Running(

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Never
 
 from vtep import __version__
-from vtep.config import Config, ConfigError, default, from_arguments
+from vtep.config import Config, ConfigError, default
 from vtep.options import BOOLEAN, COUNT, GROUPS, OPTIONS, PORT_RANGE, Option
+from vtep.sources import from_arguments
 
 USAGE_ERROR = 2
 """Exit code when the command cannot be carried out as given; one line on stderr says why."""

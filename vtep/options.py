@@ -188,6 +188,8 @@ OPTIONS = (
            "send by socket, or inject packets"),
     Option(UNDERLAY, "underlay", "--uplink-setup", "uplink-setup", BOOLEAN, "",
            "change what is in the way of inject"),
+    Option(UNDERLAY, "underlay", "--trust-outer-checksum", "trust-outer-checksum", BOOLEAN, "",
+           "do not verify inner checksums twice"),
     Option(BEHAVIOUR, "overlay", "--mtu", "mtu", INTEGER, "MTU",
            "MTU of the TAP", "underlay's - 50 or 70"),
     Option(BEHAVIOUR, "overlay", "--ageing", "ageing", NUMBER, "SECONDS",

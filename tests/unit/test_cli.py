@@ -239,7 +239,8 @@ TWO = ONE.replace("100", "200").replace('"a"', '"b"')
         (f"{ONE}[[overlays]]\n", "vtep.toml: unknown key 'overlays' in the top level: did you mean"
                                  " '[[overlay]]'?"),
         (f"{ONE}[underlay]\nzzz = 1", "vtep.toml: unknown key 'zzz' in [underlay]: the keys there"
-                                      " are local, dev, port, srcport, mtu, uplink, uplink-setup"),
+                                      " are local, dev, port, srcport, mtu, uplink, uplink-setup,"
+                                      " trust-outer-checksum"),
         (f"{ONE}[underlay]\nport = '1'", "vtep.toml: port in [underlay] must be a whole number:"
                                          " not '1'"),
         (f"{ONE}[underlay]\nsrcport = 5000", "vtep.toml: srcport in [underlay] must be two port"

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from vtep import config as config_
-from vtep.config import Config, ConfigError, OverlayConfig, UnderlayConfig, from_arguments, load
+from vtep.config import Config, ConfigError, OverlayConfig, UnderlayConfig
 from vtep.options import GROUPS, OPTIONS
+from vtep.sources import from_arguments, load
 
 DOCS = Path(__file__).parents[2] / "docs"
 LEAST = {"tap": ["vx0"], "vni": ["100"], "peer": ["10.0.1.41"]}
@@ -59,6 +60,7 @@ EVERYTHING = Config(
         mtu=9001,
         uplink="auto",
         uplink_setup=True,
+        trust_outer_checksum=True,
     ),
     (
         OverlayConfig(
@@ -92,6 +94,7 @@ EVERY_TEXT = {
     "underlay_mtu": ["9001"],
     "uplink": ["auto"],
     "uplink_setup": ["yes"],
+    "trust_outer_checksum": ["yes"],
     "mtu": ["1400"],
     "ageing": ["1.5"],
     "max_address": ["16"],
@@ -119,6 +122,7 @@ def test_flags_variables_and_a_file_say_everything_alike(tmp_path: Path) -> None
         mtu = 9001
         uplink = "auto"
         uplink-setup = true
+        trust-outer-checksum = true
         [[overlay]]
         vni = 0xABCDEF
         tap = "vx7"
@@ -264,7 +268,7 @@ def test_the_document_lists_every_option_as_it_is() -> None:
     table: list[list[str]] = []
     for option in sorted(OPTIONS, key=lambda option: GROUPS.index(option.group)):
         names = [option.flag, *option.aliases]
-        if option.key in ("clamp-mss", "accept-any", "uplink-setup"):
+        if option.key in ("clamp-mss", "accept-any", "uplink-setup", "trust-outer-checksum"):
             names.append(f"--no-{option.key}")
         names.sort(key=lambda name: name.startswith("--"))
         flags = ", ".join(f"{name} {option.metavar.replace('|', '/')}".strip() for name in names)

@@ -57,6 +57,7 @@ ROOMS = {
     # the process
     "options": _room(),
     "config": _room("options wire"),
+    "sources": _room("config options"),
     "log": _room(),
     "addressing": _room("config host"),
     "uplink": _room("addressing config fdb host log offload wire"),
@@ -68,13 +69,13 @@ ROOMS = {
     "lab": _room(f"{BELOW} control", "numpy rich scapy pyroute2 pytun"),
     "walk": _room(f"{BELOW} control lab", "aiohttp numpy rich scapy"),
     # at the top
-    "cli": _room("config options daemon host control lab walk"),
+    "cli": _room("config options sources daemon host control lab walk"),
     "__main__": _room("cli"),
     "__init__": _room(),
 }
 IMPURE = frozenset({"asyncio", "fcntl", "logging", "os", "select", "selectors", "signal", "socket"})
 IMPURE |= {"subprocess", "threading", "time"}
-AT_ONCE = ("cli", "config", "options", "__main__", "__init__")
+AT_ONCE = ("cli", "config", "options", "sources", "__main__", "__init__")
 """Rooms of commands that only ask or check: at their top level nothing but the standard library."""
 
 
