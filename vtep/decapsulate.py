@@ -15,6 +15,7 @@ returns to it.
 """
 
 import errno
+import struct
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -22,10 +23,11 @@ from typing import NamedTuple
 from vtep import mtu as mtu_
 from vtep.counters import Drop
 from vtep.fdb import Peer
-from vtep.inbox import Message, Span, spans_of
+from vtep.inbox import Message, Span, is_one_packet, spans_of
+from vtep.inflow import Flow, count_received
 from vtep.offload import partial
 from vtep.offload.coalesce import Chain, is_whole
-from vtep.offload.rows import Layout, RowsOf
+from vtep.offload.rows import RowsOf
 from vtep.overlay import Overlay
 from vtep.wire import ethernet, ip, virtio, vxlan
 from vtep.wire.buffer import Readable
@@ -39,6 +41,11 @@ MAX_FLOWS = 4096
 """Most flows whose headers are remembered; a flow that is not costs a few microseconds."""
 
 _SYN = 0x02
+_ETHERTYPE_AT, _IPV4_FIRST = FRAME_AT + 12, 0x08
+# VXLAN header to IP length, fragment to protocol, addresses and ports, TCP offset and flags, and
+# checksum: that of an unfinished frame depends on the others.
+_ipv4_head = struct.Struct(f"{UDP_AT}x26s2x4s2x12s8x2s2x2s").unpack_from
+_ipv6_head = struct.Struct(f"{UDP_AT}x66s8x2s2x2s").unpack_from
 _PLAIN = bytes(virtio.HEADER_LEN)
 
 _WRITE_ERRORS = {
@@ -54,38 +61,6 @@ class Delivery(NamedTuple):
 
     overlay: Overlay
     parts: Sequence[Readable]
-
-
-class _Flow:
-    """What is known of the datagrams of one inner flow from one sender.
-
-    Attributes:
-        overlay, peer: whose they are.
-        source: the inner source MAC.
-        reserved: whether reserved bits are set in their VXLAN header.
-        headers: where those of the first frame were; None for what is not IP.
-        addresses: the ones' complement sum of the IP addresses.
-        turn: the batch in which peer and overlay were last found to hold.
-        joins: layout and headers, but for what varies, of rows that were found to be joinable.
-        chain: what waits to be continued, in this batch only.
-    """
-
-    __slots__ = (
-        *("addresses", "chain", "headers", "joins", "overlay"),
-        *("peer", "reserved", "source", "turn"),
-    )
-
-    def __init__(self, overlay: Overlay, peer: Peer, octets: memoryview, at: int, end: int) -> None:
-        frame = octets[at + vxlan.HEADER_LEN : end]
-        self.overlay = overlay
-        self.peer = peer
-        self.source = bytes(frame[6:12])
-        self.reserved = vxlan.reserved_bits(octets, at)
-        self.headers = ip.locate(frame)
-        self.addresses = ip.address_sum(frame, self.headers) if self.headers is not None else 0
-        self.turn = 0
-        self.joins: tuple[Layout, int] | None = None
-        self.chain: Chain | None = None
 
 
 class Decapsulator:
@@ -118,9 +93,10 @@ class Decapsulator:
         self._port = port
         self._trust = trust
         self._rows = {slots: RowsOf(slots) for slots in (pool.large, pool.small)}
-        self._flows: dict[tuple[str, bytes, FlowKey], _Flow] = {}
+        self._flows: dict[tuple[str, bytes, FlowKey], Flow] = {}
+        self._lone: dict[tuple[str, int, tuple[bytes, ...]], tuple[Flow, bytes]] = {}
         self._turn = 0
-        self._waiting: list[_Flow] = []
+        self._waiting: list[Flow] = []
         self._deliveries: list[Delivery] = []
 
     # HOT PATH
@@ -147,7 +123,7 @@ class Decapsulator:
                 for span in spans:
                     self._join(span, sender, now)
                 tail = UDP_AT + size * ((end - UDP_AT) // size)
-            elif _is_one_packet(octets, end, size):
+            elif is_one_packet(octets, end, size):
                 self._single(octets, UDP_AT, end, sender, now, gso_size=size)
                 continue
             for at in range(tail, end, size) if end > UDP_AT else (UDP_AT,):
@@ -157,11 +133,26 @@ class Decapsulator:
 
     # HOT PATH
     def at_once(self, octets: memoryview, end: int, sender: str, now: float) -> Delivery | None:
-        """Take a lone datagram that nothing could be joined to (partial.lone); None for another."""
-        key = flow_key(octets, FRAME_AT, end)
-        if key is None:
+        """Take a lone datagram that nothing could be joined to (partial.lone); None for another.
+
+        An unfinished one has the checksum of all its like, and its flow and header are theirs.
+        """
+        head = _ipv4_head(octets) if octets[_ETHERTYPE_AT] == _IPV4_FIRST else _ipv6_head(octets)
+        known = self._lone.get((sender, end, head))
+        if known is None:
+            return self._meet_lone(octets, end, sender, now, head)
+        flow, header = known
+        if flow.overlay.peers.get(sender) is not flow.peer:
             return None
-        flow = self._flows.get((sender, bytes(octets[UDP_AT:FRAME_AT]), key))
+        count_received(flow, 1, end - FRAME_AT, now)
+        return Delivery(flow.overlay, (header, octets[FRAME_AT:end]))
+
+    def _meet_lone(
+        self, octets: memoryview, end: int, sender: str, now: float, head: tuple[bytes, ...]
+    ) -> Delivery | None:
+        """Take one whose like did not come so far, if its flow is known."""
+        key = flow_key(octets, FRAME_AT, end)
+        flow = self._flows.get((sender, bytes(octets[UDP_AT:FRAME_AT]), key)) if key else None
         if flow is None or flow.headers is None or flow.headers.protocol != ip.TCP:
             return None
         overlay = flow.overlay
@@ -171,7 +162,11 @@ class Decapsulator:
         header = partial.lone(frame, flow.headers, flow.addresses, overlay.mtu)
         if header is None:
             return None
-        _count_received(flow, 1, end - FRAME_AT, now)
+        if header[0] & virtio.NEEDS_CSUM:
+            if len(self._lone) >= MAX_FLOWS:
+                self._lone.clear()
+            self._lone[sender, end, head] = flow, header
+        count_received(flow, 1, end - FRAME_AT, now)
         return Delivery(overlay, (header, frame))
 
     # -- which flow, and may it pass?
@@ -179,7 +174,7 @@ class Decapsulator:
     # HOT PATH
     def _flow_of(
         self, octets: memoryview, at: int, end: int, sender: str, now: float
-    ) -> _Flow | None:
+    ) -> Flow | None:
         """Return the flow of the datagram at octets[at:end]; None if it is dropped, and counted."""
         key = flow_key(octets, at + vxlan.HEADER_LEN, end)
         if key is None:
@@ -199,7 +194,7 @@ class Decapsulator:
         flow.turn = self._turn
         return flow
 
-    def _meet(self, octets: memoryview, at: int, end: int, sender: str, now: float) -> _Flow | None:
+    def _meet(self, octets: memoryview, at: int, end: int, sender: str, now: float) -> Flow | None:
         """Return the flow of a datagram that was not met before, if it may pass."""
         frame_at = at + vxlan.HEADER_LEN
         if end < frame_at:
@@ -222,7 +217,7 @@ class Decapsulator:
         if refused is not None:
             overlay.drops[refused] += 1
             return None
-        return _Flow(overlay, peer, octets, at, end)
+        return Flow(overlay, peer, octets, at, end)
 
     def _stranger(self, overlay: Overlay, sender: str, now: float) -> Peer | Drop:
         """Return a Peer for a sender that is not on the list, to be kept if its frame is good."""
@@ -255,7 +250,7 @@ class Decapsulator:
             return
         if flow.chain is not None:
             if flow.chain.add_tail(octets, at, end):
-                _count_received(flow, 1, end - at - vxlan.HEADER_LEN, now)
+                count_received(flow, 1, end - at - vxlan.HEADER_LEN, now)
                 return
             self._close(flow)
         overlay = flow.overlay
@@ -265,7 +260,7 @@ class Decapsulator:
         if headers is not None and headers.protocol == ip.TCP and overlay.vlan is None:
             lone = partial.lone(frame, headers, flow.addresses, overlay.mtu)
             if lone is not None:
-                _count_received(flow, 1, len(frame), now)
+                count_received(flow, 1, len(frame), now)
                 self._deliveries.append(Delivery(overlay, (lone, frame)))
                 return
         if headers is not None and headers.protocol in (ip.TCP, ip.UDP):
@@ -279,7 +274,7 @@ class Decapsulator:
             if headers is not None and overlay.clamp_mss and _is_syn(frame, headers):
                 begun = description is not virtio.PLAIN
                 overlay.clamped += mtu_.clamp_mss(frame, headers, overlay.mtu, partial=begun)
-        _count_received(flow, 1, len(frame), now)
+        count_received(flow, 1, len(frame), now)
         self._deliver(overlay, description, frame)
 
     # HOT PATH
@@ -315,7 +310,7 @@ class Decapsulator:
                 self._single(octets, at, at + layout.size, sender, now)
             return
         count = span.stop - span.start
-        _count_received(flow, count, count * (layout.size - vxlan.HEADER_LEN), now)
+        count_received(flow, count, count * (layout.size - vxlan.HEADER_LEN), now)
         chain = flow.chain
         if chain is not None and count == 1 and chain.add_tail(octets, at, end):
             return
@@ -335,7 +330,7 @@ class Decapsulator:
             chain.add(span.payloads(start, stop), *span.place(stop - 1))
             start, room = stop, 0
 
-    def _close(self, flow: _Flow) -> None:
+    def _close(self, flow: Flow) -> None:
         """Deliver the super-frame that waits in *flow*, if one does."""
         chain, flow.chain = flow.chain, None
         if chain is not None:
@@ -355,7 +350,7 @@ class Decapsulator:
 
 
 # HOT PATH
-def _may_join(flow: _Flow, octets: memoryview, at: int, span: Span) -> bool:
+def _may_join(flow: Flow, octets: memoryview, at: int, span: Span) -> bool:
     """Tell whether the first row of *span* is what its layout says, with right checksums."""
     rows = span.rows
     layout = rows.layout
@@ -375,30 +370,3 @@ def _may_join(flow: _Flow, octets: memoryview, at: int, span: Span) -> bool:
 def _is_syn(frame: memoryview, headers: ip.Headers) -> bool:
     at = headers.l4 + 13
     return headers.protocol == ip.TCP and at < len(frame) and bool(frame[at] & _SYN)
-
-
-def _is_one_packet(octets: memoryview, end: int, size: int) -> bool:
-    """Tell whether a merged message is in truth one inner super-frame.
-
-    A kernel peer on this machine sends an inner UDP super-frame whole, and the kernel takes its
-    segment size for that of the datagrams.
-    """
-    if end - UDP_AT <= size:
-        return False
-    whole = ip.locate(octets[UDP_AT + vxlan.HEADER_LEN : end])
-    return whole is not None and whole.end > size - vxlan.HEADER_LEN
-
-
-# HOT PATH
-def _count_received(flow: _Flow, datagrams: int, octets: int, now: float) -> None:
-    """Learn the source MAC of *flow*, and count what came with it."""
-    overlay, peer = flow.overlay, flow.peer
-    if peer.heard_at is not None:
-        peer.heard_at = now
-        overlay.peers.setdefault(peer.ip, peer)
-    overlay.fdb.learn(flow.source, peer, now)
-    if flow.reserved:
-        overlay.reserved_bits += datagrams
-    for traffic in (overlay.traffic, peer.traffic):
-        traffic.rx_frames += datagrams
-        traffic.rx_bytes += octets

@@ -29,7 +29,7 @@ def _room(ours: str = "", others: str = "", *, pure: bool = False) -> Room:
 
 BELOW = (
     "addressing bringup config counters decapsulate encapsulate endpoint fdb forwarder host inbox"
-    " log mtu neighbors offload options outbox overlay report uplink wire"
+    " inflow log mtu neighbors offload options outbox overlay report uplink wire"
 )
 """What stands below the rooms beside the daemon, which are imported by none of these."""
 
@@ -45,8 +45,9 @@ ROOMS = {
     "overlay": _room("counters fdb wire", pure=True),
     "outbox": _room("fdb offload overlay wire", pure=True),
     "inbox": _room("offload wire", pure=True),
+    "inflow": _room("fdb offload overlay wire", pure=True),
     "encapsulate": _room("counters fdb mtu offload outbox overlay wire", pure=True),
-    "decapsulate": _room("counters fdb inbox neighbors mtu offload overlay wire", pure=True),
+    "decapsulate": _room("counters fdb inbox inflow neighbors mtu offload overlay wire", pure=True),
     "endpoint": _room("decapsulate encapsulate fdb overlay wire", pure=True),
     "report": _room("counters endpoint fdb overlay wire"),
     # the host kernel
