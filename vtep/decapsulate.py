@@ -13,13 +13,14 @@ returns to it.
 """
 
 import errno
+import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from vtep import mtu as mtu_
-from vtep.admission import Admission, Flow
+from vtep.admission import MAX_FLOWS, Admission, Flow
 from vtep.counters import Drop
-from vtep.inbox import Message, Span, spans_of
+from vtep.inbox import Message, Span, is_one_packet, spans_of
 from vtep.offload import partial
 from vtep.offload.coalesce import Chain, is_whole
 from vtep.offload.rows import RowsOf
@@ -29,6 +30,11 @@ from vtep.wire.buffer import Readable
 from vtep.wire.slot import FRAME_AT, UDP_AT, Pool
 
 _SYN = 0x02
+_ETHERTYPE_AT, _IPV4_FIRST = FRAME_AT + 12, 0x08
+# VXLAN header to IP length, fragment to protocol, addresses and ports, TCP offset and flags, and
+# checksum: that of an unfinished frame depends on the others.
+_ipv4_head = struct.Struct(f"{UDP_AT}x26s2x4s2x12s8x2s2x2s").unpack_from
+_ipv6_head = struct.Struct(f"{UDP_AT}x66s8x2s2x2s").unpack_from
 _PLAIN = bytes(virtio.HEADER_LEN)
 
 _WRITE_ERRORS = {
@@ -74,6 +80,7 @@ class Decapsulator:
         self.drops = self.admission.drops
         self._trust = trust
         self._rows = {slots: RowsOf(slots) for slots in (pool.large, pool.small)}
+        self._lone: dict[tuple[str, int, tuple[bytes, ...]], tuple[Flow, bytes]] = {}
         self._waiting: list[Flow] = []
         self._deliveries: list[Delivery] = []
 
@@ -101,7 +108,7 @@ class Decapsulator:
                 for span in spans:
                     self._join(span, sender, now)
                 tail = UDP_AT + size * ((end - UDP_AT) // size)
-            elif _is_one_packet(octets, end, size):
+            elif is_one_packet(octets, end, size):
                 self._single(octets, UDP_AT, end, sender, now, gso_size=size)
                 continue
             for at in range(tail, end, size) if end > UDP_AT else (UDP_AT,):
@@ -111,7 +118,24 @@ class Decapsulator:
 
     # HOT PATH
     def at_once(self, octets: memoryview, end: int, sender: str, now: float) -> Delivery | None:
-        """Take a lone datagram that nothing could be joined to (partial.lone); None for another."""
+        """Take a lone datagram that nothing could be joined to (partial.lone); None for another.
+
+        An unfinished one has the checksum of all its like, and its flow and header are theirs.
+        """
+        head = _ipv4_head(octets) if octets[_ETHERTYPE_AT] == _IPV4_FIRST else _ipv6_head(octets)
+        known = self._lone.get((sender, end, head))
+        if known is None:
+            return self._meet_lone(octets, end, sender, now, head)
+        flow, header = known
+        if flow.overlay.peers.get(sender) is not flow.peer:
+            return None
+        flow.count(1, end - FRAME_AT, now)
+        return Delivery(flow.overlay, (header, octets[FRAME_AT:end]))
+
+    def _meet_lone(
+        self, octets: memoryview, end: int, sender: str, now: float, head: tuple[bytes, ...]
+    ) -> Delivery | None:
+        """Take one whose like did not come so far, if its flow is known."""
         flow = self.admission.known(octets, UDP_AT, end, sender)
         if flow is None or flow.headers is None or flow.headers.protocol != ip.TCP:
             return None
@@ -122,6 +146,10 @@ class Decapsulator:
         header = partial.lone(frame, flow.headers, flow.addresses, overlay.mtu)
         if header is None:
             return None
+        if header[0] & virtio.NEEDS_CSUM:
+            if len(self._lone) >= MAX_FLOWS:
+                self._lone.clear()
+            self._lone[sender, end, head] = flow, header
         flow.count(1, end - FRAME_AT, now)
         return Delivery(overlay, (header, frame))
 
@@ -265,15 +293,3 @@ def _may_join(flow: Flow, octets: memoryview, at: int, span: Span) -> bool:
 def _is_syn(frame: memoryview, headers: ip.Headers) -> bool:
     at = headers.l4 + 13
     return headers.protocol == ip.TCP and at < len(frame) and bool(frame[at] & _SYN)
-
-
-def _is_one_packet(octets: memoryview, end: int, size: int) -> bool:
-    """Tell whether a merged message is in truth one inner super-frame.
-
-    A kernel peer on this machine sends an inner UDP super-frame whole, and the kernel takes its
-    segment size for that of the datagrams.
-    """
-    if end - UDP_AT <= size:
-        return False
-    whole = ip.locate(octets[UDP_AT + vxlan.HEADER_LEN : end])
-    return whole is not None and whole.end > size - vxlan.HEADER_LEN

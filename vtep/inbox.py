@@ -11,7 +11,7 @@ from typing import NamedTuple
 from vtep.offload.coalesce import layout_of
 from vtep.offload.partial import is_partial
 from vtep.offload.rows import Rows, RowsOf
-from vtep.wire import ip
+from vtep.wire import ip, vxlan
 from vtep.wire.checksum import ones_sum
 from vtep.wire.flow import flow_key
 from vtep.wire.slot import FRAME_AT, UDP_AT, Slots
@@ -102,6 +102,18 @@ def spans_of(
     for run in runs.values():
         _compare(received, run, rows_of, spans, trust)
     return spans
+
+
+def is_one_packet(octets: memoryview, end: int, size: int) -> bool:
+    """Tell whether a merged message is in truth one inner super-frame.
+
+    A kernel peer on this machine sends an inner UDP super-frame whole, and the kernel takes its
+    segment size for that of the datagrams.
+    """
+    if end - UDP_AT <= size:
+        return False
+    whole = ip.locate(octets[UDP_AT + vxlan.HEADER_LEN : end])
+    return whole is not None and whole.end > size - vxlan.HEADER_LEN
 
 
 # HOT PATH
