@@ -11,7 +11,6 @@ from collections import Counter
 from vtep.counters import Drop
 from vtep.fdb import Peer
 from vtep.offload.coalesce import Chain
-from vtep.offload.rows import Layout
 from vtep.overlay import Overlay
 from vtep.wire import ip, vxlan
 from vtep.wire.flow import FlowKey, flow_key
@@ -34,12 +33,11 @@ class Flow:
         addresses: the ones' complement sum of the IP addresses.
         is_keyed: whether it is told from others; else it may be part of any.
         turn: the batch in which peer and overlay were last found to hold.
-        joins: layout and headers, but for what varies, of rows that were found to be joinable.
         chain: what waits to be continued, in this batch only.
     """
 
     __slots__ = (
-        *("addresses", "chain", "headers", "is_keyed", "joins", "overlay"),
+        *("addresses", "chain", "headers", "is_keyed", "overlay"),
         *("peer", "reserved", "source", "turn"),
     )
 
@@ -53,7 +51,6 @@ class Flow:
         self.addresses = ip.address_sum(frame, self.headers) if self.headers is not None else 0
         self.is_keyed = False
         self.turn = 0
-        self.joins: tuple[Layout, int] | None = None
         self.chain: Chain | None = None
 
     # HOT PATH
@@ -82,7 +79,7 @@ class Admission:
     Attributes:
         local_addresses: as given.
         drops: of datagrams that belong to no overlay.
-        turn: number of the batch; whoever begins one counts it up.
+        turn: number of the batch.
     """
 
     def __init__(
@@ -94,6 +91,12 @@ class Admission:
         self._overlays = overlays
         self._port = port
         self._flows: dict[tuple[str, bytes, FlowKey], Flow] = {}
+
+    def begin(self) -> None:
+        """Begin a batch.  Flows are forgotten between batches only: one may have frames waiting."""
+        self.turn += 1
+        if len(self._flows) >= MAX_FLOWS:
+            self._flows.clear()
 
     # HOT PATH
     def known(self, octets: memoryview, at: int, end: int, sender: str) -> Flow | None:
@@ -125,8 +128,6 @@ class Admission:
             flow = self._meet(octets, at, end, sender, now)
             if flow is None:
                 return None
-            if len(self._flows) >= MAX_FLOWS:
-                self._flows.clear()
             self._flows[full_key] = flow
             flow.is_keyed = True
         flow.turn = self.turn

@@ -22,7 +22,7 @@ from vtep.admission import MAX_FLOWS, Admission, Flow
 from vtep.counters import Drop
 from vtep.inbox import Message, Span, is_one_packet, spans_of
 from vtep.offload import partial
-from vtep.offload.coalesce import Chain, is_whole
+from vtep.offload.coalesce import Chain, layout_of
 from vtep.offload.rows import RowsOf
 from vtep.overlay import Overlay
 from vtep.wire import ethernet, ip, virtio, vxlan
@@ -81,6 +81,7 @@ class Decapsulator:
         self._trust = trust
         self._rows = {slots: RowsOf(slots) for slots in (pool.large, pool.small)}
         self._lone: dict[tuple[str, int, tuple[bytes, ...]], tuple[Flow, bytes]] = {}
+        self._joining: dict[tuple[str, int], Flow] = {}
         self._waiting: list[Flow] = []
         self._deliveries: list[Delivery] = []
 
@@ -96,7 +97,7 @@ class Decapsulator:
         Returns:
             Frames in the order of their flows; they point into the slots.
         """
-        self.admission.turn += 1
+        self.admission.begin()
         deliveries = self._deliveries = []
         for message, spans in zip(
             received, spans_of(received, self._rows, trust=self._trust), strict=True
@@ -221,37 +222,57 @@ class Decapsulator:
     # HOT PATH
     def _join(self, span: Span, sender: str, now: float) -> None:
         """Take rows that continue one another: into the super-frame of their flow, or a new one."""
-        rows, layout = span.rows, span.rows.layout
-        octets, at = span.place(0)
-        end = at + layout.size
-        flow = self.admission.flow_of(octets, at, end, sender, now)
-        if flow is None or not _may_join(flow, octets, at, span):
-            if flow is None:
-                span = span._replace(start=span.start + 1)
-            for number in range(span.stop - span.start):
+        rows, octets, at, _, _, _, count, total = span
+        head = int.from_bytes(octets[at : at + rows.head_len], "big")
+        like = sender, head & rows.like_mask
+        flow = self._joining.get(like)
+        dropped = False
+        if flow is None or flow.turn != self.admission.turn:
+            flow = self.admission.flow_of(octets, at, at + rows.layout.size, sender, now)
+            dropped = flow is None
+            if flow is not None and not self._may_join(flow, span, like):
+                flow = None
+        if flow is None or not (total is None or rows.is_right(head, flow.addresses, total)):
+            for number in range(dropped, count):
                 octets, at = span.place(number)
-                self._single(octets, at, at + layout.size, sender, now)
+                self._single(octets, at, at + rows.layout.size, sender, now)
             return
-        count = span.stop - span.start
-        flow.count(count, count * (layout.size - vxlan.HEADER_LEN), now)
+        if not flow.is_keyed:
+            self._close_all()  # it may be of any flow that waits
+        flow.count(count, count * (rows.layout.size - vxlan.HEADER_LEN), now)
         chain = flow.chain
-        if chain is not None and count == 1 and chain.add_tail(octets, at, end):
+        if chain is None:
+            self._waiting.append(flow)
+            room = 0
+        elif count == 1 and chain.add_tail(octets, at, at + rows.layout.size):
             return
-        room = chain.room(rows, octets, at) if chain is not None else 0
+        else:
+            room = chain.room(rows, octets, at)
         start = 0
         while start < count:
             if room < 1:
-                if chain is None:
-                    self._waiting.append(flow)
-                else:
-                    self._close(flow)
-                octets, at = span.place(start)
+                if chain is not None:
+                    self._deliver(flow.overlay, *chain.finish())
+                if start:
+                    octets, at = span.place(start)
                 chain = flow.chain = Chain(rows, octets, at, flow.addresses)
-                room = chain.most
+                room = rows.fit
             stop = min(start + room, count)
             assert chain is not None
             chain.add(span.payloads(start, stop), *span.place(stop - 1))
             start, room = stop, 0
+
+    def _may_join(self, flow: Flow, span: Span, like: tuple[str, int]) -> bool:
+        """Tell whether the first row is as the layout says, and its TAP takes super-frames."""
+        rows, layout, port = span.rows, span.rows.layout, flow.overlay.port
+        frame = span.octets[span.at + vxlan.HEADER_LEN : span.at + layout.size]
+        takes = port.takes_tso if rows.is_tcp else port.takes_uso
+        if not takes or layout_of(frame, layout.size) != layout:
+            return False
+        if len(self._joining) >= MAX_FLOWS:
+            self._joining.clear()
+        self._joining[like] = flow
+        return True
 
     def _close(self, flow: Flow) -> None:
         """Deliver the super-frame that waits in *flow*, if one does."""
@@ -270,23 +291,6 @@ class Decapsulator:
         It stays counted as received, which it was; a frame that could not be sent was not sent.
         """
         delivery.overlay.drops[_WRITE_ERRORS.get(error, Drop.TAP_REFUSED)] += 1
-
-
-# HOT PATH
-def _may_join(flow: Flow, octets: memoryview, at: int, span: Span) -> bool:
-    """Tell whether the first row of *span* is what its layout says, with right checksums."""
-    rows = span.rows
-    layout = rows.layout
-    frame_at = at + vxlan.HEADER_LEN
-    frame = octets[frame_at : at + layout.size]
-    head = int.from_bytes(octets[at : frame_at + layout.payload_at], "big") & rows.like_mask
-    if flow.joins != (layout, head):
-        port = flow.overlay.port
-        takes = port.takes_uso if layout.protocol == ip.UDP else port.takes_tso
-        if flow.headers is None or not takes or not span.is_like(frame):
-            return False
-        flow.joins = layout, head
-    return span.total is None or is_whole(frame, layout, flow.addresses, span.total)
 
 
 # HOT PATH

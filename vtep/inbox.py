@@ -35,46 +35,49 @@ class Message(NamedTuple):
 
 
 class Span(NamedTuple):
-    """Rows that continue one another, counted from the first row of their run.
+    """Rows that continue one another, in one slot or in several neighbours.
 
     Attributes:
         rows: views of the set of slots they lie in.
-        slots: that set.
-        first: number of the run's first slot.
+        octets, at: the slot of the first row, and where its VXLAN header stands there.
+        slot, row: the numbers of both.
         per_slot: rows in each slot.
-        start, stop: the first row, and the one after the last.
+        length: rows of the span.
         total: the ones' complement sum of the first row's transport header and payload; None
             where the outer checksum is trusted.
     """
 
     rows: Rows
-    slots: Slots
-    first: int
+    octets: memoryview
+    at: int
+    slot: int
+    row: int
     per_slot: int
-    start: int
-    stop: int
+    length: int
     total: int | None
 
     def place(self, number: int) -> tuple[memoryview, int]:
         """Return the slot of row *number* of the span, and where its VXLAN header stands there."""
-        slot, row = divmod(self.start + number, self.per_slot)
-        return self.slots.views[self.first + slot], UDP_AT + row * self.rows.layout.size
+        row = self.row + number
+        if row < self.per_slot:
+            return self.octets, self.at + number * self.rows.layout.size
+        slot, row = divmod(row, self.per_slot)
+        return self.rows.slots.views[self.slot + slot], UDP_AT + row * self.rows.layout.size
 
     def payloads(self, start: int, stop: int) -> list[memoryview]:
         """Return the payloads of rows start..stop-1 of the span."""
-        per_slot = self.per_slot
-        slot, row = divmod(self.start + start, per_slot)
+        per_slot, payloads = self.per_slot, self.rows.payloads
+        slot, row = divmod(self.row + start, per_slot)
+        slot += self.slot
         end = row + stop - start
-        parts = self.rows.payloads(self.first + slot)[row : min(end, per_slot)]
+        if end <= per_slot:
+            return payloads(slot)[row:end]
+        parts = payloads(slot)[row:per_slot]
         while end > per_slot:
             slot += 1
             end -= per_slot
-            parts += self.rows.payloads(self.first + slot)[: min(end, per_slot)]
+            parts += payloads(slot)[: min(end, per_slot)]
         return parts
-
-    def is_like(self, frame: memoryview) -> bool:
-        """Tell whether a row, given without its VXLAN header, is of the layout of the run."""
-        return layout_of(frame, self.rows.layout.size) == self.rows.layout
 
 
 # HOT PATH
@@ -158,7 +161,9 @@ def _compare(
             stop = min(stop, start - row + counts[number])
         own = spans[run[number]]
         if start < stop and own is not None:
-            own.append(Span(rows, slots, first, per_slot, start, stop, total))
+            slot, at = first + number, UDP_AT + row * size
+            octets = slots.views[slot]
+            own.append(Span(rows, octets, at, slot, row, per_slot, stop - start, total))
 
 
 # HOT PATH

@@ -10,13 +10,8 @@ import struct
 from vtep.offload.rows import Layout, Rows
 from vtep.wire import ip, virtio, vxlan
 from vtep.wire.buffer import Readable
-from vtep.wire.checksum import ones_sum, update
+from vtep.wire.checksum import ones_sum
 
-_MAX_PACKET = 65535
-_MAX_TCP_ROWS = 512
-"""Well under what one writev takes (IOV_MAX is 1024)."""
-_MAX_UDP_ROWS = 64
-"""Most datagrams of one UDP super-frame that every kernel takes (UDP_MAX_SEGMENTS)."""
 _ACK, _PSH = 0x10, 0x08
 _DF = 0x40
 
@@ -51,23 +46,6 @@ def layout_of(frame: memoryview, size: int) -> Layout | None:
     return Layout(size, version, protocol, l3, l4, payload_at)
 
 
-def is_whole(frame: memoryview, layout: Layout, addresses: int, total: int) -> bool:
-    """Tell whether a frame of *layout*, its lengths known to be right, has right checksums.
-
-    Args:
-        frame: one whole frame.
-        layout: what `layout_of` said of it.
-        addresses: the ones' complement sum of its IP addresses.
-        total: that of its transport header and payload.
-    """
-    _, version, protocol, l3, l4, _ = layout
-    if version == 4 and ones_sum(frame[l3:l4]) != 0xFFFF:
-        return False
-    if protocol == ip.UDP and not _word_at(frame, l4 + 6)[0]:
-        return False
-    return (total + addresses + protocol + len(frame) - l4) % 0xFFFF == 0
-
-
 class Chain:
     """A super-frame in the making: segments of one flow that continue one another.
 
@@ -89,7 +67,7 @@ class Chain:
 
     def __init__(self, rows: Rows, octets: memoryview, at: int, addresses: int) -> None:
         self._rows = rows
-        self._layout = layout = rows.layout
+        self._layout = rows.layout
         self._octets = octets
         self._at = at
         self._addresses = addresses
@@ -98,8 +76,7 @@ class Chain:
         self._count = 0
         self._push = 0
         self.is_open = True
-        fit = (_MAX_PACKET - (layout.payload_at - layout.l3)) // rows.segment
-        self.most = min(fit, _MAX_TCP_ROWS if rows.is_tcp else _MAX_UDP_ROWS)
+        self.most = rows.fit
 
     # HOT PATH
     def room(self, rows: Rows, octets: memoryview, at: int) -> int:
@@ -146,7 +123,7 @@ class Chain:
             layout is None
             or layout[1:] != first[1:]
             or not self._goes_on(octets, at)
-            or not is_whole(frame, layout, self._addresses, ones_sum(frame[layout.l4 :]))
+            or not self._is_right(frame, layout)
         ):
             return False
         self._parts.append(frame[layout.payload_at :])
@@ -171,10 +148,10 @@ class Chain:
         headers = bytearray(own)
         length = payload_at - l3 + self._payload
         if version == 4:
-            (before,) = _word_at(headers, l3 + 2)
-            (checksum,) = _word_at(headers, l3 + 10)
+            # RFC 1624: the complement of a folded sum is 0..0xfffe, a remainder modulo 0xffff.
+            less = _word_at(headers, l3 + 2)[0] - length
+            _put_word(headers, l3 + 10, (_word_at(headers, l3 + 10)[0] + less) % 0xFFFF)
             _put_word(headers, l3 + 2, length)
-            _put_word(headers, l3 + 10, update(checksum, before, length))
         else:
             _put_word(headers, l3 + 4, length - ip.IPV6_LEN)
         length -= l4 - l3
@@ -186,10 +163,20 @@ class Chain:
         _put_word(headers, l4 + ip.CHECKSUM_AT[protocol], begun)
         return self._rows.description, headers, self._parts
 
+    def _is_right(self, frame: memoryview, layout: Layout) -> bool:
+        """Tell whether a frame like the others, but shorter, has right checksums."""
+        l3, l4 = layout.l3, layout.l4
+        if layout.version == 4 and ones_sum(frame[l3:l4]) != 0xFFFF:
+            return False
+        if layout.protocol == ip.UDP and not _word_at(frame, l4 + 6)[0]:
+            return False
+        pseudo = self._addresses + layout.protocol + len(frame) - l4
+        return (ones_sum(frame[l4:]) + pseudo) % 0xFFFF == 0
+
     def _goes_on(self, octets: memoryview, at: int) -> bool:
         """Tell whether the row at *at* has the headers and the sequence number that come next."""
         own, rows = self._octets, self._rows
-        head = vxlan.HEADER_LEN + self._layout.payload_at
+        head = rows.head_len
         here = int.from_bytes(octets[at : at + head], "big")
         there = int.from_bytes(own[self._at : self._at + head], "big")
         if (here ^ there) & rows.head_mask:

@@ -24,6 +24,12 @@ from vtep.wire.slot import UDP_AT, Slots
 MAX_ROWS = 128
 """Most datagrams that one message can hold (UDP_MAX_SEGMENTS, linux/udp.h)."""
 
+_MAX_PACKET = 65535
+_MAX_TCP_ROWS = 512
+"""Well under what one writev takes (IOV_MAX is 1024)."""
+_MAX_UDP_ROWS = 64
+"""Most datagrams of one UDP super-frame that every kernel takes."""
+
 _GSO = {
     (ip.TCP, 4): virtio.GSO_TCPV4,
     (ip.TCP, 6): virtio.GSO_TCPV6,
@@ -100,11 +106,14 @@ class Rows:
     """Views of one set of slots for one Layout: arrays (slots, rows, ...).
 
     Attributes:
-        layout: as given.
+        slots, layout: as given.
         most: how many rows of a slot can be looked at.
         segment: octets of payload in one row.
+        fit: how many full segments fit into one super-frame.
         is_tcp: or UDP.
+        head_len: octets of VXLAN header and frame headers.
         head_mask, like_mask: those of the layout.
+        pseudo: what protocol and length add to the sum of the pseudo header.
         description: the virtio header of a super-frame of such segments.
     """
 
@@ -128,11 +137,18 @@ class Rows:
             )
 
         self.layout = layout
+        self.slots = slots
         self.most = rows
         self.segment = layout.segment
         self.head_mask = layout.head_mask()
         self.like_mask = layout.like_mask()
+        self.head_len = frame_at + layout.payload_at
+        self.pseudo = layout.protocol + size - l4
         self.is_tcp = layout.protocol == ip.TCP
+        fit = (_MAX_PACKET - (layout.payload_at - layout.l3)) // layout.segment
+        self.fit = min(fit, _MAX_TCP_ROWS if self.is_tcp else _MAX_UDP_ROWS)
+        self._ip_shift = 8 * (self.head_len - l4)
+        self._ip_bits = (1 << 8 * (l4 - l3)) - 1
         self.description = virtio.VirtioHeader(
             flags=virtio.NEEDS_CSUM,
             gso_type=_GSO[layout.protocol, layout.version],
@@ -154,16 +170,30 @@ class Rows:
         self._step = np.uint32(layout.segment)
         self._words = view(l4, "<u2", ((size - l4) // 2, 2))
         self._odd = view(size - 1, "u1") if (size - l4) & 1 else None
-        self._octets = slots.views
         self._payload_at = UDP_AT + frame_at + layout.payload_at
         self._payloads: list[list[memoryview] | None] = [None] * count
+
+    # HOT PATH
+    def is_right(self, head: int, addresses: int, total: int) -> bool:
+        """Tell whether a row of this layout has right checksums.
+
+        Args:
+            head: its VXLAN header and frame headers as one number.
+            addresses: the ones' complement sum of its IP addresses.
+            total: that of its transport header and payload.
+        """
+        if self._is_ipv4 and (head >> self._ip_shift & self._ip_bits) % 0xFFFF:
+            return False
+        if not self.is_tcp and not head & 0xFFFF:  # no UDP checksum
+            return False
+        return (total + addresses + self.pseudo) % 0xFFFF == 0
 
     # HOT PATH
     def payloads(self, slot: int) -> list[memoryview]:
         """Return the payload of each row of *slot*."""
         payloads = self._payloads[slot]
         if payloads is None:
-            octets, segment = self._octets[slot], self.segment
+            octets, segment = self.slots.views[slot], self.segment
             starts = range(self._payload_at, len(octets) - segment, self.layout.size)
             payloads = [octets[at : at + segment] for at in starts[: self.most]]
             self._payloads[slot] = payloads
