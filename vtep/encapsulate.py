@@ -18,7 +18,7 @@ within each lane, and so within each flow.
 import errno
 import struct
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from vtep import mtu as mtu_
 from vtep.counters import Drop
@@ -28,9 +28,10 @@ from vtep.offload.inject import Whole
 from vtep.offload.segment import complete_checksum, plan, segment
 from vtep.offload.segment_batch import Segmenter, Shape
 from vtep.outbox import MAX_SEGMENTS, Outbox, Route, Transmit, count_sent
+from vtep.outflow import Flow, Made
 from vtep.overlay import NO_MAC, AccessPort, Overlay
 from vtep.wire import ethernet, ip, virtio, vxlan
-from vtep.wire.flow import FlowKey, flow_key, flow_number
+from vtep.wire.flow import FlowKey, flow_key
 from vtep.wire.slot import FRAME_AT, TAP_AT, Place, Pool
 
 MAX_FLOWS = 4096
@@ -45,9 +46,6 @@ _IPV4_FIRST = 0x08
 _ipv4_head = struct.Struct(f"{TAP_AT}x28s2x4s2x12s8x2s").unpack_from
 _ipv6_head = struct.Struct(f"{TAP_AT}x68s8x2s").unpack_from
 
-_Made: TypeAlias = Shape | Whole | list[memoryview] | Drop
-"""What is made of a super-frame: cut with its like, injected as it is, cut already, or dropped."""
-
 _SEND_ERRORS = {
     errno.EAGAIN: Drop.SOCKET_FULL,
     errno.ENOBUFS: Drop.SOCKET_FULL,
@@ -59,42 +57,6 @@ _INJECT_ERRORS = {
     errno.ENOBUFS: Drop.INJECT_FULL,
     errno.ENOMEM: Drop.INJECT_FULL,
 }
-
-
-class _Flow:
-    """What is known of the frames of one inner flow; where they go is looked up once a batch.
-
-    Attributes:
-        overlay: theirs.
-        at: where in the slot a frame begins, its tags taken off.
-        headers: where those of the first one were; None for what is not IP.
-        lane: which source port they leave from.
-        turn: the batch for which `route` and `refused` hold.
-        route: where they go now.
-        refused: why they go nowhere now, or None.
-        head: takes what super-frames alike have in common out of a slot.
-        shapes: by what decides on one: end, virtio header, IP length, DF, TCP offset, and
-            whether it is to be injected.
-    """
-
-    __slots__ = (
-        *("at", "destination", "head", "headers", "lane", "overlay"),
-        *("refused", "route", "shapes", "source", "turn"),
-    )
-
-    def __init__(self, overlay: Overlay, slot: memoryview, at: int, end: int, lanes: int) -> None:
-        frame = slot[at:end]
-        self.overlay = overlay
-        self.at = at
-        self.destination = bytes(frame[:6])
-        self.source = bytes(frame[6:12])
-        self.headers = ip.locate(frame)
-        self.lane = flow_number(frame, self.headers) % lanes
-        self.head = _ipv6_head if self.headers and self.headers.version == 6 else _ipv4_head
-        self.turn = 0
-        self.route = Route(self.lane, overlay, ())
-        self.refused: Drop | None = None
-        self.shapes: dict[tuple[int, bytes, bytes, int, int, bool], _Made] = {}
 
 
 class Encapsulator:
@@ -113,8 +75,8 @@ class Encapsulator:
         self._segmenter = Segmenter(pool.large)
         self._outbox = Outbox(self._segmenter, MAX_SEGMENTS)
         self._lanes = lanes
-        self._flows: dict[AccessPort, dict[FlowKey, _Flow]] = {}
-        self._wholes: dict[tuple[AccessPort, int, Any], tuple[_Flow, Whole]] = {}
+        self._flows: dict[AccessPort, dict[FlowKey, Flow]] = {}
+        self._alike: dict[tuple[AccessPort, int, Any], tuple[Flow, Shape | Whole]] = {}
         self._turn = 0
         self._now = 0.0
 
@@ -143,17 +105,17 @@ class Encapsulator:
         self._turn += 1
         outbox = self._outbox
         flows = self._flows.setdefault(port, {})
-        like: tuple[int, _Flow, Shape, object] | None = None
+        large = self._pool.large
         for slots, number, end in frames:
             slot = slots.views[number]
-            if like is not None and end == like[0]:
-                _, flow, shape, head = like
-                if flow.head(slot) == head:
-                    overlay = flow.overlay
-                    overlay.flooded += flow.route.peers is overlay.flood
+            if slots is large and slot[TAP_AT + virtio.GSO_TYPE_AT]:
+                before = self._like_before(port, slot, end, now)
+                if before is not None and isinstance(shape := before[1], Shape):
+                    route, overlay = before[0].route, before[0].overlay
+                    overlay.flooded += route.peers is overlay.flood
                     slot[_VXLAN_AT:FRAME_AT] = overlay.header
-                    if not outbox.goes_on(number, shape, flow.route):
-                        yield from outbox.super_frame(number, shape, flow.route)
+                    if not outbox.goes_on(number, shape, route):
+                        yield from outbox.super_frame(number, shape, route)
                     continue
             key = flow_key(slot, FRAME_AT, end)
             known = flows.get(key) if key is not None else None
@@ -174,18 +136,18 @@ class Encapsulator:
             if flow.refused is not None:
                 overlay.drops[flow.refused] += 1
             elif slot[TAP_AT + virtio.GSO_TYPE_AT]:
-                if slots is self._pool.large:
+                if slots is large:
                     cut = self._shape(flow, slot, end, remember=key is not None)
                 else:
                     cut = self._plan(flow, slot, end, many=False)
                 if isinstance(cut, Shape):
                     if key is not None:
-                        like = end, flow, cut, flow.head(slot)
+                        self._remember(port, slot, end, flow, cut)
                     overlay.flooded += flow.route.peers is overlay.flood
                     slot[flow.at - vxlan.HEADER_LEN : flow.at] = overlay.header
                     yield from outbox.super_frame(number, cut, flow.route)
                 elif isinstance(cut, Whole):
-                    if key is not None and flow.headers and flow.headers.protocol == ip.TCP:
+                    if key is not None:
                         self._remember(port, slot, end, flow, cut)
                     overlay.flooded += flow.route.peers is overlay.flood
                     slot[flow.at - vxlan.HEADER_LEN : flow.at] = overlay.header
@@ -229,34 +191,43 @@ class Encapsulator:
             What it is, and where it goes.  None, and nothing done, for one that must go through
             `encapsulate`: none like it did so far, or it is not to be injected.
         """
-        head = _ipv4_head(slot) if slot[_ETHERTYPE_AT] == _IPV4_FIRST else _ipv6_head(slot)
-        known = self._wholes.get((port, end, head))
-        if known is None:
-            return None
-        flow, whole = known
         if now != self._now:
             self._now = now
             self._turn += 1
-        if flow.turn != self._turn:
-            self._look_up(flow, now)
-        route = flow.route
-        _, overlay, peers, injects = route
-        if not injects or flow.refused is not None:
+        before = self._like_before(port, slot, end, now)
+        if before is None or not isinstance(whole := before[1], Whole):
             return None
+        route = before[0].route
+        _, overlay, peers, _ = route
         overlay.flooded += peers is overlay.flood
         slot[_VXLAN_AT:FRAME_AT] = overlay.header
         count_sent(overlay, peers, whole.rows, whole.octets)
         return whole, route
 
-    def _remember(
-        self, port: AccessPort, slot: memoryview, end: int, flow: _Flow, whole: Whole
-    ) -> None:
-        """Note what becomes of untagged super-frames like the one in *slot*."""
-        if len(self._wholes) >= MAX_FLOWS:
-            self._wholes.clear()
-        self._wholes[port, end, flow.head(slot)] = flow, whole
+    # HOT PATH
+    def _like_before(
+        self, port: AccessPort, slot: memoryview, end: int, now: float
+    ) -> tuple[Flow, Shape | Whole] | None:
+        """Return what became of super-frames like the one in *slot*, if that is still so."""
+        known = self._alike.get((port, end, _head(slot)))
+        if known is not None:
+            flow, made = known
+            if flow.turn != self._turn:
+                self._look_up(flow, now)
+            if flow.refused is None and flow.route.injects is isinstance(made, Whole):
+                return known
+        return None
 
-    def _meet(self, port: AccessPort, slot: memoryview, end: int) -> _Flow | None:
+    def _remember(
+        self, port: AccessPort, slot: memoryview, end: int, flow: Flow, made: Shape | Whole
+    ) -> None:
+        """Note what becomes of untagged TCP super-frames like the one in *slot*."""
+        if flow.headers is not None and flow.headers.protocol == ip.TCP:
+            if len(self._alike) >= MAX_FLOWS:
+                self._alike.clear()
+            self._alike[port, end, _head(slot)] = flow, made
+
+    def _meet(self, port: AccessPort, slot: memoryview, end: int) -> Flow | None:
         """Return the flow of a frame that was not met before; None if it is dropped, and counted.
 
         Tags that do not pass are taken off the frame.
@@ -274,10 +245,10 @@ class Encapsulator:
         if end - at < ethernet.HEADER_LEN:
             overlay.drops[Drop.RUNT] += 1
             return None
-        return _Flow(overlay, slot, at, end, self._lanes)
+        return Flow(overlay, slot, at, end, self._lanes)
 
     # HOT PATH
-    def _look_up(self, flow: _Flow, now: float) -> None:
+    def _look_up(self, flow: Flow, now: float) -> None:
         """Learn the source MAC of a flow, and note which peers get its frames in this batch."""
         flow.turn = self._turn
         flow.refused = None
@@ -300,7 +271,7 @@ class Encapsulator:
             flow.refused = Drop.NO_PEER
 
     # HOT PATH
-    def _shape(self, flow: _Flow, slot: memoryview, end: int, remember: bool) -> _Made:
+    def _shape(self, flow: Flow, slot: memoryview, end: int, remember: bool) -> Made:
         """Return how the super-frame in *slot* is cut, or what it was cut into, or why it is not.
 
         A Shape or a Whole depends on the headers alone: frames with the same ones have the same.
@@ -327,7 +298,7 @@ class Encapsulator:
                 flow.shapes[key] = shape
         return shape
 
-    def _plan(self, flow: _Flow, slot: memoryview, end: int, *, many: bool) -> _Made:
+    def _plan(self, flow: Flow, slot: memoryview, end: int, *, many: bool) -> Made:
         """Return how it is cut with *many* alike, or what it was cut into, or why it is not."""
         overlay, at = flow.overlay, flow.at
         frame = slot[at:end]
@@ -361,7 +332,13 @@ class Encapsulator:
 
 
 # HOT PATH
-def _finish(flow: _Flow, slot: memoryview, end: int) -> Drop | None:
+def _head(slot: memoryview) -> Any:
+    """Return what all super-frames that are cut alike and go the same way have in common."""
+    return _ipv4_head(slot) if slot[_ETHERTYPE_AT] == _IPV4_FIRST else _ipv6_head(slot)
+
+
+# HOT PATH
+def _finish(flow: Flow, slot: memoryview, end: int) -> Drop | None:
     """Finish the checksum of one frame and clamp its MSS, in place; return why it cannot be."""
     overlay, at = flow.overlay, flow.at
     if slot[TAP_AT] & virtio.NEEDS_CSUM:

@@ -29,7 +29,7 @@ def _room(ours: str = "", others: str = "", *, pure: bool = False) -> Room:
 
 BELOW = (
     "addressing admission bringup config counters decapsulate encapsulate endpoint fdb forwarder"
-    " host inbox log mtu neighbors offload options outbox overlay report uplink wire"
+    " host inbox log mtu neighbors offload options outbox outflow overlay report uplink wire"
 )
 """What stands below the rooms beside the daemon, which are imported by none of these."""
 
@@ -45,7 +45,8 @@ ROOMS = {
     "overlay": _room("counters fdb wire", pure=True),
     "outbox": _room("fdb offload overlay wire", pure=True),
     "inbox": _room("offload wire", pure=True),
-    "encapsulate": _room("counters fdb mtu offload outbox overlay wire", pure=True),
+    "outflow": _room("counters offload outbox overlay wire", pure=True),
+    "encapsulate": _room("counters fdb mtu offload outbox outflow overlay wire", pure=True),
     "admission": _room("counters fdb offload overlay wire", pure=True),
     "decapsulate": _room(
         "admission counters fdb inbox mtu neighbors offload overlay wire", pure=True
