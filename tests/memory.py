@@ -64,10 +64,12 @@ def slots_of(vtep: Vtep) -> Free:
 
 
 def put(free: Free, at: int, raw: bytes) -> tuple[Slots, int]:
-    """Put octets into the next slot of the size they go to; return where that is."""
+    """Put octets into the next slot of the size they go to, over what an earlier batch left there.
+
+    Returns where that is.
+    """
     large, small = free
     slots, number = next(small if len(raw) <= SMALL_MAX else large)
-    slots.octets[number] = 0xA5
     slots.views[number][at : at + len(raw)] = raw
     return slots, number
 

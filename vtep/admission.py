@@ -109,6 +109,10 @@ class Admission:
             return None
         return flow
 
+    def is_ours(self, octets: memoryview, at: int) -> bool:
+        """Tell whether what stands at *at* reads as a VXLAN header with a VNI of ours."""
+        return vxlan.parse(octets, at) in self._overlays
+
     # HOT PATH
     def flow_of(
         self, octets: memoryview, at: int, end: int, sender: str, now: float
@@ -128,6 +132,8 @@ class Admission:
             flow = self._meet(octets, at, end, sender, now)
             if flow is None:
                 return None
+            if flow.headers is None:  # its lengths are wrong, which says nothing of the next one
+                return flow
             self._flows[full_key] = flow
             flow.is_keyed = True
         flow.turn = self.turn

@@ -30,6 +30,7 @@ class Drop(StrEnum):
     UNKNOWN_VNI = "unknown_vni", "no overlay here has this VNI"
     UNKNOWN_PEER = "unknown_peer", "the sender is no peer of this overlay (see --accept-any)"
     PEER_LIMIT = "peer_limit", "too many senders are known under --accept-any"
+    AMBIGUOUS = "ambiguous", "merged datagrams that may as well be one inner UDP super-frame"
     INNER_VLAN = "inner_vlan", "the inner frame has an 802.1Q tag (see --vlan pass)"
 
     # Either way.

@@ -81,7 +81,7 @@ class Decapsulator:
         self._trust = trust
         self._rows = {slots: RowsOf(slots) for slots in (pool.large, pool.small)}
         self._lone: dict[tuple[str, int, tuple[bytes, ...]], tuple[Flow, bytes]] = {}
-        self._joining: dict[tuple[str, int], Flow] = {}
+        self._joining: dict[tuple[str, int, int], Flow] = {}
         self._waiting: list[Flow] = []
         self._deliveries: list[Delivery] = []
 
@@ -110,7 +110,12 @@ class Decapsulator:
                     self._join(span, sender, now)
                 tail = UDP_AT + size * ((end - UDP_AT) // size)
             elif is_one_packet(octets, end, size):
-                self._single(octets, UDP_AT, end, sender, now, gso_size=size)
+                if any(
+                    self.admission.is_ours(octets, at) for at in range(UDP_AT + size, end, size)
+                ):
+                    self.drops[Drop.AMBIGUOUS] += 1
+                else:
+                    self._single(octets, UDP_AT, end, sender, now, gso_size=size)
                 continue
             for at in range(tail, end, size) if end > UDP_AT else (UDP_AT,):
                 self._single(octets, at, min(at + size, end), sender, now)
@@ -224,7 +229,7 @@ class Decapsulator:
         """Take rows that continue one another: into the super-frame of their flow, or a new one."""
         rows, octets, at, _, _, _, count, total = span
         head = int.from_bytes(octets[at : at + rows.head_len], "big")
-        like = sender, head & rows.like_mask
+        like = sender, rows.layout.size, head & rows.like_mask
         flow = self._joining.get(like)
         dropped = False
         if flow is None or flow.turn != self.admission.turn:
@@ -261,8 +266,10 @@ class Decapsulator:
             assert chain is not None
             chain.add(span.payloads(start, stop), *span.place(stop - 1))
             start, room = stop, 0
+        if not flow.is_keyed:
+            self._close_all()  # nothing overtakes it either
 
-    def _may_join(self, flow: Flow, span: Span, like: tuple[str, int]) -> bool:
+    def _may_join(self, flow: Flow, span: Span, like: tuple[str, int, int]) -> bool:
         """Tell whether the first row is as the layout says, and its TAP takes super-frames."""
         rows, layout, port = span.rows, span.rows.layout, flow.overlay.port
         frame = span.octets[span.at + vxlan.HEADER_LEN : span.at + layout.size]

@@ -106,8 +106,12 @@ class Encapsulator:
         outbox = self._outbox
         flows = self._flows.setdefault(port, {})
         large = self._pool.large
+        is_hidden = False
         for slots, number, end in frames:
             slot = slots.views[number]
+            if is_hidden:
+                yield from outbox.rest()  # ... and nothing overtakes it
+                is_hidden = False
             if slots is large and slot[TAP_AT + virtio.GSO_TYPE_AT]:
                 before = self._like_before(port, slot, end, now)
                 if before is not None and isinstance(shape := before[1], Shape):
@@ -123,8 +127,10 @@ class Encapsulator:
                 known = self._meet(port, slot, end)
                 if known is None:
                     continue
-                if key is None:
-                    yield from outbox.rest()  # it may be of any flow
+                if key is None or known.headers is None:
+                    key = None
+                    yield from outbox.rest()  # it may be of any flow: it overtakes nothing ...
+                    is_hidden = True
                 else:
                     if len(flows) >= MAX_FLOWS:
                         flows.clear()

@@ -68,7 +68,7 @@ class Forwarder:
         large, small = self._pool.large, self._pool.small
         read, views = tap.read, self._tap_views
         frames: list[Place] = []
-        number = short = got = 0
+        number = short = got = injected = 0
         now = time.monotonic()
         asked = self._patience[tap]
         for _ in range(asked):
@@ -87,6 +87,9 @@ class Forwarder:
                 if uncut is not None:
                     self._inject_uncut(slot[UDP_AT:end], *uncut)
                     number = 0
+                    injected += 1
+                    if injected == len(large):
+                        break
                     continue
             if octets > SMALL_MAX or asked == 1:
                 frames.append((large, number, end))
@@ -106,8 +109,11 @@ class Forwarder:
         """Send, or inject, what becomes of frames."""
         send = self._underlay.send
         for transmit in self._vtep.outbound.encapsulate(port, frames, now):
-            _, parts, peers, segment_size, lane, _, _ = transmit
+            _, parts, peers, segment_size, lane, _, whole = transmit
             for peer in peers:
+                if whole is not None:
+                    self._inject_uncut(parts[0], whole, Route(lane, transmit.overlay, peer.alone))
+                    continue
                 if peer.envelopes is not None:
                     self._inject(transmit, peer, peer.envelopes)
                     continue
@@ -131,13 +137,10 @@ class Forwarder:
 
     # HOT PATH
     def _inject(self, transmit: Transmit, peer: Peer, envelopes: Envelopes) -> None:
-        """Write what is to leave for *peer* into the uplink TAP, in one packet."""
-        overlay, parts, _, segment_size, lane, octets, whole = transmit
+        """Write datagrams that are to leave for *peer* into the uplink TAP, in one packet."""
+        _, parts, _, segment_size, lane, octets, _ = transmit
         uplink = self._uplink
         assert uplink is not None
-        if whole is not None:
-            self._inject_uncut(parts[0], whole, Route(lane, overlay, (peer,)))
-            return
         front = envelopes[lane].datagrams(octets, segment_size)
         error = uplink.injector.write((front, *parts))
         uplink.injected += not error
@@ -175,7 +178,7 @@ class Forwarder:
         large, small = self._pool.large, self._pool.small
         receive, views = self._underlay.receive, self._udp_views
         batch: list[Message] = []
-        number = short = got = 0
+        number = short = got = at_once = 0
         now = time.monotonic()
         asked = self._patience[None]
         for _ in range(asked):
@@ -189,6 +192,9 @@ class Forwarder:
                 delivery = self._vtep.inbound.at_once(large.views[number], end, sender, now)
                 if delivery is not None:
                     self._deliver(delivery)
+                    at_once += octets > SMALL_MAX
+                    if at_once == len(large):
+                        break
                     continue
             if octets > SMALL_MAX or asked == 1:
                 batch.append(Message(large, number, end, sender, size or octets))

@@ -8,13 +8,16 @@ without a break is a *span*, over the ends of messages too.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from vtep.offload import partial
 from vtep.offload.coalesce import layout_of
 from vtep.offload.partial import is_partial
 from vtep.offload.rows import Rows, RowsOf
-from vtep.wire import ip, vxlan
+from vtep.wire import ip
 from vtep.wire.checksum import ones_sum
 from vtep.wire.flow import flow_key
 from vtep.wire.slot import FRAME_AT, UDP_AT, Slots
+
+_IPV4 = b"\x08\x00"
 
 
 class Message(NamedTuple):
@@ -94,29 +97,43 @@ def spans_of(
         return spans
     runs: dict[Slots, list[int]] = {}
     for index, message in enumerate(received):
-        slots = message.slots
+        slots, number, end, _, size = message
         run = runs.get(slots)
+        is_alone = is_one_packet(slots.views[number], end, size)
         if run is not None:
-            if message.size == received[run[0]].size:
+            if size == received[run[0]].size and not is_alone:
                 run.append(index)
                 continue
             _compare(received, run, rows_of, spans, trust)
-        runs[slots] = [index]
+            del runs[slots]
+        if not is_alone:
+            runs[slots] = [index]
     for run in runs.values():
         _compare(received, run, rows_of, spans, trust)
     return spans
 
 
+# HOT PATH
 def is_one_packet(octets: memoryview, end: int, size: int) -> bool:
-    """Tell whether a merged message is in truth one inner super-frame.
+    """Tell whether a merged message is in truth one inner UDP super-frame.
 
-    A kernel peer on this machine sends an inner UDP super-frame whole, and the kernel takes its
-    segment size for that of the datagrams.
+    A kernel peer on this machine sends one whole, its checksum unfinished, and the kernel takes its
+    segment size for that of the datagrams.  It fills the message to the last octet, so what a guest
+    writes into a length field of its own cannot make one of several datagrams by chance.
     """
     if end - UDP_AT <= size:
         return False
-    whole = ip.locate(octets[UDP_AT + vxlan.HEADER_LEN : end])
-    return whole is not None and whole.end > size - vxlan.HEADER_LEN
+    if octets[FRAME_AT + 12 : FRAME_AT + 14] == _IPV4 and octets[FRAME_AT + 23] != ip.UDP:
+        return False
+    frame = octets[FRAME_AT:end]
+    whole = ip.locate(frame)
+    return (
+        whole is not None
+        and whole.protocol == ip.UDP
+        and whole.end == len(frame)
+        and frame[whole.l4 + 4] << 8 | frame[whole.l4 + 5] == whole.end - whole.l4
+        and partial.is_partial(frame, whole, ip.address_sum(frame, whole))
+    )
 
 
 # HOT PATH
@@ -177,11 +194,15 @@ def _is_partial(frame: memoryview) -> bool:
 def _joints(
     received: Sequence[Message], run: list[int], counts: list[int], per_slot: int
 ) -> Iterator[int]:
-    """Yield the first rows of messages that do not follow the last full row of another.
+    """Yield the rows at which a span must end.
 
-    The one before has fewer full rows, or a shorter one behind them, or another sender, or it is
-    not the one that came before.
+    Behind the last full row of a message that has fewer than others stands what an earlier batch
+    left.  The first row of a message does not continue one with fewer rows or a shorter one behind
+    them, with another sender, or that did not come right before.
     """
+    for number, count in enumerate(counts):
+        if count < per_slot:
+            yield number * per_slot + count
     _, _, _, _, size = received[run[0]]
     for number in range(1, len(run)):
         before, index = received[run[number - 1]], received[run[number]]

@@ -23,7 +23,6 @@ _WORDS = {_INET: "inet", _IPV4: "ip", _IPV6: "ip6"}
 _FORWARD = 2
 _DROP, _ACCEPT = 0, 1
 _IIFNAME = 6
-_NAME_LEN = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +90,13 @@ def _chain(message: Any) -> ForwardChain | None:
 
 def _names(rule: Any, device: str) -> bool:
     """Tell whether a rule compares something with the name of the device."""
-    name = device.encode().ljust(_NAME_LEN, b"\0")
+    # Padded to the register's length, or to the end of the string: both are in use.
+    name = device.encode()
     for expression in rule.get_attr("NFTA_RULE_EXPRESSIONS") or ():
         if expression.get_attr("NFTA_EXPR_NAME") == "cmp":
             data = expression.get_attr("NFTA_EXPR_DATA").get_attr("NFTA_CMP_DATA")
-            if data is not None and data.get_attr("NFTA_DATA_VALUE") == name:
+            value = data.get_attr("NFTA_DATA_VALUE") if data is not None else None
+            if value is not None and bytes(value).rstrip(b"\0") == name:
                 return True
     return False
 
@@ -106,7 +107,8 @@ def accept(chain: ForwardChain, device: str) -> None:
     Raises:
         OSError: it cannot be.
     """
-    name = device.encode().ljust(_NAME_LEN, b"\0")
+    # Padded to the register's length, or to the end of the string: both are in use.
+    name = device.encode()
     rule = [
         genex("meta", {"key": _IIFNAME, "dreg": 1}),
         genex("cmp", {"sreg": 1, "op": 0, "data": {"attrs": [("NFTA_DATA_VALUE", name)]}}),

@@ -21,8 +21,8 @@ from vtep.wire.virtio import VirtioHeader
 MAX_PAYLOAD = outer.MAX_PACKET - ip.IPV4_LEN - ip.UDP_LEN
 """Most octets of datagrams, or of a super-frame and its VXLAN header, in one packet over IPv4."""
 
-_MAX_FRONTS = 512
-"""Most fronts that are kept of each kind; a bulk flow has one for each number of segments."""
+_MAX_FRONTS = 64
+"""Most fronts that are kept of each kind for a peer and a lane: a bulk flow has a few."""
 
 
 class Whole:

@@ -74,9 +74,11 @@ def lone(frame: memoryview, headers: ip.Headers, addresses: int, max_packet: int
         max_packet: octets of the longest IP packet that is no super-frame.
 
     Returns:
-        None for every other frame, and for a SYN, whose MSS is to be seen to.
+        None for every other frame, a fragment too, and for a SYN, whose MSS is to be seen to.
     """
-    version, l3, l4, _, _, _ = headers
+    version, l3, l4, _, _, fragment = headers
+    if fragment:
+        return None
     end = len(frame)
     at = l3 + 2 if version == 4 else l3 + 4
     packet = (frame[at] << 8 | frame[at + 1]) + (0 if version == 4 else ip.IPV6_LEN)

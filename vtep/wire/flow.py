@@ -13,9 +13,9 @@ FlowKey = tuple[bytes, ...]
 # MACs, ethertype, version and IHL; protocol; addresses and ports, or addresses.
 _ipv4_ports = struct.Struct("15s8xc2x12s").unpack_from
 _ipv4_addresses = struct.Struct("15s8xc2x8s").unpack_from
-# MACs, ethertype, version; next header; addresses and ports, or addresses.
-_ipv6_ports = struct.Struct("15s5xcx36s").unpack_from
-_ipv6_addresses = struct.Struct("15s5xcx32s").unpack_from
+# MACs, ethertype; next header; addresses and ports, or addresses.
+_ipv6_ports = struct.Struct("14s6xcx36s").unpack_from
+_ipv6_addresses = struct.Struct("14s6xcx32s").unpack_from
 
 
 # HOT PATH
