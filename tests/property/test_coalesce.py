@@ -194,3 +194,24 @@ def is_right(raw: bytes) -> bool:
     header = raw[found.l3 : found.l4] if found.version == 4 else b"\xff\xff"
     sum_ = transport_sum(found.version, found.l3, found.l4, found.protocol, raw[: found.end])
     return add_words(header) == 0xFFFF and sum_ == 0xFFFF and found.end == len(raw)
+
+
+@given(st.lists(arrivals(), min_size=2, max_size=3), st.lists(st.integers(0, 60), max_size=6))
+def test_nothing_of_an_earlier_batch_is_delivered_again(
+    batches: list[list[bytes]], bounds: list[int]
+) -> None:
+    vtep, _, overlay = make(clamp_mss=False, mtu=9000)
+    for number, frames in enumerate(batches):
+        before = overlay.traffic.rx_frames + overlay.drops.total()
+        batch = messages(frames, bounds)[:BATCH]
+        arrived = sum(1 if not size else -(-len(raw) // size) for raw, _, size in batch)
+        out = [
+            raw
+            for delivery in decapsulate(vtep, batch, float(number))
+            for raw in cut_again(delivery)
+        ]
+        dropped = overlay.drops.total()
+        assert overlay.traffic.rx_frames + dropped - before == arrived
+        if not dropped:
+            expected = frames[:arrived]
+            assert by_flow(out, without_id=True) == by_flow(expected, without_id=True)
