@@ -57,12 +57,11 @@ class Chain:
 
     Attributes:
         is_open: whether more may follow.
-        most: how many full segments fit into one super-frame.
     """
 
     __slots__ = (
         *("_addresses", "_at", "_count", "_layout", "_octets", "_parts", "_payload"),
-        *("_push", "_rows", "is_open", "most"),
+        *("_push", "_rows", "is_open"),
     )
 
     def __init__(self, rows: Rows, octets: memoryview, at: int, addresses: int) -> None:
@@ -76,7 +75,6 @@ class Chain:
         self._count = 0
         self._push = 0
         self.is_open = True
-        self.most = rows.fit
 
     # HOT PATH
     def room(self, rows: Rows, octets: memoryview, at: int) -> int:
@@ -86,7 +84,7 @@ class Chain:
         """
         if not self.is_open or rows.layout != self._layout or not self._goes_on(octets, at):
             return 0
-        return self.most - self._count
+        return self._rows.fit - self._count
 
     # HOT PATH
     def add(self, payloads: list[memoryview], octets: memoryview, at: int) -> None:
@@ -115,7 +113,7 @@ class Chain:
             end: where the frame ends.
         """
         first = self._layout
-        if not self.is_open or end - at >= first.size or self._count == self.most:
+        if not self.is_open or end - at >= first.size or self._count == self._rows.fit:
             return False
         frame = octets[at + vxlan.HEADER_LEN : end]
         layout = layout_of(frame, end - at)
