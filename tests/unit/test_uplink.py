@@ -1,9 +1,12 @@
 """Which uplink is chosen, what is asked for, and that all is as it was in the end."""
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from pyroute2.nftables.main import NFTables
@@ -12,8 +15,11 @@ from tests.unit import one_host
 from tests.unit.private import in_private_namespaces, sh
 from vtep.bringup import bring_up
 from vtep.config import UnderlayConfig
-from vtep.host import netfilter
+from vtep.fdb import Peer
+from vtep.host import netfilter, procfs
+from vtep.offload.inject import Envelopes
 from vtep.uplink import Uplink
+from vtep.wire.outer import Outer
 
 INJECT = UnderlayConfig(uplink="inject")
 SET_UP = UnderlayConfig(uplink="inject", uplink_setup=True)
@@ -220,6 +226,48 @@ def test_auto_wants_a_device_that_cuts_tunnels() -> None:
         assert uplink is None
     with up(INJECT) as uplink:
         assert uplink is not None
+
+
+class _Injector:
+    name = "vx0-up"
+
+
+@pytest.mark.parametrize(
+    ("injected", "sent", "too_large", "expected", "fails"),
+    [
+        (0, 0, 0, (0, 0), False),
+        (5, 5, 0, (0, 0), False),
+        (5, 0, 0, (0, 5), True),
+        (5, -3, 0, (0, 5), True),  # the host's own packets met a firewall too
+        (5, 4, 1, (1, 0), False),
+        (5, 0, 5, (5, 0), False),
+        (5, 0, 9, (5, 0), False),  # others' packets are too large as well
+        (5, 9, 9, (0, 0), False),  # and others' are forwarded
+        (0, 0, 9, (0, 0), False),
+    ],
+)
+def test_what_was_lost_is_told_from_what_left(
+    monkeypatch: pytest.MonkeyPatch,
+    injected: int,
+    sent: int,
+    too_large: int,
+    expected: tuple[int, int],
+    fails: bool,
+) -> None:
+    counted = procfs.Forwarding(1000, 10)
+    monkeypatch.setattr(procfs, "forwarding", lambda is_ipv6: counted)
+    plan: Any = SimpleNamespace(family=socket.AF_INET, underlay_mtu=1500)
+    injector: Any = _Injector()
+    uplink = Uplink(injector, b"\x02" * 6, INJECT, plan, [4789])
+    peer = Peer("10.0.1.41", ("10.0.1.41", 4789))
+    peer.envelopes = Envelopes(Outer(b"", b"", b"", 0, 0, 0), [])
+    for _ in range(2):  # what was told is not told again
+        assert uplink.lost([peer]) == (0, 0)
+    uplink.injected += injected
+    counted = procfs.Forwarding(1000 + sent, 10 + too_large)
+    assert uplink.lost([peer]) == expected
+    assert (uplink.failed is not None, peer.envelopes is None) == (fails, fails)
+    assert uplink.lost([peer]) == (0, 0)
 
 
 @in_private_namespaces
