@@ -9,16 +9,16 @@ from bench.plots import style
 from bench.results import Curve, Results
 
 _COLOURS = ("#d9480f", "#1f4e79", "#6d93b8")
-_HEIGHT = 4.4
+_HEIGHT, _WIDTH = 4.4, 14
 
 
 def scaling(results: Results, folder: Path) -> Iterator[Path]:
     """Draw a panel for each curve: both axes logarithmic where the costs differ by much."""
     if not results.curves:
         return
-    titles = [curve.title for curve in results.curves]
+    titles = [curve.title.replace(", ", ",\n", 1) for curve in results.curves]
     title = "Cost against size, in process (no system calls)"
-    drawn, axes = style.figure(results, title, titles, _HEIGHT)
+    drawn, axes = style.figure(results, title, titles, _HEIGHT, width=_WIDTH)
     for ax, curve in zip(axes, results.curves, strict=True):
         _curve(ax, curve)
     yield from style.save(drawn, folder, "scaling")
@@ -41,6 +41,7 @@ def _curve(ax: Any, curve: Curve) -> None:
     ax.set_xscale("log")
     if spread > 5:
         ax.set_yscale("log")
+        ax.set_ylim(top=most * 20)
     else:
         ax.set_ylim(0, most * 1.5)
     ax.set_ylabel(curve.unit, fontsize=9, color=style.INK)
