@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -143,16 +142,8 @@ def test_a_transfer_that_arrives_altered_is_an_error() -> None:
         Transfer(receiver, sender, 3).finish()
 
 
-@pytest.fixture
-def ctrl_c() -> Iterator[None]:
-    """Have Ctrl-C raise KeyboardInterrupt, in the background of a shell too."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_waits_while_it_is_held_back_and_is_not_lost() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
     steps = []
 
     def interrupted() -> None:
