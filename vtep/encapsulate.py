@@ -149,15 +149,12 @@ class Encapsulator:
                 if isinstance(cut, Shape):
                     if key is not None:
                         self._remember(port, slot, end, flow, cut)
-                    overlay.flooded += flow.route.peers is overlay.flood
-                    slot[flow.at - vxlan.HEADER_LEN : flow.at] = overlay.header
+                    _put_header(flow, slot)
                     yield from outbox.super_frame(number, cut, flow.route)
                 elif isinstance(cut, Whole):
                     if key is not None:
                         self._remember(port, slot, end, flow, cut)
-                    overlay.flooded += flow.route.peers is overlay.flood
-                    slot[flow.at - vxlan.HEADER_LEN : flow.at] = overlay.header
-                    part = slot[flow.at - vxlan.HEADER_LEN : end]
+                    part = slot[_put_header(flow, slot) : end]
                     yield from outbox.uncut(part, cut, flow.route)
                 elif isinstance(cut, Drop):
                     overlay.drops[cut] += 1
@@ -169,9 +166,7 @@ class Encapsulator:
                 if refused is not None:
                     overlay.drops[refused] += 1
                     continue
-                overlay.flooded += flow.route.peers is overlay.flood
-                slot[flow.at - vxlan.HEADER_LEN : flow.at] = overlay.header
-                datagram = slot[flow.at - vxlan.HEADER_LEN : end]
+                datagram = slot[_put_header(flow, slot) : end]
                 if len(frames) == 1:
                     yield outbox.alone(datagram, flow.route)
                     return
@@ -341,6 +336,15 @@ class Encapsulator:
 def _head(slot: memoryview) -> Any:
     """Return what all super-frames that are cut alike and go the same way have in common."""
     return _ipv4_head(slot) if slot[_ETHERTYPE_AT] == _IPV4_FIRST else _ipv6_head(slot)
+
+
+# HOT PATH
+def _put_header(flow: Flow, slot: memoryview) -> int:
+    """Put the VXLAN header before a frame that is to leave; return where it begins."""
+    overlay, start = flow.overlay, flow.at - vxlan.HEADER_LEN
+    overlay.flooded += flow.route.peers is overlay.flood
+    slot[start : flow.at] = overlay.header
+    return start
 
 
 # HOT PATH

@@ -10,17 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 
-def pseudo_words(lengths: npt.NDArray[np.int64], protocol: int) -> npt.NDArray[np.uint32]:
-    """Return what protocol and length add to the sum of each packet; the addresses come on top.
-
-    Args:
-        lengths: octets of transport header and payload, up to 65535.
-        protocol: of the IP header.
-    """
-    words: npt.NDArray[np.uint32] = swapped(lengths) + swapped(np.int64(protocol))
-    return words
-
-
 def swapped(numbers: Any) -> Any:
     """Return 16-bit numbers with their octets the other way round."""
     return ((numbers & 0xFF) << 8 | numbers >> 8).astype(np.uint32)
