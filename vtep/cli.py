@@ -8,9 +8,9 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Never
 
 from vtep import __version__
+from vtep.arguments import Parser
 from vtep.config import Config, ConfigError, default
 from vtep.options import BOOLEAN, COUNT, GROUPS, OPTIONS, PORT_RANGE, Option
 from vtep.sources import from_arguments
@@ -41,21 +41,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Carry out the command line `argv` (default: this process's) and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        named = bool(words) and not words[0].startswith("-")
-        command = _command(words.pop(0)) if named else _run
-        arguments = _parse(words)
-        if arguments.help:
-            print(help_text(), end="")
-            return 0
-        if arguments.version:
-            print(f"vtep {__version__}")
-            return 0
-        return command(from_arguments(arguments, os.environ))
+        if words and not words[0].startswith("-"):
+            return _command(words[0])(words[1:])
+        return _configured(words, _run)
     except ConfigError as error:
         print("vtep: error:", " ".join(str(error).splitlines()), file=sys.stderr)
         return USAGE_ERROR
     except KeyboardInterrupt:
         return 130  # as a shell has it for SIGINT; only before the daemon handles it
+
+
+def _configured(words: Sequence[str], command: Callable[[Config], int]) -> int:
+    """Carry out a command that takes the options of the daemon."""
+    arguments = _parse(words)
+    if arguments.help:
+        print(help_text(), end="")
+        return 0
+    if arguments.version:
+        print(f"vtep {__version__}")
+        return 0
+    return command(from_arguments(arguments, os.environ))
 
 
 def help_text() -> str:
@@ -88,8 +93,12 @@ def _run(config: Config) -> int:
         raise ConfigError(str(error)) from error
 
 
-def _check(config: Config) -> int:
+def _check(words: Sequence[str]) -> int:
     """`vtep check`: say what would run; the host is not asked."""
+    return _configured(words, _say_what_would_run)
+
+
+def _say_what_would_run(config: Config) -> int:
     for overlay in config.overlays:
         words: list[tuple[str, object]] = [
             ("tap", overlay.tap),
@@ -108,24 +117,19 @@ def _check(config: Config) -> int:
     return 0
 
 
-_COMMANDS: dict[str, Callable[[Config], int]] = {"check": _check}
+_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"check": _check}
+"""By name: takes the words behind it and returns the exit code; a ConfigError is told as usual."""
 
 
-def _command(name: str) -> Callable[[Config], int]:
+def _command(name: str) -> Callable[[Sequence[str]], int]:
     if name in _COMMANDS:
         return _COMMANDS[name]
     raise ConfigError(f"unknown command {name!r}: {_suggestion(name, _COMMANDS)}")
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> Never:
-        """Raise what argparse would print with its usage and exit."""
-        raise ConfigError(message.removeprefix("argument "))
-
-
 def _parse(words: Sequence[str]) -> argparse.Namespace:
     """Return the options in `words` as texts (from_arguments tells their shape)."""
-    parser = _Parser(prog="vtep", add_help=False, allow_abbrev=False)
+    parser = Parser("", "", add_help=False)
     parser.add_argument("-h", "--help", action="store_true")
     parser.add_argument("--version", action="store_true")
     known = ["--help", "--version"]

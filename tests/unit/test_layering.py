@@ -28,8 +28,9 @@ def _room(ours: str = "", others: str = "", *, pure: bool = False) -> Room:
 
 
 BELOW = (
-    "addressing admission bringup config counters decapsulate encapsulate endpoint fdb forwarder"
-    " host inbox log mtu neighbors offload options outbox outflow overlay report uplink wire"
+    "addressing admission bringup capfile config counters decapsulate dissect encapsulate endpoint"
+    " fdb forwarder host inbox log mtu neighbors observe offload options outbox outflow overlay"
+    " report uplink wire"
 )
 """What stands below the rooms beside the daemon, which are imported by none of these."""
 
@@ -53,30 +54,39 @@ ROOMS = {
     ),
     "endpoint": _room("decapsulate encapsulate fdb overlay wire", pure=True),
     "report": _room("counters endpoint fdb overlay wire"),
+    "observe": _room(
+        "counters decapsulate endpoint fdb inbox offload outbox overlay wire", pure=True
+    ),
+    # for people
+    "dissect": _room("wire", pure=True),
+    "capfile": _room(),
     # the host kernel
     "host": _room(others="pytun pyroute2 docker"),
     # the process
     "options": _room(),
+    "arguments": _room("config"),
     "config": _room("options wire"),
     "sources": _room("config options"),
     "log": _room(),
     "addressing": _room("config host"),
     "uplink": _room("addressing config fdb host log offload wire"),
     "bringup": _room("addressing config endpoint host log overlay uplink"),
-    "forwarder": _room("bringup decapsulate fdb host inbox log offload outbox overlay uplink wire"),
+    "forwarder": _room(
+        "bringup decapsulate fdb host inbox log observe offload outbox overlay uplink wire"
+    ),
     "daemon": _room("bringup config counters forwarder host log report", "uvloop"),
     # beside the daemon
-    "control": _room(f"{BELOW} control", "aiohttp prometheus_client uvloop"),
-    "lab": _room(f"{BELOW} control", "numpy rich scapy pyroute2 pytun"),
-    "walk": _room(f"{BELOW} control lab", "aiohttp numpy rich scapy"),
+    "walk": _room(f"{BELOW} arguments walk", "numpy rich scapy"),
+    "control": _room(f"{BELOW} arguments control walk", "aiohttp prometheus_client rich uvloop"),
+    "lab": _room(f"{BELOW} control walk", "numpy rich scapy pyroute2 pytun"),
     # at the top
-    "cli": _room("config options sources daemon host control lab walk"),
+    "cli": _room("arguments config options sources daemon host control lab walk"),
     "__main__": _room("cli"),
     "__init__": _room(),
 }
 IMPURE = frozenset({"asyncio", "fcntl", "logging", "os", "select", "selectors", "signal", "socket"})
 IMPURE |= {"subprocess", "threading", "time"}
-AT_ONCE = ("cli", "config", "options", "sources", "__main__", "__init__")
+AT_ONCE = ("arguments", "cli", "config", "options", "sources", "__main__", "__init__")
 """Rooms of commands that only ask or check: at their top level nothing but the standard library."""
 
 
