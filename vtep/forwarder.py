@@ -124,7 +124,7 @@ class Forwarder:
     # HOT PATH
     def _inject_uncut(self, part: memoryview, whole: Whole, route: Route) -> None:
         """Write a super-frame, its VXLAN header in front, into the uplink TAP for each peer."""
-        lane, overlay, peers, _ = route
+        lane, overlay, peers, _, _ = route
         for peer in peers:
             envelopes, uplink = peer.envelopes, self._uplink
             error = errno.EIO  # for one that it has failed for a moment ago
