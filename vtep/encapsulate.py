@@ -260,14 +260,11 @@ class Encapsulator:
         if peer is LOCAL:
             flow.refused = Drop.LOCAL_DESTINATION
         elif peer is not None or overlay.flood:
-            if peer is not None:
-                peers = peer.alone
-            else:
-                peers = overlay.flood
-                if flood is None:
-                    flood = Flood.UNKNOWN_UNICAST
-                    if overlay.on_unknown is not None:
-                        overlay.on_unknown(destination)
+            peers = overlay.flood if peer is None else peer.alone
+            if peer is None and flood is None:
+                flood = Flood.UNKNOWN_UNICAST
+                if overlay.on_unknown is not None:
+                    overlay.on_unknown(destination)
             injects = peers[0].envelopes is not None and all(
                 one.envelopes is not None for one in peers
             )

@@ -98,7 +98,7 @@ class Fdb:
         ageing: seconds after which an entry that was not heard again is dead.
         max_address: the most MACs that are kept; 0 for no limit (kernel option maxaddress).
         learned, moved, expired, refused: what happened so far, in entries.
-        watch: is told of each such change as it is counted; None, as usual, if nobody wants to know.
+        watch: is told of each such change; None, as usual, if nobody wants to know.
     """
 
     def __init__(self, ageing: float, max_address: int) -> None:
@@ -126,6 +126,13 @@ class Fdb:
         except KeyError:
             return None
         return sighting.peer if now - sighting < self.ageing else None
+
+    def entry(self, mac: bytes, now: float) -> tuple[Peer, float] | None:
+        """Return where *mac* is and for how many seconds it was not heard; None if not known."""
+        sighting = self._entries.get(mac)
+        if sighting is None or now - sighting >= self.ageing:
+            return None
+        return sighting.peer, now - sighting
 
     def learn(self, mac: bytes, peer: Peer, now: float) -> None:
         """Note that *mac* was heard from *peer* just now; a batch is to pass one *now*."""
