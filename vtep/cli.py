@@ -24,7 +24,7 @@ vtep joins Ethernets over an IP network: a VXLAN tunnel endpoint (RFC 7348).
   vtep --tap NAME --vni VNI --peer HOST [option ...]   join one, until SIGINT
   vtep --config FILE                                   join several
   vtep check [option ...]                              check only; needs no root
-  vtep show, vtep fdb show, vtep peer show             ask one that runs (-h: how)
+  vtep show, vtep fdb show, vtep peer show             ask one that runs
 """
 _EXAMPLES = """\
 Examples:
