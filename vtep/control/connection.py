@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from typing import cast
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
@@ -83,12 +84,12 @@ class Full(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say so, and close."""
-        assert isinstance(transport, asyncio.Transport)
-        transport.write(
+        refused = cast(asyncio.Transport, transport)
+        refused.write(
             b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
             b'Connection: close\r\n\r\n{"error":"too many connections: ask again later"}'
         )
-        transport.close()
+        refused.close()
 
 
 def stay(request: web.Request) -> None:
