@@ -58,6 +58,13 @@ class Connection(RequestHandler):
         self.stay()
         super().connection_lost(exc)
 
+    def force_close(self) -> None:
+        """Close it at once, whatever the client has not read yet."""
+        transport = self.transport
+        super().force_close()
+        if transport is not None:
+            transport.abort()
+
     def stay(self) -> None:
         """Let the connection last: whoever answers sees to its end."""
         if self._timer is not None:
@@ -92,8 +99,13 @@ class Full(asyncio.Protocol):
         refused.close()
 
 
-def stay(request: web.Request) -> None:
-    """Let the connection of a request last: whoever answers it sees to its end."""
+def connection_of(request: web.Request) -> Connection:
+    """Return the connection that a request came by."""
     connection = request.protocol
     assert isinstance(connection, Connection)
-    connection.stay()
+    return connection
+
+
+def stay(request: web.Request) -> None:
+    """Let the connection of a request last: whoever answers it sees to its end."""
+    connection_of(request).stay()
