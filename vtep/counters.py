@@ -61,6 +61,14 @@ class Drop(StrEnum):
     TAP_REFUSED = "tap_refused", "the kernel refused the frame"
 
 
+class Flood(StrEnum):
+    """Why a frame went to all peers of its overlay."""
+
+    BROADCAST = "broadcast"
+    MULTICAST = "multicast"
+    UNKNOWN_UNICAST = "unknown_unicast"
+
+
 HARMLESS = frozenset({Drop.LOCAL_DESTINATION})
 """Drops that every learning bridge makes, and that nobody need be told of."""
 

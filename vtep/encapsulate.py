@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from vtep import mtu as mtu_
-from vtep.counters import Drop
+from vtep.counters import Drop, Flood
 from vtep.fdb import LOCAL, Peer
 from vtep.offload import partial
 from vtep.offload.inject import Whole
@@ -116,7 +116,6 @@ class Encapsulator:
                 before = self._like_before(port, slot, end, now)
                 if before is not None and isinstance(shape := before[1], Shape):
                     route, overlay = before[0].route, before[0].overlay
-                    overlay.flooded += route.peers is overlay.flood
                     slot[_VXLAN_AT:FRAME_AT] = overlay.header
                     if not outbox.goes_on(number, shape, route):
                         yield from outbox.super_frame(number, shape, route)
@@ -199,10 +198,8 @@ class Encapsulator:
         if before is None or not isinstance(whole := before[1], Whole):
             return None
         route = before[0].route
-        _, overlay, peers, _ = route
-        overlay.flooded += peers is overlay.flood
-        slot[_VXLAN_AT:FRAME_AT] = overlay.header
-        count_sent(overlay, peers, whole.rows, whole.octets)
+        slot[_VXLAN_AT:FRAME_AT] = route.overlay.header
+        count_sent(route, whole.rows, whole.octets)
         return whole, route
 
     # HOT PATH
@@ -258,16 +255,21 @@ class Encapsulator:
             flow.refused = Drop.INVALID_SOURCE
             return
         overlay.fdb.learn(source, LOCAL, now)
-        peer = None if destination[0] & 1 else overlay.fdb.lookup(destination, now)
+        flood = flow.group
+        peer = overlay.fdb.lookup(destination, now) if flood is None else None
         if peer is LOCAL:
             flow.refused = Drop.LOCAL_DESTINATION
         elif peer is not None or overlay.flood:
             peers = overlay.flood if peer is None else peer.alone
+            if peer is None and flood is None:
+                flood = Flood.UNKNOWN_UNICAST
+                if overlay.on_unknown is not None:
+                    overlay.on_unknown(destination)
             injects = peers[0].envelopes is not None and all(
                 one.envelopes is not None for one in peers
             )
             if flow.route.peers is not peers or flow.route.injects is not injects:
-                flow.route = Route(flow.lane, overlay, peers, injects)
+                flow.route = Route(flow.lane, overlay, peers, injects, flood)
         else:
             flow.refused = Drop.NO_PEER
 
@@ -329,7 +331,7 @@ class Encapsulator:
     def _not_sent(self, transmit: Transmit, peer: Peer, reason: Drop) -> None:
         datagrams = transmit.datagrams
         transmit.overlay.drops[reason] += datagrams
-        count_sent(transmit.overlay, (peer,), -datagrams, -transmit.octets)
+        count_sent(Route(transmit.lane, transmit.overlay, peer.alone), -datagrams, -transmit.octets)
 
 
 # HOT PATH
@@ -341,9 +343,8 @@ def _head(slot: memoryview) -> Any:
 # HOT PATH
 def _put_header(flow: Flow, slot: memoryview) -> int:
     """Put the VXLAN header before a frame that is to leave; return where it begins."""
-    overlay, start = flow.overlay, flow.at - vxlan.HEADER_LEN
-    overlay.flooded += flow.route.peers is overlay.flood
-    slot[start : flow.at] = overlay.header
+    start = flow.at - vxlan.HEADER_LEN
+    slot[start : flow.at] = flow.overlay.header
     return start
 
 

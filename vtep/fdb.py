@@ -17,7 +17,8 @@ one moment, that is in one batch: to hear of a MAC again is to store another sig
 nothing at all if the batch has named it before.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Literal, NamedTuple, TypeAlias
 
 from vtep.counters import Traffic
 from vtep.offload.inject import Envelopes
@@ -78,6 +79,18 @@ LOCAL = Peer("local", ())
 """Stands in an entry for our own side: the MAC was heard on the TAP."""
 
 
+Kind: TypeAlias = Literal["learned", "moved", "expired", "refused"]
+
+
+class Change(NamedTuple):
+    """What happened to one entry: *mac* is with *peer* now, and was with *before*."""
+
+    kind: Kind
+    mac: bytes
+    peer: Peer | None
+    before: Peer | None
+
+
 class Fdb:
     """MAC (6 octets) to where and when it was last heard, for one overlay.
 
@@ -85,6 +98,7 @@ class Fdb:
         ageing: seconds after which an entry that was not heard again is dead.
         max_address: the most MACs that are kept; 0 for no limit (kernel option maxaddress).
         learned, moved, expired, refused: what happened so far, in entries.
+        watch: is told of each such change; None, as usual, if nobody wants to know.
     """
 
     def __init__(self, ageing: float, max_address: int) -> None:
@@ -94,6 +108,7 @@ class Fdb:
         self.moved = 0
         self.expired = 0
         self.refused = 0
+        self.watch: Callable[[Change], None] | None = None
         self._entries: dict[bytes, Sighting] = {}
         # The keys once more, so that a sweep has a place to resume at: a dict that changes has
         # none, and a copy of its keys for every round would stop the forwarding for 10 ms.
@@ -112,6 +127,13 @@ class Fdb:
             return None
         return sighting.peer if now - sighting < self.ageing else None
 
+    def entry(self, mac: bytes, now: float) -> tuple[Peer, float] | None:
+        """Return where *mac* is and for how many seconds it was not heard; None if not known."""
+        sighting = self._entries.get(mac)
+        if sighting is None or now - sighting >= self.ageing:
+            return None
+        return sighting.peer, now - sighting
+
     def learn(self, mac: bytes, peer: Peer, now: float) -> None:
         """Note that *mac* was heard from *peer* just now; a batch is to pass one *now*."""
         sighting = peer.sighting
@@ -128,8 +150,11 @@ class Fdb:
         if now - before >= self.ageing:
             self.expired += 1
             self.learned += 1
+            self._tell("expired", mac, None, before.peer)
+            self._tell("learned", mac, peer)
         elif before.peer is not peer:
             self.moved += 1
+            self._tell("moved", mac, peer, before.peer)
         self._entries[mac] = sighting
 
     def _add(self, mac: bytes, sighting: Sighting) -> None:
@@ -138,10 +163,12 @@ class Fdb:
             self._sweep(ROOM_LIMIT, sighting)
             if len(self._entries) >= self.max_address:
                 self.refused += 1
+                self._tell("refused", mac, sighting.peer)
                 return
         self._entries[mac] = sighting
         self._macs.append(mac)
         self.learned += 1
+        self._tell("learned", mac, sighting.peer)
 
     def expire(self, now: float) -> None:
         """Forget entries that are `ageing` seconds old; looks at SWEEP_LIMIT of them at most."""
@@ -158,11 +185,17 @@ class Fdb:
         stop = self._unswept = max(start - limit, 0)
         for at in range(start - 1, stop - 1, -1):
             mac = macs[at]
-            if now - entries[mac] >= self.ageing:
+            sighting = entries[mac]
+            if now - sighting >= self.ageing:
                 del entries[mac]
                 macs[at] = macs[-1]
                 macs.pop()
                 self.expired += 1
+                self._tell("expired", mac, None, sighting.peer)
+
+    def _tell(self, kind: Kind, mac: bytes, peer: Peer | None, before: Peer | None = None) -> None:
+        if self.watch is not None:
+            self.watch(Change(kind, mac, peer, before))
 
     def entries(self, now: float) -> Iterator[tuple[bytes, Peer, float]]:
         """Yield (MAC, peer, age in seconds) of every live entry."""

@@ -9,7 +9,7 @@ import asyncio
 import errno
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from vtep import log
@@ -20,6 +20,7 @@ from vtep.host.linux import Buffer
 from vtep.host.tap import Tap
 from vtep.host.underlay import CANNOT_CUT
 from vtep.inbox import Message
+from vtep.observe import Outcome, inbound, outbound
 from vtep.offload.finish import finish
 from vtep.offload.inject import Envelopes, Whole
 from vtep.outbox import Route, Transmit
@@ -30,12 +31,45 @@ from vtep.wire.slot import SMALL_MAX, TAP_AT, UDP_AT, Place
 _INJECTOR_GONE = (errno.EIO, errno.EBADFD)
 _GROWTH, _MOST_AT_ONCE = 4, 64
 """How fast a batch may grow while a device always has more, and how large."""
+_MOST_WATCHED = 16
+
+
+class Batches:
+    """How one direction was handled so far.
+
+    Attributes:
+        frames: frames or messages read.
+        sizes: how many batches there were of 0, 1, 2-3, 4-7, ... 64 of them.
+        busy: seconds spent on them.
+    """
+
+    __slots__ = ("busy", "frames", "sizes")
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self.sizes = [0] * (_MOST_AT_ONCE.bit_length() + 1)
+        self.busy = 0.0
+
+    # HOT PATH
+    def count(self, got: int, began: float) -> None:
+        """Note a batch of *got*, begun at *began* by the monotonic clock."""
+        self.frames += got
+        self.sizes[got.bit_length()] += 1
+        self.busy += time.monotonic() - began
 
 
 class Forwarder:
-    """Moves batches between the devices and the Vtep."""
+    """Moves batches between the devices and the Vtep.
+
+    Attributes:
+        encap, decap: what was done so far, to the underlay and from it.
+        witness: is told what became of each frame, which goes alone while there is one; it may
+            take itself away.  None, as usual, costs nothing.
+    """
 
     def __init__(self, running: Running) -> None:
+        self.encap, self.decap = Batches(), Batches()
+        self.witness: Callable[[Outcome], None] | None = None
         self._vtep = running.vtep
         self._taps = running.taps
         self._underlay = running.underlay
@@ -65,6 +99,9 @@ class Forwarder:
     # HOT PATH
     def _from_tap(self, port: AccessPort, tap: Tap) -> None:
         """Forward one batch of frames from a TAP to the underlay."""
+        if self.witness is not None:
+            self._watch_tap(port, tap)
+            return
         large, small = self._pool.large, self._pool.small
         read, views = tap.read, self._tap_views
         frames: list[Place] = []
@@ -79,7 +116,7 @@ class Forwarder:
             end = TAP_AT + octets
             if octets > SMALL_MAX and self._uplink is not None:
                 if frames:
-                    self._send(port, frames, now)
+                    self._send(self._vtep.outbound.encapsulate(port, frames, now))
                     frames.clear()
                     short = 0
                 slot = large.views[number]
@@ -102,13 +139,14 @@ class Forwarder:
                 short += 1
         self._patience[tap] = _patience(got, asked)
         if frames or not got:
-            self._send(port, frames, now)
+            self._send(self._vtep.outbound.encapsulate(port, frames, now))
+        self.encap.count(got, now)
 
     # HOT PATH
-    def _send(self, port: AccessPort, frames: list[Place], now: float) -> None:
+    def _send(self, transmits: Iterable[Transmit]) -> None:
         """Send, or inject, what becomes of frames."""
         send = self._underlay.send
-        for transmit in self._vtep.outbound.encapsulate(port, frames, now):
+        for transmit in transmits:
             _, parts, peers, segment_size, lane, _, whole = transmit
             for peer in peers:
                 if whole is not None:
@@ -124,7 +162,7 @@ class Forwarder:
     # HOT PATH
     def _inject_uncut(self, part: memoryview, whole: Whole, route: Route) -> None:
         """Write a super-frame, its VXLAN header in front, into the uplink TAP for each peer."""
-        lane, overlay, peers, _ = route
+        lane, overlay, peers, _, _ = route
         for peer in peers:
             envelopes, uplink = peer.envelopes, self._uplink
             error = errno.EIO  # for one that it has failed for a moment ago
@@ -175,6 +213,9 @@ class Forwarder:
     # HOT PATH
     def _from_underlay(self) -> None:
         """Forward one batch of datagrams from the underlay to the TAPs."""
+        if self.witness is not None:
+            self._watch_underlay()
+            return
         large, small = self._pool.large, self._pool.small
         receive, views = self._underlay.receive, self._udp_views
         batch: list[Message] = []
@@ -209,12 +250,40 @@ class Forwarder:
         if batch or not got:
             for delivery in self._vtep.inbound.decapsulate(batch, now):
                 self._deliver(delivery)
+        self.decap.count(got, now)
 
     # HOT PATH
     def _deliver(self, delivery: Delivery) -> None:
         error = self._write[delivery.overlay.port](delivery.parts)
         if error:
             self._vtep.inbound.write_failed(delivery, error)
+
+    # -- one by one, while somebody looks
+
+    def _watch_tap(self, port: AccessPort, tap: Tap) -> None:
+        """Forward some frames from a TAP, each alone, and tell the witness of them."""
+        large, now, got = self._pool.large, time.monotonic(), 0
+        ports = self._underlay.ports
+        while got < _MOST_WATCHED and (octets := tap.read(self._tap_views[0])):
+            got += 1
+            place = (large, 0, TAP_AT + octets)
+            self._tell(outbound(self._vtep, port, place, now, self._send, ports))
+        self.encap.count(got, now)
+
+    def _watch_underlay(self) -> None:
+        """Forward some messages from the underlay, each alone, and tell the witness of them."""
+        large, now, got = self._pool.large, time.monotonic(), 0
+        underlay = self._underlay
+        while got < _MOST_WATCHED and (received := underlay.receive(self._udp_views[0])):
+            got += 1
+            octets, sender, size = received
+            message = Message(large, 0, UDP_AT + octets, sender, size or octets)
+            self._tell(inbound(self._vtep, message, now, self._deliver, underlay.source_port))
+        self.decap.count(got, now)
+
+    def _tell(self, outcome: Outcome) -> None:
+        if self.witness is not None:
+            self.witness(outcome)
 
 
 # HOT PATH

@@ -13,6 +13,7 @@ A *lane* is a source port: all flows with one number take one.  Within a lane no
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from vtep.counters import Flood
 from vtep.fdb import Peer
 from vtep.offload.inject import Whole
 from vtep.offload.segment_batch import Segmenter, Shape
@@ -64,12 +65,14 @@ class Route(NamedTuple):
         overlay: whose they are.
         peers: who gets them.
         injects: whether all of these have envelopes.
+        flood: why they go to all peers, if they do.
     """
 
     lane: int
     overlay: Overlay
     peers: Sequence[Peer]
     injects: bool = False
+    flood: Flood | None = None
 
 
 class _Group:
@@ -125,8 +128,8 @@ class Outbox:
         yield from self._cut()
         if route.lane in self._groups:
             yield self._flush(route.lane)
-        lane, overlay, peers, _ = route
-        count_sent(overlay, peers, whole.rows, whole.octets)
+        lane, overlay, peers, _, _ = route
+        count_sent(route, whole.rows, whole.octets)
         yield Transmit(overlay, (part,), peers, 0, lane, whole.octets, whole)
 
     # HOT PATH
@@ -155,8 +158,8 @@ class Outbox:
     # HOT PATH
     def alone(self, part: memoryview, route: Route) -> Transmit:
         """Return the only datagram of a batch, of an idle network that is: it waits for nobody."""
-        lane, overlay, peers, _ = route
-        count_sent(overlay, peers, 1, len(part))
+        lane, overlay, peers, _, _ = route
+        count_sent(route, 1, len(part))
         return Transmit(overlay, (part,), peers, 0, lane, len(part))
 
     # HOT PATH
@@ -169,9 +172,9 @@ class Outbox:
     def _flush(self, lane: int) -> Transmit:
         """Take the group of a lane out."""
         group = self._groups.pop(lane)
-        _, overlay, peers, _ = group.route
+        _, overlay, peers, _, _ = group.route
         parts = group.parts
-        count_sent(overlay, peers, len(parts), group.octets)
+        count_sent(group.route, len(parts), group.octets)
         size = group.size if len(parts) > 1 else 0
         return Transmit(overlay, parts, peers, size, lane, group.octets)
 
@@ -188,8 +191,8 @@ class Outbox:
             while shape.is_even and end < len(run) and run[end] is route:
                 end += 1
             count = end - start
-            lane, overlay, peers, _ = route
-            count_sent(overlay, peers, shape.rows * count, shape.octets * count)
+            lane, overlay, peers, _, _ = route
+            count_sent(route, shape.rows * count, shape.octets * count)
             for octets in self._segmenter.datagrams(shape, start, count, self.max_segments):
                 yield Transmit(overlay, (octets,), peers, shape.row_len, lane, len(octets))
             start = end
@@ -198,9 +201,12 @@ class Outbox:
 
 
 # HOT PATH
-def count_sent(overlay: Overlay, peers: Sequence[Peer], datagrams: int, octets: int) -> None:
-    """Add datagrams, *octets* long with VXLAN headers, to what was sent to each of *peers*."""
+def count_sent(route: Route, datagrams: int, octets: int) -> None:
+    """Add datagrams, *octets* long with VXLAN headers, to what was sent to each peer of a route."""
+    _, overlay, peers, _, flood = route
     octets -= vxlan.HEADER_LEN * datagrams
+    if flood is not None:
+        overlay.flooded[flood] += datagrams
     for peer in peers:
         for traffic in (overlay.traffic, peer.traffic):
             traffic.tx_frames += datagrams

@@ -2,12 +2,12 @@
 
 from typing import TypeAlias
 
-from vtep.counters import Drop
+from vtep.counters import Drop, Flood
 from vtep.offload.inject import Whole
 from vtep.offload.segment_batch import Shape
 from vtep.outbox import Route
 from vtep.overlay import Overlay
-from vtep.wire import ip
+from vtep.wire import ethernet, ip
 from vtep.wire.flow import flow_number
 
 Made: TypeAlias = Shape | Whole | list[memoryview] | Drop
@@ -20,6 +20,7 @@ class Flow:
     Attributes:
         overlay: theirs.
         at: where in the slot a frame begins, its tags taken off.
+        group: why its frames go to all peers whatever the FDB says, if they do.
         headers: where those of the first one were; None for what is not IP.
         lane: which source port they leave from.
         turn: the batch for which `route` and `refused` hold.
@@ -30,7 +31,7 @@ class Flow:
     """
 
     __slots__ = (
-        *("at", "destination", "headers", "lane", "overlay"),
+        *("at", "destination", "group", "headers", "lane", "overlay"),
         *("refused", "route", "shapes", "source", "turn"),
     )
 
@@ -39,6 +40,7 @@ class Flow:
         self.overlay = overlay
         self.at = at
         self.destination = bytes(frame[:6])
+        self.group = _group(self.destination)
         self.source = bytes(frame[6:12])
         self.headers = ip.locate(frame)
         self.lane = flow_number(frame, self.headers) % lanes
@@ -46,3 +48,10 @@ class Flow:
         self.route = Route(self.lane, overlay, ())
         self.refused: Drop | None = None
         self.shapes: dict[tuple[int, bytes, bytes, int, int, bool], Made] = {}
+
+
+def _group(destination: bytes) -> Flood | None:
+    """Return why frames to that MAC are for everybody; None if they are not."""
+    if destination == ethernet.BROADCAST:
+        return Flood.BROADCAST
+    return Flood.MULTICAST if ethernet.is_group(destination) else None

@@ -1,10 +1,10 @@
 """One overlay and the TAP it is on: what stays the same from frame to frame, and the counters."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
-from vtep.counters import Drop, Traffic
+from vtep.counters import Drop, Flood, Traffic
 from vtep.fdb import Fdb, Peer
 from vtep.wire import ethernet, vxlan
 
@@ -56,6 +56,12 @@ class Overlay:
         clamp_mss: lower the MSS of TCP SYNs to what fits, in both directions.
         accept_any: take datagrams from senders that are not on the list.
         peers: (IP as text, socket address) of each VTEP on the flood list.
+
+    Attributes:
+        flood: the VTEPs on the flood list.
+        flooded: frames that went to all of them, once each, by why.
+        on_unknown: is told of a MAC that nobody was heard with when frames to it are flooded, once
+            for each flow and batch; None, as usual, if nobody wants to know.
     """
 
     def __init__(
@@ -86,7 +92,8 @@ class Overlay:
         self.flood = tuple(self.peers.values())
         self.traffic = Traffic()
         self.drops: Counter[Drop] = Counter()
-        self.flooded = 0
+        self.flooded: Counter[Flood] = Counter()
+        self.on_unknown: Callable[[bytes], None] | None = None
         self.reserved_bits = 0
         self.clamped = 0
         self.last_refused: str | None = None

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
-from vtep.counters import HARMLESS, Drop
+from vtep.counters import HARMLESS, Drop, Flood
 from vtep.endpoint import Vtep
 from vtep.overlay import AccessPort, Overlay
 from vtep.wire.ethernet import format_mac
@@ -40,7 +40,7 @@ def counters_text(tree: dict[str, Any]) -> Iterator[str]:
         yield (
             f"vni {vni}: tx {overlay['tx_frames']} frames {overlay['tx_bytes']} bytes,"
             f" rx {overlay['rx_frames']} frames {overlay['rx_bytes']} bytes,"
-            f" flooded {overlay['flooded']}, fdb {overlay['fdb']['entries']}"
+            f" flooded {sum(overlay['flooded'].values())}, fdb {overlay['fdb']['entries']}"
             + (f", reserved bits {overlay['reserved_bits']}" if overlay["reserved_bits"] else "")
             + (f", {_drops_text(overlay['drops'])}" if overlay["drops"] else "")
             + (f", last refused {overlay['last_refused']}" if overlay["last_refused"] else "")
@@ -79,7 +79,7 @@ def ports(vtep: Vtep) -> list[AccessPort]:
 def _overlay(overlay: Overlay) -> dict[str, Any]:
     return overlay.traffic.as_dict() | {
         "tap": overlay.port.name,
-        "flooded": overlay.flooded,
+        "flooded": {str(cause): overlay.flooded[cause] for cause in Flood},
         "reserved_bits": overlay.reserved_bits,
         "clamped": overlay.clamped,
         "last_refused": overlay.last_refused,

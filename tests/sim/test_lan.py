@@ -101,7 +101,7 @@ def test_a_vtep_that_was_restarted_is_understood_by_the_others_at_once() -> None
     lan.restart(H2)
     assert set(lan.say(H1, MAC_A, MAC_B)) == {H2}
     assert set(lan.say(H2, MAC_B, MAC_A)) == {H1}
-    assert lan.vteps[H2].overlays[VNI].flooded == 0
+    assert lan.vteps[H2].overlays[VNI].flooded.total() == 0
 
 
 def test_a_batch_keeps_its_order() -> None:

@@ -3,6 +3,7 @@
 import os
 import resource
 import socket
+import stat
 from collections.abc import Callable
 from itertools import islice
 
@@ -171,11 +172,15 @@ def test_without_dev_net_tun_nothing_is_left() -> None:
     assert refusal(config()).startswith("there is no /dev/net/tun: ")
 
 
+@pytest.mark.parametrize(("mode", "what"), [(0o600, "/dev/net/tun: "), (0o666, "the TAP vx0: ")])
 @in_private_namespaces
-def test_who_is_not_permitted_leaves_nothing() -> None:
+def test_who_is_not_permitted_leaves_nothing(mode: int, what: str) -> None:
     host()
+    mount(b"none", b"/dev/net", b"tmpfs")
+    os.mknod("/dev/net/tun", stat.S_IFCHR, os.makedev(10, 200))
+    os.chmod("/dev/net/tun", mode)
     become_nobody()
-    assert refusal(config()).startswith("not permitted to open /dev/net/tun: ")
+    assert refusal(config()).startswith(f"not permitted to open {what}")
 
 
 @in_private_namespaces

@@ -168,6 +168,6 @@ def test_a_super_frame_that_was_to_be_injected_is_never_sent_unfinished() -> Non
         raw = virtio.pack(SUPER) + bulk
         large.views[number][6 : 6 + len(raw)] = raw
         places.append((large, number, 6 + len(raw)))
-    forwarder._send(port, places, 0.0)
+    forwarder._send(vtep.outbound.encapsulate(port, places, 0.0))
     assert sent == []
     assert overlay.drops == {Drop.INJECT_REFUSED: 12}

@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import select
 import socket
 from typing import Any
 
@@ -12,6 +13,7 @@ from vtep.bringup import bring_up
 from vtep.counters import Drop
 from vtep.decapsulate import Delivery
 from vtep.forwarder import Forwarder
+from vtep.observe import Outcome
 from vtep.outbox import Transmit
 
 
@@ -94,3 +96,34 @@ def test_what_a_full_tap_does_not_take_is_dropped_and_counted() -> None:
         forwarder._from_underlay()
         assert len(written) == 3
         assert overlay.drops == {Drop.TAP_FULL: 3}
+
+
+@in_private_namespaces
+def test_a_witness_is_told_of_each_frame_while_there_is_one() -> None:
+    host()
+    sh(f"ip neighbor add {PEER} lladdr 02:00:00:00:00:02 dev u1")
+    with bring_up(config()) as running:
+        forwarder = Forwarder(running)
+        [(port, tap)] = running.taps.items()
+        told: list[Outcome] = []
+
+        def see_two(outcome: Outcome) -> None:
+            told.append(outcome)
+            if len(told) == 2:
+                forwarder.witness = None
+
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as container:
+            container.bind(("vx0", 0))
+            for number in range(4):
+                container.send(b"\xff" * 6 + b"\x02\0\0\0\0\x07\x88\xb5" + bytes([number] * 50))
+        forwarder.witness = see_two
+        overlay = running.vtep.overlays[100]
+        while overlay.traffic.tx_frames < 4:
+            assert select.select([tap.fileno()], [], [], 5)[0]
+            forwarder._from_tap(port, tap)
+        mine = [one for one in told if one.frames[0][1][6:12] == b"\x02\0\0\0\0\x07"]
+        assert [one.decision for one in mine] == ["broadcast"] * len(mine)
+        assert all(one.datagrams[0].port in running.underlay.ports for one in mine)
+        assert len(told) == 2
+        assert forwarder.encap.frames >= 4
+        assert sum(forwarder.encap.sizes[1:]) >= 1

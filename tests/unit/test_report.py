@@ -25,7 +25,7 @@ def test_the_counters_of_a_few_frames() -> None:
             "100": one
             | {
                 "tap": "vx0",
-                "flooded": 0,
+                "flooded": {"broadcast": 0, "multicast": 0, "unknown_unicast": 0},
                 "reserved_bits": 0,
                 "clamped": 0,
                 "last_refused": "192.0.2.1",

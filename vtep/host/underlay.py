@@ -64,6 +64,7 @@ class Underlay:
         merges: whether the kernel merges what is received.
         senders: from how many ports we send.
         ports: which these are.
+        source_port: of what was received last.
 
     Raises:
         HostError: no port of *srcport* can be had.
@@ -96,6 +97,7 @@ class Underlay:
             raise
         sending = self._sending or [self._socket]
         self.senders = len(sending)
+        self.source_port = 0
         self.ports = [int(sock.getsockname()[1]) for sock in sending]
         self.segments = probe.most_segments() if segment else 1
         self._sendto = [sock.sendto for sock in sending]
@@ -128,6 +130,7 @@ class Underlay:
             except OSError:
                 # The kernel reports a pending error once, in place of a datagram.
                 continue
+            self.source_port = sender[1]
             size = _MERGED_SIZE.unpack(control[0][2])[0] if control else 0
             if len(sender) == 4 and sender[3]:
                 return length, f"{sender[0]}%{sender[3]}", size

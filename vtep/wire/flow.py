@@ -1,6 +1,7 @@
 """The inner flow of a frame: what its kind are recognised by, and a number to spread flows with."""
 
 import struct
+from zlib import crc32
 
 from vtep.wire import ip
 from vtep.wire.buffer import Readable
@@ -58,7 +59,7 @@ def flow_key(octets: Readable, at: int, end: int) -> FlowKey | None:
 
 
 def flow_number(frame: Readable, headers: ip.Headers | None) -> int:
-    """Return a number below FLOWS that is the same for all frames of one flow, in this process.
+    """Return a number below FLOWS that is the same for all frames of one flow, always.
 
     It is taken from addresses and ports; from the addresses where there are no ports to see, for
     an IP fragment say; and from the MACs of what is not IP.
@@ -68,9 +69,9 @@ def flow_number(frame: Readable, headers: ip.Headers | None) -> int:
         headers: what `ip.locate` said of it.
     """
     if headers is None:
-        return hash(bytes(frame[:12])) % FLOWS
+        return crc32(frame[:12]) % FLOWS
     l3, l4 = headers.l3, headers.l4
     addresses = frame[l3 + 12 : l3 + 20] if headers.version == 4 else frame[l3 + 8 : l3 + 40]
     has_ports = not headers.fragment and headers.protocol in (ip.TCP, ip.UDP)
     ports = frame[l4 : l4 + 4] if has_ports and l4 + 4 <= headers.end else b""
-    return hash(bytes(addresses) + bytes(ports)) % FLOWS
+    return crc32(ports, crc32(addresses)) % FLOWS

@@ -1,0 +1,192 @@
+"""What is told of a frame is what happened to it."""
+
+import pytest
+
+from tests.frames import BROADCAST, IP, MAC_A, MAC_B, MAC_C, TCP, frame, mac
+from tests.memory import PEER_1, PEER_2, make, put, receive, send, slots_of
+from vtep import observe
+from vtep.counters import Drop
+from vtep.decapsulate import Delivery
+from vtep.endpoint import Vtep
+from vtep.fdb import Change, Peer
+from vtep.inbox import Message
+from vtep.observe import Outcome
+from vtep.overlay import AccessPort
+from vtep.wire import virtio, vxlan
+from vtep.wire.slot import TAP_AT, UDP_AT
+
+PORTS = range(50000, 50064)
+TCP_SUPER = IP(src="10.1.0.1", dst="10.1.0.2", flags="DF") / TCP(flags="A") / bytes(3000)
+
+
+def out(vtep: Vtep, port: AccessPort, data: bytes, now: float = 0.0, **header: int) -> Outcome:
+    raw = virtio.pack(virtio.PLAIN._replace(**header)) + data
+    slots, number = put(slots_of(vtep), TAP_AT, raw)
+    return observe.outbound(vtep, port, (slots, number, TAP_AT + len(raw)), now, ports=PORTS)
+
+
+def into(
+    vtep: Vtep, datagram: bytes, sender: str = PEER_1, now: float = 0.0, size: int = 0
+) -> Outcome:
+    slots, number = put(slots_of(vtep), UDP_AT, datagram)
+    message = Message(slots, number, UDP_AT + len(datagram), sender, size or len(datagram))
+    return observe.inbound(vtep, message, now, port=60001)
+
+
+def test_a_known_mac_is_told_with_its_age() -> None:
+    vtep, port, overlay = make(lanes=64)
+    receive(vtep, frame(src=MAC_B, dst=MAC_A), PEER_2, now=1.0)
+    told = out(vtep, port, frame(), now=4.0)
+    assert (told.way, told.tap, told.vni) == ("out", "vx0", 100)
+    assert (told.decision, told.peers, told.age) == ("unicast", (PEER_2,), 3.0)
+    assert (told.source, told.source_before) == ("learned", None)
+    [datagram] = told.datagrams
+    assert datagram.payload == vxlan.pack(100) + frame()
+    assert (datagram.peer, datagram.rows) == (PEER_2, 1)
+    assert datagram.port in PORTS
+    assert told.frames == ((virtio.PLAIN, frame()),)
+    assert told.drops == ()
+    assert overlay.traffic.tx_frames == 1
+    again = out(vtep, port, frame(), now=5.0)
+    assert (again.source, again.source_before, again.age) == ("refreshed", "local", 4.0)
+
+
+@pytest.mark.parametrize(
+    ("destination", "decision"),
+    [
+        (BROADCAST, "broadcast"),
+        ("01:00:5e:00:00:01", "multicast"),
+        (MAC_B, "unknown_unicast"),
+    ],
+)
+def test_a_flooded_frame_is_told_once_for_each_peer(destination: str, decision: str) -> None:
+    vtep, port, _ = make()
+    told = out(vtep, port, frame(dst=destination))
+    assert (told.decision, told.peers, told.age) == (decision, (PEER_1, PEER_2), None)
+    assert [one.peer for one in told.datagrams] == [PEER_1, PEER_2]
+
+
+def test_what_goes_nowhere_is_told_with_its_reason() -> None:
+    vtep, port, _ = make(peers=[])
+    assert out(vtep, port, frame()[:9]).drops == ((Drop.RUNT, 1),)
+    assert out(vtep, port, frame()[:9]).vni is None
+    assert out(vtep, port, frame()).drops == ((Drop.NO_PEER, 1),)
+    assert out(vtep, port, frame()).decision == "dropped"
+    out(vtep, port, frame(src=MAC_B))
+    local = out(vtep, port, frame(dst=MAC_B))
+    assert (local.decision, local.drops) == ("local", ((Drop.LOCAL_DESTINATION, 1),))
+
+
+def test_a_super_frame_is_told_with_all_its_datagrams() -> None:
+    vtep, port, _ = make()
+    bulk = frame(inner=TCP_SUPER)
+    told = out(
+        vtep,
+        port,
+        bulk,
+        flags=virtio.NEEDS_CSUM,
+        gso_type=virtio.GSO_TCPV4,
+        gso_size=1000,
+        hdr_len=54,
+        csum_start=34,
+        csum_offset=16,
+    )
+    assert [one.peer for one in told.datagrams] == [PEER_1] * 3 + [PEER_2] * 3
+    assert {len(one.payload) for one in told.datagrams} == {8 + 54 + 1000}
+    assert told.frames[0][0].gso_size == 1000
+
+
+def test_what_arrives_is_told_with_who_sent_it_and_what_it_taught() -> None:
+    vtep, port, _ = make()
+    told = into(vtep, vxlan.pack(100) + frame())
+    assert (told.way, told.tap, told.vni, told.decision) == ("in", "vx0", 100, "delivered")
+    assert (told.source, told.source_before, told.peers) == ("learned", None, (PEER_1,))
+    assert told.datagrams == ((PEER_1, 60001, vxlan.pack(100) + frame(), 1),)
+    assert told.frames == ((virtio.PLAIN, frame()),)
+    moved = into(vtep, vxlan.pack(100) + frame(), PEER_2)
+    assert (moved.source, moved.source_before) == ("moved", PEER_1)
+    assert out(vtep, port, frame(dst=MAC_A, src=MAC_C)).peers == (PEER_2,)
+
+
+@pytest.mark.parametrize(
+    ("datagram", "sender", "reason", "vni"),
+    [
+        (b"", PEER_1, Drop.SHORT, None),
+        (bytes(8) + frame(), PEER_1, Drop.BAD_FLAGS, None),
+        (vxlan.pack(7) + frame(), PEER_1, Drop.UNKNOWN_VNI, None),
+        (vxlan.pack(100) + frame(), "10.9.9.9", Drop.UNKNOWN_PEER, 100),
+        (vxlan.pack(100) + frame(vlan=3), PEER_1, Drop.INNER_VLAN, 100),
+    ],
+)
+def test_what_may_not_pass_is_told_with_its_reason(
+    datagram: bytes, sender: str, reason: Drop, vni: int | None
+) -> None:
+    vtep, _, _ = make()
+    told = into(vtep, datagram, sender)
+    assert (told.decision, told.drops, told.vni) == ("dropped", ((reason, 1),), vni)
+    assert told.frames == ()
+
+
+def test_merged_datagrams_are_told_one_by_one() -> None:
+    vtep, _, _ = make()
+    datagram = vxlan.pack(100) + frame()
+    told = into(vtep, datagram * 3, size=len(datagram))
+    assert [one.payload for one in told.datagrams] == [datagram] * 3
+    assert [data for _, data in told.frames] == [frame()] * 3
+
+
+def test_sending_and_delivering_are_the_callers() -> None:
+    vtep, port, overlay = make()
+    sent, delivered = [], []
+    raw = virtio.pack(virtio.PLAIN) + frame()
+    slots, number = put(slots_of(vtep), TAP_AT, raw)
+
+    def refuse(transmits: object) -> None:
+        for one in transmits:  # type: ignore[attr-defined]
+            sent.append(one.octets)
+            for peer in one.peers:
+                vtep.outbound.send_failed(one, peer, 11)
+
+    place = (slots, number, TAP_AT + len(raw))
+    told = observe.outbound(vtep, port, place, 0.0, refuse)
+    assert sent == [8 + 60]
+    assert told.drops == ((Drop.SOCKET_FULL, 2),)
+
+    def write(delivery: Delivery) -> None:
+        delivered.append(delivery.overlay)
+        vtep.inbound.write_failed(delivery, 11)
+
+    datagram = vxlan.pack(100) + frame(src=MAC_C)
+    slots, number = put(slots_of(vtep), UDP_AT, datagram)
+    end = UDP_AT + len(datagram)
+    told = observe.inbound(vtep, Message(slots, number, end, PEER_1, len(datagram)), 0.0, write)
+    assert delivered == [overlay]
+    assert told.drops == ((Drop.TAP_FULL, 1),)
+
+
+def test_the_fdb_and_the_overlay_tell_of_what_is_new() -> None:
+    vtep, port, overlay = make(ageing=10.0, max_address=2)
+    told: list[Change] = []
+    unknown: list[bytes] = []
+    overlay.fdb.watch = told.append
+    overlay.on_unknown = unknown.append
+    send(vtep, port, frame())
+    receive(vtep, frame(src=MAC_B))
+    receive(vtep, frame(src=MAC_B), PEER_2)
+    receive(vtep, frame(src=MAC_C))
+    receive(vtep, frame(src=MAC_B), PEER_2, now=11.0)
+    vtep.expire(11.0)
+    assert [(one.kind, one.mac, _ip(one.peer), _ip(one.before)) for one in told] == [
+        ("learned", mac(MAC_A), "local", None),
+        ("learned", mac(MAC_B), PEER_1, None),
+        ("moved", mac(MAC_B), PEER_2, PEER_1),
+        ("refused", mac(MAC_C), PEER_1, None),
+        ("expired", mac(MAC_B), None, PEER_2),
+        ("learned", mac(MAC_B), PEER_2, None),
+        ("expired", mac(MAC_A), None, "local"),
+    ]
+    assert unknown == [mac(MAC_B)]
+
+
+def _ip(peer: Peer | None) -> str | None:
+    return peer.ip if peer is not None else None
