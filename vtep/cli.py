@@ -120,7 +120,25 @@ def _say_what_would_run(config: Config) -> int:
     return 0
 
 
-_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"check": _check}
+def _capture(words: Sequence[str]) -> int:
+    """`vtep capture`: what a running daemon forwards, as pcapng."""
+    from vtep.control.capture import main
+
+    return main(words)
+
+
+def _monitor(words: Sequence[str]) -> int:
+    """`vtep monitor`: what happens in a running daemon."""
+    from vtep.control.monitor import main
+
+    return main(words)
+
+
+_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "capture": _capture,
+    "check": _check,
+    "monitor": _monitor,
+}
 """By name: takes the words behind it and returns the exit code; a ConfigError is told as usual."""
 
 
