@@ -7,7 +7,7 @@ the IP packets around them.  Both sides of one frame have one time and one comme
 import struct
 from collections.abc import Callable, Iterator, Sequence
 
-import vtep
+from vtep import __version__
 from vtep.capfile import ETHERNET, RAW_IP, frame_block, interface_block, section_block
 from vtep.control.outside import DESCRIPTION, Outside
 from vtep.control.words import sentence
@@ -49,7 +49,7 @@ class Recorder:
 
     def beginning(self) -> bytes:
         """Return what a file begins with."""
-        blocks = [section_block(f"vtep {vtep.__version__}")]
+        blocks = [section_block(f"vtep {__version__}")]
         for tap in self._inner:
             inner = f"frames of the TAP {tap}, as the kernel hands them over and takes them"
             blocks += [
