@@ -127,6 +127,13 @@ def _capture(words: Sequence[str]) -> int:
     return main(words)
 
 
+def _extcap(words: Sequence[str]) -> int:
+    """`vtep extcap`: running daemons as interfaces of Wireshark."""
+    from vtep.control.extcap_install import main
+
+    return main(words)
+
+
 def _monitor(words: Sequence[str]) -> int:
     """`vtep monitor`: what happens in a running daemon."""
     from vtep.control.monitor import main
@@ -137,6 +144,7 @@ def _monitor(words: Sequence[str]) -> int:
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "capture": _capture,
     "check": _check,
+    "extcap": _extcap,
     "monitor": _monitor,
 }
 """By name: takes the words behind it and returns the exit code; a ConfigError is told as usual."""

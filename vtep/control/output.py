@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 STDOUT = 1
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
@@ -21,19 +22,19 @@ class Interrupts:
     def __init__(self) -> None:
         self._came = False
         self._waits = False
+        self._is_over = False
 
     @contextmanager
     def held(self) -> Iterator["Interrupts"]:
-        """Handle the signals for the length of the block."""
-        before = {
-            number: signal.signal(number, self._handle)
-            for number in (signal.SIGINT, signal.SIGTERM)
-        }
+        """Handle the signals for the length of the block; afterwards, at the end, ignore them."""
+        for number in _ENDING:
+            signal.signal(number, self._handle)
         try:
             yield self
         finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            self._is_over = True
+            for number in _ENDING:
+                signal.signal(number, signal.SIG_IGN)
 
     @contextmanager
     def let_through(self) -> Iterator[None]:
@@ -48,7 +49,7 @@ class Interrupts:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         again, self._came = self._came, True
-        if self._waits or again:
+        if (self._waits or again) and not self._is_over:
             raise KeyboardInterrupt
 
 
