@@ -141,11 +141,19 @@ def _monitor(words: Sequence[str]) -> int:
     return main(words)
 
 
+def _top(words: Sequence[str]) -> int:
+    """`vtep top`: what a running daemon does, live."""
+    from vtep.control.top import main
+
+    return main(words)
+
+
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "capture": _capture,
     "check": _check,
     "extcap": _extcap,
     "monitor": _monitor,
+    "top": _top,
 }
 """By name: takes the words behind it and returns the exit code; a ConfigError is told as usual."""
 
