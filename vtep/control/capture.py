@@ -10,7 +10,8 @@ from vtep.arguments import Parser
 from vtep.config import ConfigError
 from vtep.control.blocks import Blocks
 from vtep.control.client import Gone
-from vtep.control.find import add_socket, find
+from vtep.control.command import WENT_AWAY, add_socket, tap_of
+from vtep.control.find import find
 from vtep.control.output import STDOUT, Interrupts, interrupt_when_nobody_reads, write_all
 from vtep.control.selection import KEYS, read
 
@@ -35,12 +36,13 @@ def main(words: Sequence[str]) -> int:
         ConfigError: it cannot be carried out as given.
     """
     arguments = _parse(words)
+    arguments.dev = tap_of(arguments.words)
     query = {key: value for key in KEYS if (value := getattr(arguments, key)) is not None}
     read(query)
     path = arguments.output
     if path == "-" and os.isatty(STDOUT):
         raise ConfigError("a capture is no text for a terminal: use -o FILE, or a pipe behind it")
-    client = find(arguments.socket, arguments.tap)
+    client = find(arguments.socket, arguments.dev)
     blocks = Blocks()
     with Interrupts().held() as interrupts:
         try:
@@ -49,10 +51,10 @@ def main(words: Sequence[str]) -> int:
         except (KeyboardInterrupt, BrokenPipeError):
             pass
         except Gone as error:
-            print(f"vtep: {error}; the capture is whole up to there", file=sys.stderr)
-            return 1
+            print(f"vtep: error: {error}; the capture is whole up to there", file=sys.stderr)
+            return WENT_AWAY
         except OSError as error:
-            print(f"vtep: cannot write {path} ({error.strerror})", file=sys.stderr)
+            print(f"vtep: error: cannot write {path} ({error.strerror})", file=sys.stderr)
             return 1
     with suppress(BrokenPipeError):
         print(_summary(blocks), file=sys.stderr)
@@ -62,7 +64,7 @@ def main(words: Sequence[str]) -> int:
 def _parse(words: Sequence[str]) -> argparse.Namespace:
     parser = Parser("capture", "Write what a running vtep forwards into a pcapng file.")
     parser.epilog = _EXAMPLES
-    parser.add_argument("tap", nargs="?", metavar="TAP", help="the vtep with this TAP")
+    parser.add_argument("words", nargs="*", metavar="TAP", help="[dev] TAP: only of this one")
     add_socket(parser)
     parser.add_argument(
         *["-o", "--output"], metavar="FILE", required=True, help="where to; - for standard output"
@@ -78,7 +80,7 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
         ("snaplen", "N", "keep N octets of each packet"),
     ):
         parser.add_argument(f"--{key}", metavar=metavar, help=summary)
-    return parser.parse_args(words)
+    return parser.parse_intermixed_args(words)
 
 
 def _copy(parts: Iterator[bytes], blocks: Blocks, path: str, interrupts: Interrupts) -> None:

@@ -65,16 +65,16 @@ class Listener:
     """
 
     def __init__(self, vtep: Vtep, wanted: Wanted) -> None:
-        self._kinds, self._vni = wanted.kinds, wanted.vni
+        self._kinds = wanted.kinds
+        overlays = vtep.overlays.values()
+        self._overlays = {one for one in overlays if wanted.takes(one.port.name, one.vni)}
         self._unsaid = frozenset[Drop]() if wanted.harmless else HARMLESS
         self._waiting: deque[Event] = deque()
         self._buckets = {kind: _Bucket() for kind in self._kinds}
         self._more: Counter[tuple[str, Overlay]] = Counter()
-        self._places = list(self._wanted_places(vtep))
+        self._places = list(_places(vtep, wanted))
         self._drops = [Counter(drops) for _, _, drops in self._places]
-        self._floods = {
-            overlay: overlay.flooded[Flood.UNKNOWN_UNICAST] for overlay in vtep.overlays.values()
-        }
+        self._floods = {one: one.flooded[Flood.UNKNOWN_UNICAST] for one in self._overlays}
 
     def changed(self, overlay: Overlay, change: Change) -> None:
         """Take what happened to an entry of an FDB."""
@@ -90,7 +90,7 @@ class Listener:
         """Take that a frame to *mac* was flooded, since nobody was heard with it."""
         if (
             FLOODED in self._kinds
-            and self._vni in (None, overlay.vni)
+            and overlay in self._overlays
             and len(self._waiting) < MOST_WAITING
             and self._buckets[FLOODED].take(time.monotonic())
         ):
@@ -117,7 +117,7 @@ class Listener:
 
     def _may_be_told(self, kind: str, overlay: Overlay) -> bool:
         """Tell whether one more of this kind may be told alone; if not, count it."""
-        if self._vni not in (None, overlay.vni):
+        if overlay not in self._overlays:
             return False
         if len(self._waiting) < MOST_WAITING and self._buckets[kind].take(time.monotonic()):
             return True
@@ -140,20 +140,9 @@ class Listener:
     def _compare_floods(self) -> None:
         for overlay, told in self._floods.items():
             count = overlay.flooded[Flood.UNKNOWN_UNICAST]
-            if count > told and self._vni in (None, overlay.vni):
+            if count > told:
                 self._more[FLOODED, overlay] += count - told
             self._floods[overlay] = max(count, told)
-
-    def _wanted_places(self, vtep: Vtep) -> Iterator[_Place]:
-        """Yield where drops are counted; of one overlay only its own are."""
-        overlays = list(vtep.overlays.values())
-        if self._vni is None:
-            yield "underlay", None, vtep.inbound.drops
-            for port in dict.fromkeys(overlay.port for overlay in overlays):
-                yield f"tap {port.name}", None, port.drops
-        for overlay in overlays:
-            if self._vni in (None, overlay.vni):
-                yield f"vni {overlay.vni}", overlay, overlay.drops
 
 
 async def events(request: web.Request) -> web.StreamResponse:
@@ -201,6 +190,20 @@ class Events:
     def _unknown(self, overlay: Overlay, mac: bytes) -> None:
         for listener in self._listeners:
             listener.unknown(overlay, mac)
+
+
+def _places(vtep: Vtep, wanted: Wanted) -> Iterator[_Place]:
+    """Yield where drops are counted of which somebody wants to know."""
+    overlays = list(vtep.overlays.values())
+    if wanted.vni is None:
+        if wanted.dev is None:
+            yield "underlay", None, vtep.inbound.drops
+        for port in dict.fromkeys(overlay.port for overlay in overlays):
+            if wanted.dev in (None, port.name):
+                yield f"tap {port.name}", None, port.drops
+    for overlay in overlays:
+        if wanted.takes(overlay.port.name, overlay.vni):
+            yield f"vni {overlay.vni}", overlay, overlay.drops
 
 
 def _event(kind: str, overlay: Overlay | None, mac: bytes | None = None) -> Event:

@@ -42,7 +42,7 @@ class Lost:
 
 def direction(now: Stats, before: Stats, way: str) -> Direction:
     """Return the rates of "tx" (out) or "rx" (in) between two answers."""
-    seconds = _seconds(now, before)
+    seconds = seconds_between(now, before)
     batches = "encap" if way == "tx" else "decap"
     handled, then = now["batches"][batches], before["batches"][batches]
     reads = handled["frames"] - then["frames"]
@@ -63,7 +63,7 @@ def rate(now: Mapping[str, Any], before: Mapping[str, Any], name: str, seconds: 
 
 def drops(now: Stats, before: Stats) -> list[Lost]:
     """Return all drops, those that grow fastest first."""
-    seconds = _seconds(now, before)
+    seconds = seconds_between(now, before)
     then = dict(_drops(before))
     found = [
         Lost(place, reason, count, (count - then.get((place, reason), 0)) / seconds)
@@ -114,8 +114,9 @@ def most(items: Sequence[Any], room: int) -> tuple[Sequence[Any], int]:
     return items[: max(room - 1, 0)], len(items) - max(room - 1, 0)
 
 
-def _seconds(now: Stats, before: Stats) -> float:
-    return max(now["uptime"] - before["uptime"], 1e-3)
+def seconds_between(now: Stats, before: Stats) -> float:
+    """Return the time between two answers."""
+    return max(float(now["uptime"] - before["uptime"]), 1e-3)
 
 
 def _sum(stats: Stats, name: str) -> int:

@@ -2,15 +2,14 @@
 
 import argparse
 import json
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from vtep.arguments import Parser
-from vtep.config import ConfigError
 from vtep.control.client import Gone
-from vtep.control.find import add_socket, find
+from vtep.control.command import add_socket, asking, pairs
+from vtep.control.find import find
 from vtep.control.kinds import DROPPED, KINDS, read_wanted
 from vtep.control.output import STDOUT, Interrupts, interrupt_when_nobody_reads, write_all
 
@@ -26,6 +25,7 @@ Examples:
 """
 
 
+@asking
 def main(words: Sequence[str]) -> int:
     """Carry out the command; return the exit code.
 
@@ -37,7 +37,7 @@ def main(words: Sequence[str]) -> int:
     if arguments.all:
         query["harmless"] = "1"
     read_wanted(query)
-    client = find(arguments.socket, arguments.tap)
+    client = find(arguments.socket, query.get("dev"))
     with Interrupts().held() as interrupts:
         interrupt_when_nobody_reads(STDOUT)
         try:
@@ -50,9 +50,6 @@ def main(words: Sequence[str]) -> int:
                 write_all(STDOUT, _shown(line, arguments))
         except (KeyboardInterrupt, BrokenPipeError):
             return 0
-        except Gone as error:
-            print(f"vtep: {error}", file=sys.stderr)
-            return 1
 
 
 def text(event: dict[str, Any], *, stamp: bool = False) -> str:
@@ -86,30 +83,19 @@ def _shown(line: bytes, arguments: argparse.Namespace) -> bytes:
 def _parse(words: Sequence[str]) -> argparse.Namespace:
     parser = Parser("monitor", "Print what happens in a running vtep, until Ctrl-C.")
     parser.epilog = _EXAMPLES
-    parser.add_argument("words", nargs="*", metavar="EVENT | vni VNI", help="what to print")
-    parser.add_argument("--tap", metavar="TAP", help="the vtep with this TAP")
+    parser.add_argument("words", nargs="*", metavar="WORD", help="events, dev TAP, vni VNI")
     add_socket(parser)
     parser.add_argument("-j", "--json", action="store_true", help="one JSON object a line")
     parser.add_argument("-t", "--timestamp", action="store_true", help="the time in front")
     parser.add_argument(
         *["-a", "--all"], action="store_true", help="drops too that every bridge makes"
     )
-    return parser.parse_args(words)
+    return parser.parse_intermixed_args(words)
 
 
 def _query(words: Sequence[str]) -> dict[str, str]:
     """Return the words behind the command as a query."""
-    query: dict[str, str] = {}
-    kinds = []
-    rest: Iterator[str] = iter(words)
-    for word in rest:
-        if word != "vni":
-            kinds.append(word)
-            continue
-        vni = next(rest, None)
-        if vni is None:
-            raise ConfigError("vni needs a number behind it")
-        query["vni"] = vni
-    if kinds:
-        query["event"] = ",".join(kinds)
-    return query
+    rest = [word for word in words if word not in KINDS]
+    query = pairs(rest, ("dev", "vni"))
+    kinds = [word for word in words if word in KINDS]
+    return query | ({"event": ",".join(kinds)} if kinds else {})

@@ -77,7 +77,7 @@ class Screen:
         table = _table(
             "vni", "tap", "out bit/s", "in bit/s", "flooded/s", "fdb", "learned/s", "moved"
         )
-        seconds = max(now["uptime"] - before["uptime"], 1e-3)
+        seconds = figures.seconds_between(now, before)
         then = before["counters"]["overlays"]
         shown, more = most(list(now["counters"]["overlays"].items()), room)
         for vni, overlay in shown:
@@ -94,7 +94,7 @@ class Screen:
 
     def _peers(self, now: Stats, before: Stats, room: int) -> Table:
         table = _table("peer", "vni", "state", "heard", "out bit/s", "in bit/s")
-        seconds = max(now["uptime"] - before["uptime"], 1e-3)
+        seconds = figures.seconds_between(now, before)
         then = figures.peers_before(before)
         shown, more = most(now["peers"], room)
         for peer in shown:

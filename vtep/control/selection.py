@@ -26,12 +26,14 @@ class Selection:
     """What is taken: all that is not None must hold.
 
     Attributes:
+        dev: the TAP's name.
         vni: of the overlay, or written in a datagram that found none.
         mac: the frame's source or destination.
         peer: who got it, or sent it; as text.
         reason: why it, or some of it, was dropped; ANY for any.
     """
 
+    dev: str | None = None
     vni: int | None = None
     mac: bytes | None = None
     peer: str | None = None
@@ -40,7 +42,8 @@ class Selection:
     def takes(self, outcome: "Outcome") -> bool:
         """Tell whether the frame is one of those."""
         return (
-            (self.vni is None or self.vni == _vni(outcome))
+            self.dev in (None, outcome.tap)
+            and (self.vni is None or self.vni == _vni(outcome))
             and (self.peer is None or self.peer in outcome.peers)
             and (self.reason is None or self._dropped(outcome))
             and (self.mac is None or any(self.mac in pair for pair in _macs(outcome)))
@@ -67,7 +70,7 @@ class Bounds:
     snaplen: int = _MAX_SNAPLEN
 
 
-KEYS = ("count", "seconds", "vni", "mac", "peer", "reason", "snaplen", "size")
+KEYS = ("dev", "vni", "mac", "peer", "reason", "count", "seconds", "size", "snaplen")
 
 
 def read(query: Mapping[str, str]) -> tuple[Selection, Bounds]:
@@ -80,6 +83,7 @@ def read(query: Mapping[str, str]) -> tuple[Selection, Bounds]:
         if key not in KEYS:
             raise ConfigError(f"unknown key {key!r}: there are {', '.join(KEYS)}")
     selection = Selection(
+        dev=query.get("dev"),
         vni=number(query, "vni", 0, vxlan.MAX_VNI),
         mac=_mac(query.get("mac")),
         peer=_peer(query.get("peer")),

@@ -4,7 +4,6 @@ import argparse
 import os
 import select
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from vtep.arguments import Parser
 from vtep.config import ConfigError
-from vtep.control.client import Client, Gone
+from vtep.control.client import Client
+from vtep.control.command import add_socket, asking, tap_of
 from vtep.control.figures import Stats
-from vtep.control.find import add_socket, find
+from vtep.control.find import find
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -26,6 +26,7 @@ _REFRESH_S = 1.0
 Draw = Callable[[Stats, Stats], "RenderableType"]
 
 
+@asking
 def main(words: Sequence[str]) -> int:
     """Carry out the command; return the exit code.
 
@@ -42,7 +43,7 @@ def main(words: Sequence[str]) -> int:
     console = Console(highlight=False)
     if not arguments.once and (not console.is_terminal or console.is_dumb_terminal):
         raise ConfigError("top needs a terminal that can be drawn on: use --once")
-    client = find(arguments.socket, arguments.tap)
+    client = find(arguments.socket, tap_of(arguments.words))
     try:
         with _terminated():
             screen = Screen(console, ", ".join(client.get("/v1")["taps"]))
@@ -53,10 +54,7 @@ def main(words: Sequence[str]) -> int:
             else:
                 _live(client, console, screen.draw, before)
     except (KeyboardInterrupt, BrokenPipeError):
-        return 0
-    except Gone as error:
-        print(f"vtep: {error}", file=sys.stderr)
-        return 1
+        pass
     return 0
 
 
@@ -120,7 +118,7 @@ def _terminated() -> Iterator[None]:
 
 def _parse(words: Sequence[str]) -> argparse.Namespace:
     parser = Parser("top", "Show what a running vtep does, each second anew; q quits.")
-    parser.add_argument("tap", nargs="?", metavar="TAP", help="the vtep with this TAP")
+    parser.add_argument("words", nargs="*", metavar="TAP", help="[dev] TAP: the vtep with it")
     add_socket(parser)
     parser.add_argument("--once", action="store_true", help="print one second of it, and end")
-    return parser.parse_args(words)
+    return parser.parse_intermixed_args(words)
