@@ -117,7 +117,14 @@ def _say_what_would_run(config: Config) -> int:
     return 0
 
 
-_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"check": _check}
+def _decode(words: Sequence[str]) -> int:
+    """`vtep decode`: frames field by field, and what we would do with them."""
+    from vtep.walk.decode import main
+
+    return main(words)
+
+
+_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"check": _check, "decode": _decode}
 """By name: takes the words behind it and returns the exit code; a ConfigError is told as usual."""
 
 
