@@ -143,6 +143,7 @@ def parse_ipv4(place: Place) -> Step:
     total, length = values["total_length"], values["header_length"] * 4
     problems = _version(values, 4)
     if length < ip.IPV4_LEN:
+        unjudged(fields, "not checked")
         problems.append(f"the header length is {length} octets: 20 is the least")
         return place.step("ipv4", IPV4.name, fields, problems, "payload")
     if length > there:

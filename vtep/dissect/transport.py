@@ -95,10 +95,12 @@ _ICMPV6_TYPES = {
     136: "neighbor advertisement",
     143: "multicast listener report",
 }
+_ICMP_LEN = 8
 _ECHO = (
     Spec("icmp.id", "Identifier", 16, "which ping it belongs to"),
     Spec("icmp.sequence", "Sequence number", 16, "which of its questions"),
 )
+_REST = Spec("icmp.rest", "Rest", 32, "its sense depends on the type", show_octets)
 
 
 def _icmp(name: str, source: str, types: dict[int, str]) -> Layout:
@@ -175,12 +177,11 @@ def parse_icmp(place: Place) -> Step:
     octets, at, end = place.octets, place.at, place.end
     is_v6 = _ip(place).version == 6
     layout, kind = (ICMPV6, "icmpv6") if is_v6 else (ICMP, "icmp")
-    specs, needed = layout.specs, 4
-    if at < end and octets[at] in ((128, 129) if is_v6 else (0, 8)):
-        specs, needed = (*specs, *_ECHO), 8
+    is_echo = at < end and octets[at] in ((128, 129) if is_v6 else (0, 8))
+    specs = (*layout.specs, *(_ECHO if is_echo else (_REST,)))
     fields = lay_out(octets, at, end, specs, layout.source, inner=place.inner)
-    if end - at < needed:
-        return place.too_short(kind, layout.name, fields, needed)
+    if end - at < _ICMP_LEN:
+        return place.too_short(kind, layout.name, fields, _ICMP_LEN)
     problems = _judge(fields, "icmp.checksum", place, end - at, layout.name)
     return place.step(kind, layout.name, fields, problems, "payload")
 

@@ -12,7 +12,7 @@ from vtep.arguments import Parser
 from vtep.capfile import CaptureError
 from vtep.config import ConfigError
 from vtep.dissect import First, Header, as_json, dissect
-from vtep.walk.decode_text import Paint, full, short, title
+from vtep.walk.decode_text import Paint, full, short
 from vtep.walk.inputs import Given, open_input
 from vtep.walk.underlay import Datagram, received
 from vtep.walk.verdict import Judge, Setup, Verdict
@@ -90,11 +90,11 @@ def _print_text(decoded: Iterator[Decoded], *, is_short: bool) -> bool:
     paint = Paint(on=_wants_colours())
     good = True
     for one in decoded:
-        number, given, headers, verdict = one
+        verdict = one.verdict
         if verdict is None or is_short:
-            lines = short(number, headers, verdict, _summary(one), paint)
+            lines = short(one.number, one.given, one.headers, verdict, paint)
         else:
-            lines = full(number, given, headers, verdict, paint)
+            lines = full(one.number, one.given, one.headers, verdict, paint)
         print("\n".join(lines), flush=is_short)
         good = good and (verdict is None or verdict.what == "delivered")
     return good
@@ -102,20 +102,6 @@ def _print_text(decoded: Iterator[Decoded], *, is_short: bool) -> bool:
 
 def _wants_colours() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-
-
-def _summary(one: Decoded) -> str:
-    """Return a frame in one line."""
-    if one.given.first is None:
-        record = one.given.record
-        link = record.interface.link if record is not None else 0
-        return f"{one.given.size} octets, of link type {link}, which is not known here"
-    texts = {f"{h.key}.{f.key}": f.text for h in one.headers for f in h.fields}
-    names = [
-        title(h) for h in one.headers if h.key.rpartition("_")[2] not in ("payload", "trailer")
-    ]
-    sender, receiver = texts.get("outer_ipv4.ip.source"), texts.get("outer_ipv4.ip.destination")
-    return f"{one.given.size} octets, {' / '.join(names)}, {sender} > {receiver}"
 
 
 def _print_json(decoded: Iterator[Decoded], *, is_capture: bool) -> bool:

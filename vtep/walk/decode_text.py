@@ -40,16 +40,65 @@ def full(
 
 
 def short(
-    number: int, headers: Sequence[Header], verdict: Verdict | None, summary: str, paint: Paint
+    number: int, given: Given, headers: Sequence[Header], verdict: Verdict | None, paint: Paint
 ) -> Iterator[str]:
-    """Yield one line of a frame, and one for each problem and for what becomes of it."""
-    yield f"{paint('title', f'Frame {number}:')} {summary}"
+    """Yield one line of a frame; of one with VXLAN also each problem, and what becomes of it."""
+    words = summary(given, headers)
     if verdict is None:
+        yield f"{paint('title', f'Frame {number}:')} no VXLAN: {words}"
         return
+    yield f"{paint('title', f'Frame {number}:')} {words}"
     for header in headers:
         for problem in header.problems:
             yield paint("problem", f"  ! {title(header)}: {problem}")
     yield from _verdict(verdict, paint)
+
+
+def summary(given: Given, headers: Sequence[Header]) -> str:
+    """Return who speaks to whom and what, outside and inside, in one line."""
+    words = [f"{given.size} octets"]
+    if given.first is None and given.record is not None:
+        words.append(f"link type {given.record.interface.link}, which is not known here")
+    words.append(_side([header for header in headers if header.key.startswith("outer_")]))
+    for header in headers:
+        if header.key == "vxlan":
+            texts = {field.key: field.text for field in header.fields}
+            is_valid = texts.get("vxlan.i") == "1" and "vxlan.vni" in texts
+            number = texts["vxlan.vni"].partition(" ")[0] if is_valid else "not valid"
+            words.append(f"VNI {number}")
+    words.append(_side([header for header in headers if header.key.startswith("inner_")]))
+    return ", ".join(word for word in words if word)
+
+
+_PORTS = (
+    ("tcp.source_port", "tcp.destination_port"),
+    ("udp.source_port", "udp.destination_port"),
+)
+_KINDS = ("arp.operation", "icmp.type")
+
+
+def _side(headers: Sequence[Header]) -> str:
+    """Return the addresses and the last header of one side of the tunnel."""
+    texts = {field.key: field.text for header in headers for field in header.fields}
+    names = [header.name for header in headers if not header.key.endswith(_UNDRAWN)]
+    words = []
+    for layer in ("ip", "ethernet"):
+        ends = texts.get(f"{layer}.source"), texts.get(f"{layer}.destination")
+        if None not in ends:
+            words.append(f"{ends[0]} > {ends[1]}")
+            break
+    words += names[-1:]
+    for ports in _PORTS:
+        if all(port in texts for port in ports):
+            words.append(" > ".join(texts[port].partition(" ")[0] for port in ports))
+    words += [_in_brackets(texts[kind]) for kind in _KINDS if kind in texts]
+    return " ".join(words)
+
+
+def _in_brackets(text: str) -> str:
+    """Return "request" of "1 (request)"; the number where it has no name."""
+    number, _, name = text.partition(" (")
+    return name.removesuffix(")") or f"type {number}"
 
 
 def title(header: Header) -> str:
@@ -96,7 +145,7 @@ def _header(header: Header, paint: Paint) -> Iterator[str]:
     last = header.at + header.length - 1
     where = f"octets {header.at} to {last}" if header.length else f"at octet {header.at}, missing"
     yield paint("title", f"{title(header)}, {where}" + (f" ({source})" if source else ""))
-    if header.key.rpartition("_")[2] in _UNDRAWN:
+    if header.key.endswith(_UNDRAWN):
         yield f"  {header.length} octets: {header.fields[0].text}"
     elif header.fields:
         yield from (paint("drawing", line) for line in diagram(header))
