@@ -171,7 +171,8 @@ def _field(field: Field) -> str:
     first, last = field.at % 8, field.at % 8 + field.bits - 1
     if field.bits % 8 or first:
         bits = f"bit {first}" if first == last else f"bits {first} to {last}"
-        width = f"{bits} of its octets"
+        octets = (last + 8) // 8
+        width = f"{bits} of its {f'{octets} octets' if octets > 1 else 'octet'}"
     else:
         width = f"{field.bits} bits"
     source = f" ({field.source})" if field.source else ""
