@@ -66,8 +66,11 @@ def summary(options: Options) -> str:
     return (
         "Two containers think that they are on one Ethernet, yet their hosts have only an IP"
         " network between them (the underlay). On each host a VTEP, VXLAN tunnel endpoint, puts"
-        " whole Ethernet frames into UDP datagrams, and takes them out again (the overlay). A third"
-        " VTEP, h3, is a peer of both. Below is what the code of vtep did, step by step."
+        " whole Ethernet frames into UDP datagrams, and takes them out again (the overlay). It has"
+        " been told of the others, its peers (h3 is a third), and a number, the VNI, says which"
+        " overlay a frame is of. Behind which peer a MAC address lives nobody tells it: that it"
+        " learns, into a table, the FDB (forwarding database). Below is what the code of vtep did,"
+        " step by step."
     )
 
 
