@@ -216,8 +216,8 @@ def headers(
         ),
         (
             f"Ethernet, {ethertype}",
-            "Made anew for each hop, and not counted by the MTU, the length of the largest IP packet"
-            " that a network takes.",
+            "Made anew for each hop, and not counted by the MTU, the length of the largest IP"
+            " packet that a network takes.",
             "RFC 7348 section 5",
         ),
     ]
