@@ -18,13 +18,12 @@ _PICTURE = """\
    +-------------------------------------+   +-----------------------------------+"""
 
 _FAULTS = {
-    "mtu": "c1 sends packets as long as the underlay's MTU, which do not fit with headers around"
-    " them.",
-    "vni": "the two hosts were given different VNIs.",
-    "flag": "the sender's VTEP is broken: the I flag is 0.",
-    "port": f"h1 sends to UDP port {LINUX_PORT}, as Linux's vxlan does by itself.",
-    "checksum": "one bit of the packet falls over on the underlay.",
-    "peer": "h2 was not told that h1 is a peer.",
+    "mtu": "its packet is as long as the underlay's MTU",
+    "vni": "the two hosts were given different VNIs",
+    "flag": "the sender's VTEP is broken and clears the I flag",
+    "port": f"h1 sends to UDP port {LINUX_PORT}, as Linux's vxlan does by itself",
+    "checksum": "one bit of the packet falls over on the underlay",
+    "peer": "h2 was not told that h1 is a peer",
 }
 _SENT = {
     "icmp": "A ping from c1 to c2",
@@ -41,7 +40,7 @@ def title(options: Options) -> str:
     else:
         sent = "A ping from c1 to c2" if options.what_if == "mtu" else _SENT[options.inner]
     if options.what_if is not None:
-        return f"{sent}, and what if {_FAULTS[options.what_if].rstrip('.')}?"
+        return f"{sent}, and what if {_FAULTS[options.what_if]}?"
     return f"{sent}, and what VXLAN does to it"
 
 
