@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from vtep import __version__
 from vtep.arguments import Parser
+from vtep.commands import COMMANDS
 from vtep.config import Config, ConfigError, default
 from vtep.options import BOOLEAN, COUNT, GROUPS, OPTIONS, PORT_RANGE, Option
 from vtep.sources import from_arguments
@@ -25,6 +26,9 @@ vtep joins Ethernets over an IP network: a VXLAN tunnel endpoint (RFC 7348).
   vtep --config FILE                                   join several
   vtep check [option ...]                              check only; needs no root
 """
+_MORE = """\
+Look into one that runs, or learn what it does; each has a --help of its own:
+"""[:-1]
 _EXAMPLES = """\
 Examples:
   Join a TAP to the VTEP at 10.0.1.41:
@@ -42,8 +46,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         if words and not words[0].startswith("-"):
-            return _command(words[0])(words[1:])
-        return _configured(words, _run)
+            code = _command(words[0])(words[1:])
+        else:
+            code = _configured(words, _run)
+        if sys.stdout is not None:  # as where the daemon was started with none
+            sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader has seen enough, as in `vtep fdb show | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except ConfigError as error:
         print("vtep: error:", " ".join(str(error).splitlines()), file=sys.stderr)
         return USAGE_ERROR
@@ -65,7 +76,8 @@ def _configured(words: Sequence[str], command: Callable[[Config], int]) -> int:
 
 def help_text() -> str:
     """Return what --help prints."""
-    sections = [_USAGE]
+    commands = [f"  {one.usage:<32} {one.help}" for one in COMMANDS.values()]
+    sections = [_USAGE, "\n".join([_MORE, *commands]) + "\n"]
     for group in GROUPS:
         lines = [_help_line(option) for option in OPTIONS if option.group == group]
         sections.append("\n".join([f"{group}:", *lines]) + "\n")
@@ -84,11 +96,14 @@ def _help_line(option: Option) -> str:
 
 def _run(config: Config) -> int:
     """`vtep`: be the VTEP until SIGINT or SIGTERM."""
-    from vtep.daemon import run
+    from vtep.control.doors import open_doors
+    from vtep.daemon import run, settle_descriptors
     from vtep.host.linux import HostError
 
     try:
-        return run(config)
+        settle_descriptors(config.ready_fd)
+        with open_doors(config) as doors:
+            return run(config, doors)
     except HostError as error:
         raise ConfigError(str(error)) from error
 
@@ -117,21 +132,12 @@ def _say_what_would_run(config: Config) -> int:
     return 0
 
 
-def _decode(words: Sequence[str]) -> int:
-    """`vtep decode`: frames field by field, and what we would do with them."""
-    from vtep.walk.decode import main
-
-    return main(words)
-
-
-_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"check": _check, "decode": _decode}
-"""By name: takes the words behind it and returns the exit code; a ConfigError is told as usual."""
-
-
 def _command(name: str) -> Callable[[Sequence[str]], int]:
-    if name in _COMMANDS:
-        return _COMMANDS[name]
-    raise ConfigError(f"unknown command {name!r}: {_suggestion(name, _COMMANDS)}")
+    if name == "check":
+        return _check
+    if name in COMMANDS:
+        return COMMANDS[name].run
+    raise ConfigError(f"unknown command {name!r}: {_suggestion(name, ['check', *COMMANDS])}")
 
 
 def _parse(words: Sequence[str]) -> argparse.Namespace:
