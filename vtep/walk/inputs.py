@@ -56,7 +56,7 @@ def open_input(words: Sequence[str], first: First | None) -> Input:
     if list(words) == ["-"]:
         return _of_stream(sys.stdin.buffer, first)
     path = Path(words[0])
-    if len(words) == 1 and _is_file(path):
+    if len(words) == 1 and words[0] and _is_file(path):
         try:
             return _of_stream(path.open("rb"), first)
         except OSError as error:
@@ -64,7 +64,7 @@ def open_input(words: Sequence[str], first: First | None) -> Input:
     try:
         frames = frames_of("\n".join(words) if "\n" in "".join(words) else " ".join(words))
     except ConfigError as error:
-        raise ConfigError(f"there is no file {words[0]!r}, and as frames: {error}") from error
+        raise ConfigError(f"{words[0]!r} is no file, and {error}") from error
     return _of_text(frames, first)
 
 

@@ -54,7 +54,7 @@ def received(
     texts = {field.key: field.text for field in network.fields}
     sender, destination = texts["ip.source"], texts["ip.destination"]
     if refusal is None and local is not None and destination != local:
-        refusal = Refusal("other_host", f"it is for {destination}, and we are {local}")
+        refusal = Refusal("other_host", f"not for us: it goes to {destination}, we are {local}")
     if refusal is not None:
         return refusal
     at, size = udp.at + ip.UDP_LEN, _number(udp, "udp.length") - ip.UDP_LEN

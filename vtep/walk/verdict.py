@@ -50,8 +50,8 @@ class Verdict(NamedTuple):
 
     Attributes:
         by: "vtep", or "kernel" where it comes no further.
-        what: "delivered" or "dropped".
-        reason: why it is dropped: a name of vtep.counters.Drop, or of the kernel's refusal.
+        what: "delivered", "dropped", or "ignored": it is for another host.
+        reason: why it is not delivered: a name of vtep.counters.Drop, or of the kernel's refusal.
         text: the same in words.
         vni: that of the header, if it is valid.
         source: what the FDB does: "learned", "moved", "refreshed", "refused"; None for nothing.
@@ -59,7 +59,7 @@ class Verdict(NamedTuple):
     """
 
     by: Literal["vtep", "kernel"]
-    what: Literal["delivered", "dropped"]
+    what: Literal["delivered", "dropped", "ignored"]
     reason: str | None
     text: str
     vni: int | None
@@ -98,7 +98,9 @@ class Judge:
 
     def refused(self, refusal: Refusal) -> Verdict:
         """Return the verdict on what the kernel does not hand on."""
-        text = f"dropped by the kernel: {refusal.text}"
+        if refusal.reason == "other_host":
+            return Verdict("kernel", "ignored", refusal.reason, refusal.text, None, None, ())
+        text = f"dropped by the kernel: {refusal.reason}: {refusal.text}"
         return Verdict("kernel", "dropped", refusal.reason, text, None, None, ())
 
     def receive(self, datagram: Datagram, time: float | None) -> Verdict:
