@@ -70,6 +70,8 @@ TAGGED = without_checksum(dict(corpus())["IPv4: 802.1Q"])
         (with_octet(BARE, 56, 1), [], Drop.INVALID_SOURCE),
         (BARE[42:60], [], Drop.RUNT),
         (BARE[42:47], [], Drop.SHORT),
+        (BARE[42:] + bytes(65400), [], None),
+        (BARE[42:] + bytes(65500), [], "udp_length"),
         (with_octet(BARE, 22, 65), [], "ip_checksum"),
         (with_octet(ECHO, 41, ECHO[41] ^ 1), [], "udp_checksum"),
         (BARE[:-1], [], "ip_length"),
@@ -78,6 +80,7 @@ TAGGED = without_checksum(dict(corpus())["IPv4: 802.1Q"])
         (dict(corpus())["IPv6: ARP request"][:-1], [], "ip_length"),
         (dict(corpus())["outer IPv6 UDP length 3"], [], "udp_length"),
     ],
+    ids=lambda value: "" if isinstance(value, bytes) else str(value),
 )
 def test_the_verdict(
     capsys: pytest.CaptureFixture[str], octets: bytes, options: list[str], reason: str | None

@@ -54,14 +54,14 @@ def main(words: Sequence[str]) -> int:
         else:
             good = _print_text(decoded, is_short=arguments.short)
         sys.stdout.flush()
-    except CaptureError as error:
-        sys.stdout.flush()
-        print("vtep: error:", error, file=sys.stderr)
-        return 1
     except BrokenPipeError:
         # Nobody reads on; what is still in the buffer is not to be written at the end either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (CaptureError, OSError) as error:
+        sys.stdout.flush()
+        print("vtep: error:", error, file=sys.stderr)
+        return 1
     return 0 if good else 1
 
 

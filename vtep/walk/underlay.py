@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from vtep.dissect import Header, Status, status
 from vtep.walk.inputs import Given
-from vtep.wire import ip
+from vtep.wire import ip, outer
 
 
 class Datagram(NamedTuple):
@@ -45,7 +45,7 @@ def received(
     tunnel, udp = by_key.get("vxlan"), by_key.get("outer_udp")
     network = by_key.get("outer_ipv4") or by_key.get("outer_ipv6")
     if network is None:
-        return Datagram(given.octets[tunnel.at :], None, None, 0) if tunnel else None
+        return _bare(given.octets[tunnel.at :]) if tunnel is not None else None
     if udp is None:
         return _FRAGMENT if _is_fragment_of_udp(network, by_key.get("outer_fragment")) else None
     if _number(udp, "udp.destination_port") not in ports:
@@ -65,6 +65,13 @@ def received(
 _FRAGMENT = Refusal(
     "fragment", "a fragment of a UDP packet: the kernel hands on nothing before it has all of them"
 )
+
+
+def _bare(payload: bytes) -> Datagram | Refusal:
+    """Return a datagram that came without the headers around it."""
+    if len(payload) > outer.MAX_PACKET - ip.UDP_LEN:
+        return Refusal("udp_length", f"no UDP datagram holds {len(payload)} octets")
+    return Datagram(payload, None, None, 0)
 
 
 def _is_fragment_of_udp(network: Header, extension: Header | None) -> bool:
