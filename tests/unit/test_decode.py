@@ -207,6 +207,9 @@ def test_what_the_capture_left_out_is_not_held_against_the_frame(
     said = capsys.readouterr().out
     assert f"{len(ECHO)} octets, 70 of them kept" in said
     assert "delivered to vx0 (VNI 100)" in said
+    path.write_bytes(packed(ECHO[:66], capfile.ETHERNET, len(ECHO)))
+    assert main([str(path)]) == 0
+    assert "not known: the capture kept 24 of 90 octets" in capsys.readouterr().out
 
 
 def run(*words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:

@@ -111,6 +111,16 @@ def test_a_problem_is_named(octets: bytes, said: str) -> None:
     )
 
 
+def test_a_checksum_of_zero_is_written_as_all_ones() -> None:
+    # The checksum itself, added to what it covers, makes the sum all ones and the next one zero.
+    octets = with_octets(ARP, 82, ARP[40:42].hex())
+    said = problems(dissect(octets))
+    assert said == [
+        f"outer_udp: the UDP checksum is wrong: 0x{ARP[40:42].hex()}, where 0xffff is right"
+    ]
+    assert problems(dissect(with_octets(octets, 40, "ffff"))) == []
+
+
 def test_no_more_than_eight_extension_headers_are_read() -> None:
     chain = b"\x3c\0\1\4\0\0\0\0" * 9 + bytes(8)
     packet = bytes.fromhex("60000000 0050 3c40") + bytes(32) + chain

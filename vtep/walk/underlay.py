@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from vtep.dissect import Header, Status, status
 from vtep.walk.inputs import Given
-from vtep.wire import ip, outer
+from vtep.wire import ethernet, ip, outer, vxlan
 
 
 class Datagram(NamedTuple):
@@ -36,7 +36,7 @@ def received(
     """Return what the kernel hands on, or why it does not; None for what is no VXLAN.
 
     Args:
-        given: the frame; octets that the capture left out are taken as zeros.
+        given: the frame.
         headers: what dissect says of it.
         ports: UDP ports of VXLAN.
         local: our address; None for any.
@@ -58,9 +58,15 @@ def received(
     if refusal is not None:
         return refusal
     at, size = udp.at + ip.UDP_LEN, _number(udp, "udp.length") - ip.UDP_LEN
-    payload = given.octets[at : at + size].ljust(size, b"\0")
+    payload = given.octets[at : at + size]
+    if len(payload) < min(size, _NEEDED):
+        text = f"not known: the capture kept {len(payload)} of {size} octets of the datagram"
+        return Refusal("not_captured", text)
     return Datagram(payload, sender, destination, _number(udp, "udp.source_port"))
 
+
+_NEEDED = vxlan.HEADER_LEN + ethernet.HEADER_LEN + ethernet.TAG_LEN
+"""Octets of a datagram on which it depends whether it is delivered."""
 
 _FRAGMENT = Refusal(
     "fragment", "a fragment of a UDP packet: the kernel hands on nothing before it has all of them"

@@ -20,7 +20,7 @@ SOMEBODY = "192.0.2.1"
 _TAP_MAC = bytes.fromhex("027674657000")
 _MTU = 1450
 _MAX_OVERLAYS = 1024
-_MAX_DATAGRAMS = 1 << 20
+_MAX_DATAGRAMS = 1 << 18
 """After so many the VTEP is a new one: a file must not fill the memory."""
 
 
@@ -50,7 +50,8 @@ class Verdict(NamedTuple):
 
     Attributes:
         by: "vtep", or "kernel" where it comes no further.
-        what: "delivered", "dropped", or "ignored": it is for another host.
+        what: "delivered", "dropped", or "ignored": it is for another host, or
+            the capture kept too little of it.
         reason: why it is not delivered: a name of vtep.counters.Drop, or of the kernel's refusal.
         text: the same in words.
         vni: that of the header, if it is valid.
@@ -98,7 +99,7 @@ class Judge:
 
     def refused(self, refusal: Refusal) -> Verdict:
         """Return the verdict on what the kernel does not hand on."""
-        if refusal.reason == "other_host":
+        if refusal.reason in ("other_host", "not_captured"):
             return Verdict("kernel", "ignored", refusal.reason, refusal.text, None, None, ())
         text = f"dropped by the kernel: {refusal.reason}: {refusal.text}"
         return Verdict("kernel", "dropped", refusal.reason, text, None, None, ())
@@ -107,7 +108,8 @@ class Judge:
         """Return what the VTEP does with a datagram; `time` in seconds, if it is known."""
         self._now = max(self._now, time or 0.0)
         self._left -= 1
-        if not self._left or len(self._vtep.overlays) >= _MAX_OVERLAYS:
+        overlays = len(self._vtep.overlays) - len(self._setup.vnis)
+        if not self._left or overlays >= _MAX_OVERLAYS:
             self._begin()
         sender = datagram.sender or (*self._setup.peers, SOMEBODY)[0]
         vni = vxlan.parse(datagram.payload)
