@@ -24,7 +24,7 @@ demo:
 
 test: check
 	@.ci/setup test,lint $(TEST_TOOLS)
-	$(RUN) pytest --durations=10
+	$(RUN) pytest --numprocesses=2 --dist=loadfile --durations=10
 
 check:
 	@.ci/setup test,lint
