@@ -148,11 +148,19 @@ def _peer(words: Sequence[str]) -> int:
     return peer(words)
 
 
+def _walk(words: Sequence[str]) -> int:
+    """`vtep walk`: follow a frame through two VTEPs in memory."""
+    from vtep.walk.command import main as walk
+
+    return walk(words)
+
+
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "check": _check,
     "show": _show,
     "fdb": _fdb,
     "peer": _peer,
+    "walk": _walk,
 }
 """By name: takes the words behind it and returns the exit code; a ConfigError is told as usual."""
 

@@ -25,11 +25,14 @@ def judged(
     if stored % 0xFFFF == right % 0xFFFF:
         fields[index] = fields[index]._replace(text=f"0x{stored:04x} (right)")
         return []
-    fields[index] = fields[index]._replace(text=f"0x{stored:04x} (wrong, 0x{right:04x} is right)")
-    problem = f"the {name} checksum is wrong: 0x{stored:04x}, where 0x{right:04x} is right"
     if pseudo and stored == (pseudo - 1) % 0xFFFF + 1:
-        problem += "; it is the pseudo header's sum, which a network card was to finish"
-    return [problem]
+        fields[index] = fields[index]._replace(text=f"0x{stored:04x} (the card finishes it)")
+        return [
+            f"the {name} checksum is not finished: it is the pseudo header's sum, as seen on the"
+            " sending host before the network card"
+        ]
+    fields[index] = fields[index]._replace(text=f"0x{stored:04x} (wrong, 0x{right:04x} is right)")
+    return [f"the {name} checksum is wrong: 0x{stored:04x}, where 0x{right:04x} is right"]
 
 
 def unjudged(fields: list[Field], key: str, why: str) -> None:

@@ -53,7 +53,7 @@ IPV4 = Layout(
     "IPv4",
     "RFC 791 section 3.1",
     (
-        Spec("ip.version", "Version", 4, "4"),
+        Spec("ip.version", "Version", 4, "4: which IP this is"),
         Spec("ip.header_length", "IHL", 4, "length of this header, in words of 4 octets"),
         *_DIFFERENTIATED,
         Spec(
@@ -93,7 +93,7 @@ IPV6 = Layout(
     "IPv6",
     "RFC 8200 section 3",
     (
-        Spec("ip.version", "Version", 4, "6"),
+        Spec("ip.version", "Version", 4, "6: which IP this is"),
         *_DIFFERENTIATED,
         Spec("ip.flow_label", "Flow label", 20, "the same for all packets of a flow, or 0"),
         Spec("ip.payload_length", "Payload length", 16, "all behind this header"),
