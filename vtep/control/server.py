@@ -9,17 +9,19 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from vtep.control import api
+from vtep.control import api, frames, walks
 from vtep.control.connection import Connection, Full
 from vtep.control.doors import Door
 from vtep.control.guard import guard, secure
 from vtep.control.subject import SUBJECT, Subject
+from vtep.control.watch import WATCH, Watch
+from vtep.control.web import page_routes
 
 MOST_CONNECTIONS = 32
 """Of one door at a time."""
 _END_S = 0.5
 
-ROUTES = (*api.ROUTES,)
+ROUTES = (*api.ROUTES, *frames.ROUTES, *walks.ROUTES)
 
 
 @asynccontextmanager
@@ -27,7 +29,9 @@ async def serve(doors: Sequence[Door], subject: Subject) -> AsyncIterator[None]:
     """Answer questions about `subject` that come through `doors` for the length of the block."""
     app = web.Application(middlewares=[guard])
     app[SUBJECT] = subject
-    app.add_routes(ROUTES)
+    app[WATCH] = Watch(subject.forwarder)
+    app[walks.LINE] = walks.Line()
+    app.add_routes([*ROUTES, *page_routes()])
     app.on_response_prepare.append(secure)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_END_S, handler_cancellation=True)
     await runner.setup()
