@@ -25,7 +25,7 @@ export class Octets {
     this.panel = panel;
     this.onLeave = onLeave;
     this.cells = [];
-    this.at = 0;
+    this.at = null;
     grid.addEventListener("pointerover", (event) => this.#onPoint(event));
     grid.addEventListener("click", (event) => this.#onPoint(event, true));
     grid.addEventListener("focusin", (event) => this.#onFocus(event));
@@ -42,17 +42,17 @@ export class Octets {
     this.starts = parts.map((part) => part.at);
     const groups = parts.filter((part) => part.at < octets.length).map((part) => this.#group(part));
     this.grid.replaceChildren(...groups);
-    this.at = Math.min(this.at, this.cells.length - 1);
-    if (this.at < 0) this.at = 0;
     const vxlan = parts.find((part) => part.kind === "vxlan");
-    if (!this.known && vxlan) this.at = vxlan.at;
-    this.known = true;
+    if (this.at === null && vxlan) this.at = this.told = vxlan.at;
+    const last = Math.max(this.cells.length - 1, 0);
+    this.at = Math.min(this.at ?? 0, last);
     this.cells[this.at]?.setAttribute("tabindex", "0");
-    this.tell(this.at);
+    this.tell(Math.min(this.told ?? 0, last));
   }
 
   /** Write into the panel what the octet `at` says, and mark the octets of its fields. */
   tell(at) {
+    this.told = at;
     const fields = this.#fieldsOf(at);
     const marked = new Set(fields.length < MANY ? fields.flatMap(octetsOf) : [at]);
     this.cells.forEach((cell, number) => {
@@ -173,12 +173,18 @@ export class Octets {
 /** Many small fields of one octet: a line for each. */
 function flags(fields, at) {
   const [first] = fields;
-  const lines = fields.map((field) => element("tr", { class: field.value ? "set" : "" },
+  const runs = [];
+  for (const field of fields) {
+    const run = runs.at(-1);
+    if (run && ["name", "text", "meaning"].every((key) => run[key] === field[key])) run.bits += field.bits;
+    else runs.push({ ...field });
+  }
+  const lines = runs.map((field) => element("tr", { class: field.value ? "set" : "" },
     element("td", { class: "number" }, bitsOf(field, at)),
     element("th", { scope: "row" }, field.name),
     element("td", {}, element("code", {}, field.text)),
     element("td", {}, field.meaning)));
-  const titles = ["Bit", "Name", "Value", "Meaning"].map((title) => element("th", { scope: "col" }, title));
+  const titles = ["Bits", "Name", "Each", "Meaning"].map((title) => element("th", { scope: "col" }, title));
   return [
     element("p", { class: `flags-title ${kind(first.header.key)}` }, `${sided(first.header)}: ${fields.length} fields`),
     element("table", { class: "flags" }, element("thead", {}, element("tr", {}, ...titles)), element("tbody", {}, ...lines)),
