@@ -22,12 +22,21 @@ from vtep.lab.netns import Netns
 from vtep.lab.process import Process
 
 PATIENCE_S = 20.0
-_FLAGS = (
-    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run"
-    " --no-default-browser-check --disable-background-networking --disable-component-update"
-    " --disable-sync --disable-extensions --disable-breakpad --hide-scrollbars"
-    " --remote-debugging-pipe"
-).split()
+_FLAGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-extensions",
+    "--disable-breakpad",
+    "--hide-scrollbars",
+    "--remote-debugging-pipe",
+]
 _KEYS = {
     "Tab": 9, "Enter": 13, "Escape": 27, " ": 32, "PageUp": 33, "PageDown": 34, "End": 35,
     "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40,
