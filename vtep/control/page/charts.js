@@ -20,7 +20,10 @@ export class Charts {
     const titles = ["Ago", "Out", "In", "Out", "In"].map((title) => element("th", { scope: "col", class: "number" }, title));
     this.details = element("details", {},
       element("summary", {}, "The same as a table"),
-      element("table", { class: "numbers" }, element("caption", {}, "A line for each five seconds"), element("thead", {}, element("tr", {}, ...titles)), this.table));
+      element("div", { class: "scroll", role: "region", "aria-label": "Throughput as a table", tabindex: "0" },
+        element("table", {},
+          element("caption", {}, "A line for each five seconds"),
+          element("thead", {}, element("tr", {}, ...titles)), this.table)));
     this.details.addEventListener("toggle", () => this.#fill());
     byId("charts").append(this.bits.node, this.frames.node, this.details);
   }

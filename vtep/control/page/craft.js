@@ -38,6 +38,16 @@ export class Craft {
     event.preventDefault();
     const wanted = {};
     for (const [name, value] of new FormData(this.form)) if (value.trim()) wanted[name] = value.trim();
+    const frame = this.form.elements.frame;
+    const digits = frame.value.replace(/^\s*0x|[\s:-]/g, "");
+    const isFrame = /^([0-9a-f]{2})*$/i.test(digits);
+    frame.setAttribute("aria-invalid", String(!isFrame));
+    if (!isFrame) {
+      say(byId("craft-said"), "The frame is not hexadecimal: write two digits for each octet.");
+      frame.focus();
+      return;
+    }
+    if (digits) wanted.frame = digits;
     say(byId("craft-said"), "Walking …");
     try {
       const result = await ask("v1/walk", wanted);

@@ -62,7 +62,7 @@ export class Fdb {
     }
     this.#note(stats);
     if (fresh.length) say(byId("fdb-said"), announced(fresh));
-    if (this.entries.length) this.first = false;
+    this.first = false;
   }
 
   clear() {

@@ -41,16 +41,20 @@ export class Inspector {
   /** Ask the daemon what the octets of a frame say, and show it. */
   async show(frame) {
     this.frame = frame;
+    byId("inspector").setAttribute("aria-busy", "true");
     try {
       if (!frame.headers) {
         const inner = frame.first === "ethernet" ? { inner: "yes" } : {};
         frame.headers = (await ask("v1/dissect", { octets: frame.bytes, size: frame.size, first: frame.first, ...inner })).headers;
       }
     } catch (error) {
-      if (this.frame === frame) say(this.decision, `${explained(frame)} (Its headers cannot be had: ${error.message}.)`);
+      if (this.frame !== frame) return;
+      byId("inspector").setAttribute("aria-busy", "false");
+      say(this.decision, `${explained(frame)} (Its headers cannot be had: ${error.message}.)`);
       return;
     }
     if (this.frame !== frame) return;
+    byId("inspector").setAttribute("aria-busy", "false");
     say(this.decision, explained(frame));
     this.decision.classList.toggle("dropped", frame.decision === "dropped");
     this.#drawBar(frame);

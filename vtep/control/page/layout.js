@@ -24,7 +24,7 @@ function beside(world) {
   const row = (x, width, h, kind, lines) => ({ x, y: middle - h / 2, width, height: h, kind, lines });
   const bridge = row(236, 84, Math.max(80, here.length * 44), "bridge", [{ text: world.bridge ?? "bridge", style: "name" }, { text: "bridge", style: "small" }]);
   const tap = row(368, 74, 60, "tap", [{ text: world.names.tap, style: "name" }, { text: "TAP", style: "small" }]);
-  const vtep = row(490, 110, 84, "vtep", [{ text: "vtep", style: "name" }, { text: world.names.vni, style: "small" }]);
+  const vtep = row(490, 110, 84, "vtep", [{ text: "vtep", style: "name" }, { text: world.names.vni, style: "vni" }]);
   boxes.push(bridge, tap, vtep);
   here.forEach((mac, number) => {
     const y = middle - (here.length * 50 - 10) / 2 + number * 50;
@@ -58,7 +58,7 @@ function below(world) {
   const links = [];
   const bridge = { x: 20, y: 44 + rows * 46 + (rows ? 26 : 0), width: 320, height: 40, kind: "bridge", lines: [{ text: `${world.bridge ?? "the bridge"}, bridge`, style: "name" }] };
   const tap = { x: 115, y: bridge.y + 72, width: 130, height: 40, kind: "tap", lines: [{ text: `${world.names.tap}, TAP`, style: "name" }] };
-  const vtep = { x: 85, y: tap.y + 72, width: 190, height: 54, kind: "vtep", lines: [{ text: "vtep", style: "name" }, { text: world.names.vni, style: "small" }] };
+  const vtep = { x: 85, y: tap.y + 72, width: 190, height: 54, kind: "vtep", lines: [{ text: "vtep", style: "name" }, { text: world.names.vni, style: "vni" }] };
   boxes.push(bridge, tap, vtep);
   here.forEach((mac, number) => {
     const x = number % 2 ? 184 : 20;
