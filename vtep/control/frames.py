@@ -1,150 +1,85 @@
-"""`/v1/frames`: a sample of the frames that pass, as lines; `/v1/dissect`: octets in words."""
+"""Those who want to see frames, and the forwarder's witness, which is there only while one does.
+
+A witness makes each frame go alone, which is slow.  So there are two ways to look: *all* sees every
+frame, and has its price; *sampled* sees some, and when these are used up the witness goes and comes
+back by a timer: what forwards the frames in between does not know that anybody looks.
+"""
 
 import asyncio
-import json
-import string
-from typing import Any, Literal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
 
 from aiohttp import web
 
-from vtep.config import ConfigError
-from vtep.control.answer import send
-from vtep.control.brief import brief
-from vtep.control.connection import stay
-from vtep.control.packets import packet
-from vtep.control.subject import SUBJECT, Subject
-from vtep.control.watch import WATCH, Seen
-from vtep.counters import HARMLESS, Drop
-from vtep.dissect import as_json, dissect
+from vtep.forwarder import Forwarder
 from vtep.observe import Outcome
-from vtep.wire import vxlan
-from vtep.wire.ethernet import format_mac
 
-SHOWN = 256
-"""Most octets of a frame that a line holds."""
-MOST_DISSECTED = 2048
-PAUSE_S = 0.2
-"""Lines are sent together that come within this time."""
+BURST = 20
+"""How many sampled frames may come at once: both ways of a quiet network are seen whole."""
+REFILL, REFILL_S = 2, 0.1
+"""How many more may come after each so many seconds: twenty a second in the long run."""
 
-First = Literal["ethernet", "ip", "vxlan"]
-_FIRST: dict[str, First] = {"ethernet": "ethernet", "ip": "ip", "vxlan": "vxlan"}
+Tell: TypeAlias = Callable[[Outcome], None]
 
 
-async def frames(request: web.Request) -> web.StreamResponse:
-    """`/v1/frames`: a line for each frame of the sample, without an end."""
-    with_headers = _yes(request, "headers", default=True)
-    subject = request.app[SUBJECT]
-    stay(request)
-    response = web.StreamResponse()
-    response.content_type = "application/x-ndjson"
-    lost = 0
-    with request.app[WATCH].listen() as listener:
-        await response.prepare(request)
-        while True:
-            lines = [record(subject, seen, with_headers) for seen in await listener.take()]
-            if listener.lost > lost:
-                lines.append({"lost": listener.lost - lost})
-                lost = listener.lost
-            await send(response, "".join(f"{json.dumps(line)}\n" for line in lines).encode())
-            await asyncio.sleep(PAUSE_S)
+class Frames:
+    """The listeners of one forwarder; all is to be done on its loop."""
+
+    def __init__(self, forwarder: Forwarder) -> None:
+        self._forwarder = forwarder
+        self._all: list[Tell] = []
+        self._sampled: list[Tell] = []
+        self._left = BURST
+        self._timer: asyncio.TimerHandle | None = None
+
+    @contextmanager
+    def all(self, tell: Tell) -> Iterator[None]:
+        """Tell of every frame for the length of the block; *tell* is to be quick, and not raise."""
+        with self._joined(self._all, tell):
+            yield
+
+    @contextmanager
+    def sampled(self, tell: Tell) -> Iterator[None]:
+        """Tell of some frames for the length of the block, never of more than BURST at once."""
+        with self._joined(self._sampled, tell):
+            yield
+
+    @contextmanager
+    def _joined(self, listeners: list[Tell], tell: Tell) -> Iterator[None]:
+        listeners.append(tell)
+        self._look()
+        try:
+            yield
+        finally:
+            listeners.remove(tell)
+            self._look()
+
+    def _look(self) -> None:
+        """Have a witness if one is needed."""
+        wanted = bool(self._all) or (bool(self._sampled) and self._left > 0)
+        self._forwarder.witness = self._tell if wanted else None
+
+    def _tell(self, outcome: Outcome) -> None:
+        for tell in tuple(self._all):
+            tell(outcome)
+        if self._sampled and self._left > 0:
+            self._left -= 1
+            if self._timer is None:
+                self._wait()
+            for tell in tuple(self._sampled):
+                tell(outcome)
+            self._look()
+
+    def _wait(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(REFILL_S, self._refill)
+
+    def _refill(self) -> None:
+        self._timer = None
+        self._left = min(self._left + REFILL, BURST)
+        if self._left < BURST:
+            self._wait()
+        self._look()
 
 
-async def dissected(request: web.Request) -> web.StreamResponse:
-    """`/v1/dissect`: the headers and fields of `octets`, written in hexadecimal.
-
-    `first` says what they begin with, `inner` that they are what a tunnel carries, and `size` how
-    many there were before they were cut.
-    """
-    text = request.query.get("octets", "")
-    if len(text) % 2 or not set(text) <= set(string.hexdigits):
-        raise ConfigError("octets must be hexadecimal, two digits for each")
-    if len(text) > 2 * MOST_DISSECTED:
-        raise ConfigError(f"at most {MOST_DISSECTED} octets are dissected")
-    first = _FIRST.get(request.query.get("first", "ethernet"))
-    if first is None:
-        raise ConfigError(f"first must be one of {', '.join(_FIRST)}")
-    octets = bytes.fromhex(text)
-    size = request.query.get("size", str(len(octets)))
-    is_cut = size.isdecimal() and len(size) < 9 and int(size) > len(octets)
-    port = request.app[SUBJECT].vtep.port
-    inner = _yes(request, "inner", default=False)
-    return web.json_response({"headers": headers(octets, first, port, inner, is_cut)})
-
-
-async def reasons(request: web.Request) -> web.StreamResponse:
-    """`/v1/reasons`: why frames are dropped, by name."""
-    told = {drop: {"meaning": drop.meaning, "harmless": drop in HARMLESS} for drop in Drop}
-    return web.json_response(told)
-
-
-def record(subject: Subject, seen: Seen, with_headers: bool) -> dict[str, Any]:
-    """Return what a line says of a frame."""
-    outcome = seen.outcome
-    frame, octets, first = _octets(subject, outcome)
-    what, source, destination = brief(frame)
-    reason = next((drop for drop, _ in outcome.drops if drop not in HARMLESS), None)
-    line: dict[str, Any] = {
-        "time": round(seen.time, 3),
-        "way": outcome.way,
-        "tap": outcome.tap,
-        "vni": outcome.vni,
-        "decision": outcome.decision,
-        "reason": reason,
-        "meaning": None if reason is None else reason.meaning,
-        "peers": outcome.peers,
-        "age": None if outcome.age is None else round(outcome.age, 1),
-        "source": outcome.source,
-        "was": outcome.source_before,
-        "what": what,
-        "from": source,
-        "to": destination,
-        "source_mac": format_mac(frame[6:12]),
-        "destination_mac": format_mac(frame[:6]),
-        "datagrams": len(outcome.datagrams),
-        "first": first,
-        "bytes": octets[:SHOWN].hex(),
-        "size": len(octets),
-    }
-    if with_headers:
-        shown, is_cut = octets[:SHOWN], len(octets) > SHOWN
-        line["headers"] = headers(shown, first, subject.vtep.port, first == "ethernet", is_cut)
-    return line
-
-
-def headers(
-    octets: bytes, first: First, port: int, inner: bool, is_cut: bool
-) -> list[dict[str, Any]]:
-    """Return octets as headers and fields; that some are missing is no problem if they were cut."""
-    found = dissect(octets, first, ports=(port,), inner=inner)
-    if is_cut:
-        found = [
-            header._replace(problems=tuple(p for p in header.problems if not p.endswith(" here")))
-            for header in found
-        ]
-    return as_json(found)
-
-
-def _octets(subject: Subject, outcome: Outcome) -> tuple[bytes, bytes, First]:
-    """Return the inner frame; what is shown of it, and what that begins with."""
-    if not outcome.datagrams:
-        [(_, frame)] = outcome.frames
-        return frame, frame, "ethernet"
-    sent = outcome.datagrams[0]
-    frame = sent.payload[vxlan.HEADER_LEN :]
-    local, port = subject.running.local, subject.vtep.port
-    whole = packet(local, port, sent, to_us=outcome.way == "in")
-    return (frame, sent.payload, "vxlan") if whole is None else (frame, whole, "ip")
-
-
-def _yes(request: web.Request, name: str, *, default: bool) -> bool:
-    text = request.query.get(name)
-    if text not in (None, "yes", "no"):
-        raise ConfigError(f"{name} must be yes or no, not {text!r}")
-    return default if text is None else text == "yes"
-
-
-ROUTES = (
-    web.get("/v1/frames", frames),
-    web.get("/v1/dissect", dissected),
-    web.get("/v1/reasons", reasons),
-)
+FRAMES = web.AppKey("frames", Frames)

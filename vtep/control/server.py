@@ -9,19 +9,20 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from vtep.control import api, frames, walks
+from vtep.control import api, captures, events, sample, walks
 from vtep.control.connection import Connection, Full
 from vtep.control.doors import Door
+from vtep.control.events import EVENTS, Events
+from vtep.control.frames import FRAMES, Frames
 from vtep.control.guard import guard, secure
 from vtep.control.subject import SUBJECT, Subject
-from vtep.control.watch import WATCH, Watch
 from vtep.control.web import page_routes
 
 MOST_CONNECTIONS = 32
 """Of one door at a time."""
 _END_S = 0.5
 
-ROUTES = (*api.ROUTES, *frames.ROUTES, *walks.ROUTES)
+ROUTES = (*api.ROUTES, *captures.ROUTES, *events.ROUTES, *sample.ROUTES, *walks.ROUTES)
 
 
 @asynccontextmanager
@@ -29,7 +30,8 @@ async def serve(doors: Sequence[Door], subject: Subject) -> AsyncIterator[None]:
     """Answer questions about `subject` that come through `doors` for the length of the block."""
     app = web.Application(middlewares=[guard])
     app[SUBJECT] = subject
-    app[WATCH] = Watch(subject.forwarder)
+    app[FRAMES] = Frames(subject.forwarder)
+    app[EVENTS] = Events(subject.vtep)
     app[walks.LINE] = walks.Line()
     app.add_routes([*ROUTES, *page_routes()])
     app.on_response_prepare.append(secure)

@@ -20,29 +20,6 @@ export function decided(frame) {
   return `flooded to ${peers}: ${FLOODS[frame.decision] ?? frame.decision}`;
 }
 
-/** The same as sentences, with what the table had to say. */
-export function explained(frame) {
-  const said = [];
-  const peers = frame.peers.join(", ");
-  if (frame.way === "out") said.push(`Read from ${frame.tap ?? "a TAP"}.`);
-  else said.push(`Received from ${peers || "a peer"}.`);
-  if (frame.decision === "dropped") said.push(`Dropped, ${frame.reason}: ${frame.meaning}.`);
-  else if (frame.decision === "unicast") said.push(`The FDB knows the destination, ${heard(frame)}: sent to ${peers} alone.`);
-  else if (frame.decision === "delivered") said.push(`The VXLAN header is taken off, the frame written to ${frame.tap}.`);
-  else if (frame.decision === "local") said.push("The destination lives on our own side: nothing to send.");
-  else if (frame.decision === "unknown_unicast") said.push(`The FDB does not know the destination: a copy to each peer (${peers}).`);
-  else said.push(`For everyone (${frame.decision}): a copy to each peer (${peers}).`);
-  if (frame.source === "learned") said.push("The source MAC is new, and was learned.");
-  if (frame.source === "moved") said.push(`The source MAC lived behind ${frame.was ?? "another place"}, and has moved.`);
-  if (frame.source === "refused") said.push("The FDB is full: the source MAC was not learned.");
-  if (frame.datagrams > 1 && frame.way === "out") said.push(`It became ${frame.datagrams} datagrams; the first is shown.`);
-  return said.join(" ");
-}
-
-function heard(frame) {
-  return frame.age === null || frame.age === undefined ? "by an entry" : `heard ${frame.age.toFixed(1)} s ago`;
-}
-
 export class Frames {
   /** `onChosen(frame)` hears of each other choice, `onStep(frame)` of each step. */
   constructor(onChosen, onStep) {

@@ -3,8 +3,7 @@
 import { ask } from "./api.js";
 import { byId, element, say } from "./elements.js";
 import * as format from "./format.js";
-import { explained } from "./frames.js";
-import { fieldTable, fromHex, kind, Octets, sided } from "./octets.js";
+import { fieldTable, fromHex, kind, Octets, sentence, sided } from "./octets.js";
 
 /** What the tunnel adds, as a sum. */
 function summed(frame) {
@@ -50,12 +49,12 @@ export class Inspector {
     } catch (error) {
       if (this.frame !== frame) return;
       byId("inspector").setAttribute("aria-busy", "false");
-      say(this.decision, `${explained(frame)} (Its headers cannot be had: ${error.message}.)`);
+      say(this.decision, `${sentence(frame.says)} (Its headers cannot be had: ${error.message}.)`);
       return;
     }
     if (this.frame !== frame) return;
     byId("inspector").setAttribute("aria-busy", "false");
-    say(this.decision, explained(frame));
+    say(this.decision, sentence(frame.says));
     this.decision.classList.toggle("dropped", frame.decision === "dropped");
     this.#drawBar(frame);
     this.problems.replaceChildren(...frame.headers.flatMap((header) => header.problems.map((problem) => element("li", {}, `${sided(header)}: ${problem}`))));

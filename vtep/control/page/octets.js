@@ -198,7 +198,8 @@ function bitsOf(field, at) {
   return start === end ? `${start}` : `${start} to ${end}`;
 }
 
-const sentence = (text) => (text ? `${text[0].toUpperCase()}${text.slice(1)}.` : "");
+/** With a capital and a full stop. */
+export const sentence = (text) => (text ? `${text[0].toUpperCase()}${text.slice(1)}.` : "");
 
 /** "Outer IPv4" or "Inner IPv4": there are two of nearly each. */
 export function sided(header) {
