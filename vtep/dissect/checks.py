@@ -1,8 +1,24 @@
 """Checksum fields: what stands there, what should, and how the difference is told."""
 
+from typing import Literal
+
 from vtep.dissect.model import Field
 from vtep.wire.buffer import Readable
 from vtep.wire.checksum import ones_sum
+
+Status = Literal["right", "wrong", "unfinished", "none", "unknown"]
+
+
+def status(field: Field) -> Status:
+    """Return what was found of a checksum, from the text that the functions below gave it."""
+    text = field.text
+    if text.endswith("(right)"):
+        return "right"
+    if text.endswith("is right)"):
+        return "wrong"
+    if text.endswith("finishes it)"):
+        return "unfinished"
+    return "none" if text.endswith("(none)") else "unknown"
 
 
 def judged(
@@ -25,17 +41,21 @@ def judged(
     if stored % 0xFFFF == right % 0xFFFF:
         fields[index] = fields[index]._replace(text=f"0x{stored:04x} (right)")
         return []
-    fields[index] = fields[index]._replace(text=f"0x{stored:04x} (wrong, 0x{right:04x} is right)")
-    problem = f"the {name} checksum is wrong: 0x{stored:04x}, where 0x{right:04x} is right"
     if pseudo and stored == (pseudo - 1) % 0xFFFF + 1:
-        problem += "; it is the pseudo header's sum, which a network card was to finish"
-    return [problem]
+        fields[index] = fields[index]._replace(text=f"0x{stored:04x} (the card finishes it)")
+        return [
+            f"the {name} checksum is not finished: it is the pseudo header's sum, as seen on the"
+            " sending host before the network card"
+        ]
+    fields[index] = fields[index]._replace(text=f"0x{stored:04x} (wrong, 0x{right:04x} is right)")
+    return [f"the {name} checksum is wrong: 0x{stored:04x}, where 0x{right:04x} is right"]
 
 
-def unjudged(fields: list[Field], key: str, why: str) -> None:
-    """Write into the field `key` why nothing is said of the checksum."""
-    index, stored = _find(fields, key)
-    fields[index] = fields[index]._replace(text=f"0x{stored:04x} ({why})")
+def unjudged(fields: list[Field], why: str) -> None:
+    """Write into the checksum field, if it is there, why nothing is said of it."""
+    for index, field in enumerate(fields):
+        if field.key.endswith(".checksum") and isinstance(field.value, int):
+            fields[index] = field._replace(text=f"0x{field.value:04x} ({why})")
 
 
 def _find(fields: list[Field], key: str) -> tuple[int, int]:
