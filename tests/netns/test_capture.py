@@ -5,75 +5,30 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from tests.frames import MAC_B, MAC_C, frame
+from tests.netns.watched import VLAN, VTEP, Site, open_watched, sending_frames
 from vtep.capfile import RAW_IP, Record, read
-from vtep.lab import Container, Daemon, Process, TwoHosts, ping, transfer, two_hosts, wait_until
+from vtep.lab import Container, Process, ping, transfer, wait_until
 from vtep.wire import ip, vxlan
 
 pytestmark = pytest.mark.netns
 
-STRANGER = "10.0.1.99"
-VLAN, TRUNK_VNI = 10, 1010
 UDP_COUNT = 300
 UDP_PORT = 7000
 OUTER_LEN = 20 + 8 + 8
-VTEP = [sys.executable, "-m", "vtep"]
-
-
-class Site(NamedTuple):
-    """Two hosts with a TAP vx0 and a trunk each; the daemon of h1 can be asked."""
-
-    lab: TwoHosts
-    daemon: Daemon
-    trunk: Container
-    peer: socket.socket
-    stranger: socket.socket
-
-    def command(self, *words: str) -> Process:
-        """Start a command that asks the daemon."""
-        return self.lab.h1.start([*VTEP, *words])
 
 
 @pytest.fixture(scope="module")
 def site(private_namespace: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with ExitStack() as stack:
-        lab = stack.enter_context(two_hosts())
-        lab.h2.ip("address", "add", f"{STRANGER}/24", "dev", lab.h2.device)
-        daemons = []
-        for host, other in ((lab.h1, lab.h2), (lab.h2, lab.h1)):
-            host.bridge("br1")
-            config = tmp_path_factory.mktemp(host.name) / "vtep.toml"
-            config.write_text(
-                f'[[overlay]]\nvni = 100\ntap = "vx0"\nbridge = "br0"\n'
-                f'peers = ["{other.address}"]\n'
-                f'[[overlay]]\nvni = {TRUNK_VNI}\nvlan = {VLAN}\ntap = "trunk0"\nbridge = "br1"\n'
-                f'peers = ["{other.address}"]\nageing = 1\n'
-            )
-            made = host.vtep("--config", str(config), control=host is lab.h1)
-            daemons.append(stack.enter_context(made))
-        trunk = lab.h1.container("t1", "br1", "172.19.0.11/16")
-        sockets = [lab.h2.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
-        for one, address in zip(sockets, (lab.h2.address, STRANGER), strict=True):
-            stack.callback(one.close)
-            one.bind((address, 0))
-        yield Site(lab, daemons[0], trunk, *sockets)
-
-
-@contextmanager
-def sniffer(container: Container) -> Iterator[Callable[[bytes], int]]:
-    """Give a function that sends a frame out of a container."""
-    with container.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
-        raw.bind(("eth0", 0))
-        yield raw.send
+    with open_watched(tmp_path_factory.mktemp("site")) as made:
+        yield made
 
 
 @contextmanager
@@ -129,7 +84,7 @@ def everything(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Path:
             (good + frame(MAC_C), site.stranger),
         ):
             sender.sendto(datagram, target)
-        with sniffer(site.trunk) as send:
+        with sending_frames(site.trunk) as send:
             send(frame(MAC_B, "ff:ff:ff:ff:ff:ff", vlan=VLAN))
             send(frame(MAC_B, "ff:ff:ff:ff:ff:ff", vlan=99))
         wait_until(
@@ -190,7 +145,7 @@ def test_tshark_finds_every_packet_right(everything: Path) -> None:
         *["frame.interface_name", "frame.comment", "ip.checksum.status", "udp.checksum.status"],
         *["tcp.checksum.status", "vxlan.vni", "_ws.malformed", "udp.dstport", "frame.len"],
     )
-    comments = Counter()
+    comments: Counter[str] = Counter()
     for device, comment, ip_status, udp_status, tcp_status, vni, malformed, port, _ in rows:
         assert comment
         comments[comment.partition(": ")[0].partition(";")[0]] += 1
