@@ -24,6 +24,7 @@ CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
 
 NETNS_DIRECTORY = Path("/run/netns")  # where iproute2 keeps its named namespaces
+RUNTIME_DIRECTORY = Path("/run/vtep")  # where a vtep makes its control socket
 
 _NEEDED = ("ip", "bridge", "mount", "setpriv", "tee")
 
@@ -33,8 +34,9 @@ def enter() -> None:
     """Move this process into its private namespaces, once: later calls do nothing.
 
     Call it from the main thread, before threads are started that should be inside too: only the
-    calling thread and what it starts from now on are. /run/netns is created when it is missing,
-    as `ip netns add` itself would do. Raises LabError that names what this machine refuses.
+    calling thread and what it starts from now on are. /run/netns and /run/vtep are created when
+    they are missing, as `ip netns add` and vtep would do, and are empty in here. Raises LabError
+    that names what this machine refuses.
     """
     for program in _NEEDED:
         if shutil.which(program, path=environment()["PATH"]) is None:
@@ -50,8 +52,12 @@ def enter() -> None:
         Path("/proc/self/uid_map").write_text(f"0 {user} 1")
         Path("/proc/self/gid_map").write_text(f"0 {group} 1")
     execute(["mount", "--make-rprivate", "/"])
-    execute(["mount", "-t", "tmpfs", "-o", "mode=0755", "vtep-lab", _mount_point(user == 0)])
-    NETNS_DIRECTORY.mkdir(exist_ok=True)
+    if user != 0:
+        _mount_empty(NETNS_DIRECTORY.parent)  # who may not make directories in /run hides it
+    for directory in (NETNS_DIRECTORY, RUNTIME_DIRECTORY):
+        directory.mkdir(parents=True, exist_ok=True)
+        if user == 0:
+            _mount_empty(directory)
     execute(["ip", "link", "set", "lo", "up"])
 
 
@@ -62,11 +68,8 @@ def set_network_namespace(path: Path) -> None:
             raise _os_error(f"cannot enter the namespace {path.name}")
 
 
-def _mount_point(root: bool) -> str:
-    """Return where the tmpfs goes: an ordinary user who may not make /run/netns hides /run."""
-    if root:
-        NETNS_DIRECTORY.mkdir(parents=True, exist_ok=True)
-    return str(NETNS_DIRECTORY if NETNS_DIRECTORY.is_dir() else NETNS_DIRECTORY.parent)
+def _mount_empty(directory: Path) -> None:
+    execute(["mount", "-t", "tmpfs", "-o", "mode=0755", "vtep-lab", str(directory)])
 
 
 def _check_single_thread() -> None:
