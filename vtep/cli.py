@@ -117,7 +117,14 @@ def _say_what_would_run(config: Config) -> int:
     return 0
 
 
-_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"check": _check}
+def _walk(words: Sequence[str]) -> int:
+    """`vtep walk`: follow a frame through two VTEPs in memory."""
+    from vtep.walk.command import main as walk
+
+    return walk(words)
+
+
+_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"check": _check, "walk": _walk}
 """By name: takes the words behind it and returns the exit code; a ConfigError is told as usual."""
 
 

@@ -286,12 +286,12 @@ def test_a_capture_has_every_frame_as_it_was_on_the_wire(tmp_path: Path) -> None
             sender.send(plain)
             sender.send(tagged)
             assert capture.wait(2) == [plain, tagged]
-            capture.save(tmp_path / "two.pcap")
+            capture.save(tmp_path / "two.pcapng")
             with pytest.raises(LabError, match="3 captured frames; there was: 2 of them"):
                 capture.wait(3, timeout=0.05)
     from scapy.utils import rdpcap
 
-    assert [bytes(packet) for packet in rdpcap(str(tmp_path / "two.pcap"))] == [plain, tagged]
+    assert [bytes(packet) for packet in rdpcap(str(tmp_path / "two.pcapng"))] == [plain, tagged]
 
 
 @netns

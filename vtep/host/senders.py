@@ -9,6 +9,7 @@ import errno
 import socket
 import struct
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 from vtep.host import linux, udp
@@ -40,16 +41,13 @@ def open_senders(
         OSError: as socket(7) and bind(2) say.
     """
     first, last = ports
-    width = last - first + 1
-    count = min(SENDERS, width)
     address = udp.bind_address(family, local, 0)
     opened: list[socket.socket] = []
     try:
-        for number in range(count):
+        for part in lane_ports(first, last):
             opened.append(udp.open_socket(family, dev))
             hear_nothing(opened[-1])
-            start, end = (first + width * edge // count for edge in (number, number + 1))
-            if not _bind(opened[-1], address, range(start, end)):
+            if not _bind(opened[-1], address, part):
                 opened.pop().close()
     except BaseException:
         close(opened)
@@ -60,6 +58,17 @@ def open_senders(
             "they are in use, or for root only; give another --srcport"
         )
     return opened
+
+
+def lane_ports(first: int, last: int) -> list[range]:
+    """Return for each sender the ports it may have; it takes the first of them that is free.
+
+    They are SENDERS equal parts of first..last, fewer where there are not so many ports.
+    """
+    width = last - first + 1
+    count = min(SENDERS, width)
+    edges = [first + width * number // count for number in range(count + 1)]
+    return [range(start, end) for start, end in pairwise(edges)]
 
 
 def close(senders: Iterable[socket.socket]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+from vtep import capfile
 from vtep.lab.wait import wait_until
 
 # linux/if_packet.h, linux/if_ether.h
@@ -24,7 +25,6 @@ _SO_RCVBUFFORCE = 33  # asm-generic/socket.h
 _BUFFER_OCTETS = 64 << 20
 _LONGEST = 1 << 17  # a super-frame with its headers
 _MACS = 12
-_PCAP_HEADER = struct.pack("=IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, _LONGEST, 1)  # LINKTYPE_ETHERNET
 
 
 def is_vxlan(frame: bytes, port: int = 4789) -> bool:
@@ -48,6 +48,7 @@ class Capture:
         self, sniffer: socket.socket, device: str, match: Callable[[bytes], bool] | None = None
     ) -> None:
         self._socket = sniffer
+        self._device = device
         self._match = match
         self._frames: list[bytes] = []
         try:
@@ -80,9 +81,10 @@ class Capture:
         return list(self._frames)
 
     def save(self, path: Path) -> None:
-        """Write the frames seen so far as a pcap file, which tshark and wireshark read."""
-        records = (struct.pack("=IIII", 0, 0, len(f), len(f)) + f for f in self.frames())
-        path.write_bytes(_PCAP_HEADER + b"".join(records))
+        """Write the frames seen so far as a pcapng file, which tshark and wireshark read."""
+        blocks = [capfile.section_block("vtep.lab"), capfile.interface_block(self._device)]
+        blocks += [capfile.frame_block(0, frame, time=0) for frame in self.frames()]
+        path.write_bytes(b"".join(blocks))
 
     def close(self) -> None:
         """Stop recording; frames that were not looked at yet are lost."""

@@ -13,16 +13,22 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
+from vtep.dissect import diagram, dissect
 from vtep.lab.capture import Capture, is_vxlan
 from vtep.lab.daemon import Daemon
 from vtep.lab.errors import LabError
-from vtep.lab.fields import OVERHEAD, dissect
 from vtep.lab.host import Host
 from vtep.lab.interrupts import as_interrupt
 from vtep.lab.topology import TwoHosts, two_hosts
 from vtep.lab.traffic import iperf3_command, iperf3_result, iperf3_server, ping
 
 VNI = 100
+OVERHEAD = (
+    ("outer IPv4 header", 20),
+    ("UDP header", 8),
+    ("VXLAN header", 8),
+    ("inner Ethernet header", 14),
+)
 
 DRAWING = """\
    c1 172.18.0.11                                        c2 172.18.0.12
@@ -97,16 +103,24 @@ def _ping(console: Console, lab: TwoHosts, *, expected: bool) -> None:
 def _first_frame(console: Console, capture: Capture) -> None:
     first = capture.wait()[0]
     table = _table(console, "at", "octets", "header", "field", "value", "why")
-    previous = ""
-    for field in dissect(first):
-        if previous and previous != field.header:
-            table.add_section()
-        octets = field.octets.hex(" ", -4) if len(field.octets) > 6 else field.octets.hex(" ")
-        name = field.header if field.header != previous else ""
-        row = (str(field.offset), octets, name, field.name, field.value, field.purpose)
-        table.add_row(*map(escape, row), style="bold" if field.header == "VXLAN" else "")
-        previous = field.header
+    headers = dissect(first)
+    for header in headers:
+        name = f"{'inner ' if header.key.startswith('inner') else ''}{header.name}"
+        for field in header.fields:
+            if field.name == "R":  # each a bit that is zero: the drawing shows them
+                continue
+            at = field.at // 8
+            octets = first[at : (field.at + field.bits + 7) // 8]
+            shown = octets.hex(" ", -4) if len(octets) > 6 else octets.hex(" ")
+            row = (str(at), shown, name, field.name, field.text, field.meaning)
+            table.add_row(*map(escape, row), style="bold" if header.key == "vxlan" else "")
+            name = ""
+        table.add_section()
     console.print(table)
+    for header in headers:
+        if header.key == "vxlan":
+            console.print("   The VXLAN header, bit by bit:")
+            console.print("\n".join(f"   {line}" for line in diagram(header)), markup=False)
     total = sum(octets for _, octets in OVERHEAD)
     sum_text = " + ".join(f"{octets} {name}" for name, octets in OVERHEAD)
     console.print(f"   Why {total} octets: {sum_text}.")

@@ -1,0 +1,99 @@
+"""`vtep walk`: its words become Options, and a Result becomes text, JSON or a page."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+
+from vtep.arguments import Parser
+from vtep.walk.options import INNERS, WHAT_IFS, Options
+
+_SUMMARY = """\
+Follow one frame from container to container, through two VTEPs: what is done
+to it at each point, and why. Nothing is sent; no root is needed."""
+
+_EXAMPLES = """\
+Examples:
+  vtep walk
+  vtep walk --inner tcp --vlan 10 --ipv6
+  vtep walk --what-if mtu
+  vtep walk --frame "Ether(dst='02:42:ac:12:00:0c')/IP(dst='172.18.0.12')/UDP()"
+"""
+
+
+def main(words: Sequence[str]) -> int:
+    """Carry out `vtep walk` and return the exit code."""
+    parser = _parser()
+    arguments = parser.parse_args(words)
+    return _show(_options(arguments), arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser("walk", _SUMMARY)
+    parser.epilog = _EXAMPLES
+    inner = parser.add_argument_group("the frame")
+    inner.add_argument(
+        "--inner", choices=INNERS, default="icmp", help="what the containers say [icmp]"
+    )
+    inner.add_argument("--inner-ipv6", action="store_true", help="containers speak IPv6")
+    inner.add_argument(
+        "--frame",
+        metavar="FRAME",
+        help="your own: hexadecimal, FILE.pcap[:NUMBER], or an expression of scapy",
+    )
+    network = parser.add_argument_group("the network")
+    network.add_argument("--vni", type=int, default=100, help="of the overlay [100]")
+    network.add_argument("--vlan", type=int, help="put VTEP and bridge on a trunk, with this VLAN")
+    network.add_argument("--ipv6", action="store_true", help="the underlay is IPv6")
+    network.add_argument("--underlay-mtu", type=int, default=1500, help="[1500]")
+    network.add_argument("--mtu", type=int, help="of the TAPs [what fits: 1450, over IPv6 1430]")
+    network.add_argument(
+        "--what-if", choices=WHAT_IFS, help="something goes wrong: see where, and how to see it"
+    )
+    output = parser.add_argument_group("what to print")
+    output.add_argument("--brief", action="store_true", help="a line for each station")
+    output.add_argument("-v", "--verbose", action="store_true", help="everything in full")
+    output.add_argument("-j", "--json", action="store_true", help="for programs")
+    return parser
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    frame = None
+    if arguments.frame is not None:
+        from vtep.walk.own import read_frame
+
+        frame = read_frame(arguments.frame)
+    return Options(
+        inner=arguments.inner,
+        vni=arguments.vni,
+        vlan=arguments.vlan,
+        ipv6=arguments.ipv6,
+        inner_ipv6=arguments.inner_ipv6,
+        underlay_mtu=arguments.underlay_mtu,
+        mtu=arguments.mtu,
+        frame=frame,
+        what_if=arguments.what_if,
+    )
+
+
+def _show(options: Options, arguments: argparse.Namespace) -> int:
+    from vtep.walk.engine import run
+
+    result = run(options)
+    if arguments.json:
+        from vtep.walk.model import as_json
+
+        print(json.dumps(as_json(result), indent=2))
+        return 0
+    from vtep.walk.text import Text
+
+    text = Text(colour=_has_colour(), brief=arguments.brief, verbose=arguments.verbose)
+    for line in text.lines(result):
+        print(line)
+    return 0
+
+
+def _has_colour() -> bool:
+    """Tell whether the output is for a terminal whose owner has nothing against colour."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")

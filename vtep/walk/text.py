@@ -1,0 +1,166 @@
+"""A walk as text for a terminal: a line for each station, and under it what there is to see."""
+
+import re
+import textwrap
+from collections.abc import Iterator
+
+from vtep.walk.model import Piece, Result, Sign, Station, Table, Walk
+
+WIDTH = 92
+_INDENT = " " * 7
+_ROW = 20
+"""Octets in a line."""
+
+_SENTENCE_END = re.compile(r"(?<=\.) (?=[A-Z])")
+
+_COLOURS = {
+    "+": "32",
+    "-": "31",
+    "~": "33",
+    "head": "1;36",
+    "station": "1",
+    "drop": "1;31",
+    "dim": "2",
+}
+
+
+class Text:
+    """Writes results.
+
+    Args:
+        colour: mark signs by colour too.
+        brief: a line for each station, nothing more.
+        verbose: every station of every walk in full, all pieces and their octets.
+    """
+
+    def __init__(self, *, colour: bool, brief: bool = False, verbose: bool = False) -> None:
+        self._has_colour = colour
+        self._brief = brief
+        self._verbose = verbose
+        self._told: set[str] = set()
+
+    def lines(self, result: Result) -> Iterator[str]:
+        """Yield all lines."""
+        yield self._paint("head", result.title)
+        if not self._brief:
+            yield from _wrap(result.summary, "")
+            yield ""
+            yield result.picture
+            yield ""
+            yield from _wrap(_LEGEND, "")
+        for number, walk in enumerate(result.walks, 1):
+            yield ""
+            yield from self._walk(number, walk)
+        yield from self._end(result)
+
+    def _walk(self, number: int, walk: Walk) -> Iterator[str]:
+        yield self._paint("head", f"{number}. {walk.title}")
+        in_full = not self._brief and (self._verbose or not walk.is_short)
+        apart = in_full
+        for station in walk.stations:
+            details = list(self._details(station, again=number > 1)) if in_full else []
+            if station.drop is not None and not details and not self._brief:
+                details = _wrap(station.why, _INDENT)
+            if apart or details:
+                yield ""
+            yield self._line(station)
+            yield from details
+            apart = bool(details)
+        if walk.others and not self._brief:
+            yield ""
+            for other in walk.others:
+                yield from _wrap(other, _INDENT if in_full else "  ")
+
+    def _line(self, station: Station) -> str:
+        """Return the line of a station: number, place, size, change, decision."""
+        change = f"{station.change:+d}" if station.change else ""
+        sign = "+" if station.change > 0 else "-"
+        place = f"{station.host} {station.place}"
+        left = f"  {station.number:<5}{place:<14}{station.size:>5} "
+        said = self._paint("drop" if station.drop else "station", station.decision)
+        if station.drop:
+            said += f" [{station.drop}]"
+        changed = f"{change:>4}"
+        return left + (self._paint(sign, changed) if change else changed) + f"  {said}"
+
+    def _details(self, station: Station, *, again: bool) -> Iterator[str]:
+        """Yield what stands below the line of a station; `again`: a walk before went there."""
+        why = self._news(station.why)
+        if station.source and (why or not station.why):
+            why = f"{why} [{station.source}]".lstrip()
+        yield from _wrap(why, _INDENT)
+        for table in station.tables:
+            yield from self._table(table)
+        for piece in station.pieces:
+            if self._verbose or piece.sign in ("+", "~") or (piece.sign and not again):
+                yield from self._piece(piece)
+
+    def _news(self, why: str) -> str:
+        """Return the sentences that were not told before."""
+        sentences = _SENTENCE_END.split(why)
+        if not self._verbose:
+            sentences = [one for one in sentences if one not in self._told]
+        self._told.update(sentences)
+        return " ".join(sentences)
+
+    def _piece(self, piece: Piece) -> Iterator[str]:
+        shown = piece.octets if self._verbose else piece.octets[: 2 * _ROW]
+        rows = [shown[at : at + _ROW].hex(" ") for at in range(0, len(shown), _ROW)] or [""]
+        if len(shown) < piece.size:
+            rows[-1] += f" ... {piece.size - len(shown)} more"
+        for row in rows:
+            first = row is rows[0]
+            name = f"{piece.name:<15}{piece.size:>4}" if first else " " * 19
+            line = f"{_INDENT}{piece.sign or ' '} {name}  {row}"
+            yield self._paint(piece.sign, line) if piece.sign else line
+
+    def _table(self, table: Table) -> Iterator[str]:
+        yield f"{_INDENT}{table.name}, {_count(table.before)} before, now:"
+        for entry in sorted({*table.before, *table.after}):
+            sign: Sign = "+" if entry not in table.before else ""
+            sign = "-" if entry not in table.after else sign
+            where = "is here" if entry.dst == "local" else f"is behind {entry.dst}"
+            line = f"{_INDENT}{sign or ' '}   {entry.mac} {where}"
+            yield self._paint(sign, line) if sign else line
+
+    def _end(self, result: Result) -> Iterator[str]:
+        if result.looks:
+            yield ""
+            yield self._paint("head", "How one would see it")
+            for look in result.looks:
+                yield ""
+                yield f"  {look.host + ' $ ' if look.host else ''}{look.command}"
+                yield from _wrap(look.says, _INDENT)
+        if result.recap and not self._brief:
+            yield ""
+            yield self._paint("head", "To remember")
+            for lesson in result.recap:
+                yield ""
+                yield self._paint("station", f"  {lesson.question}")
+                yield from _wrap(lesson.answer, "  ")
+
+    def _paint(self, what: str, text: str) -> str:
+        return f"\x1b[{_COLOURS[what]}m{text}\x1b[0m" if self._has_colour else text
+
+
+_LEGEND = (
+    "Each station has its number, where it is, how many octets the frame has there, how many that"
+    " is more or fewer, and what is decided. + is put on, - is taken off, ~ is changed."
+)
+
+
+def _wrap(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+
+
+def _count(entries: tuple[object, ...]) -> str:
+    if not entries:
+        return "empty"
+    return "1 entry" if len(entries) == 1 else f"{len(entries)} entries"
