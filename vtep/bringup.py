@@ -14,7 +14,7 @@ from functools import partial
 from vtep.addressing import Plan, TapPlan, make_plan
 from vtep.config import Config, UnderlayConfig
 from vtep.endpoint import Vtep
-from vtep.host import docker, linux, notify, procfs
+from vtep.host import docker, linux, procfs
 from vtep.host.linux import HostError
 from vtep.host.netlink import Netlink
 from vtep.host.tap import Tap
@@ -62,7 +62,6 @@ def bring_up(config: Config) -> Iterator[Running]:
     Raises:
         HostError: it cannot be; nothing is left behind.
     """
-    notify.check(config.ready_fd)
     with ExitStack() as undo:
         with Netlink() as net:
             plan = make_plan(config, net, docker.bridge_of)

@@ -84,11 +84,14 @@ def _help_line(option: Option) -> str:
 
 def _run(config: Config) -> int:
     """`vtep`: be the VTEP until SIGINT or SIGTERM."""
-    from vtep.daemon import run
+    from vtep.control.doors import open_doors
+    from vtep.daemon import run, settle_descriptors
     from vtep.host.linux import HostError
 
     try:
-        return run(config)
+        settle_descriptors(config.ready_fd)
+        with open_doors(config) as doors:
+            return run(config, doors)
     except HostError as error:
         raise ConfigError(str(error)) from error
 

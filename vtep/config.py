@@ -82,6 +82,10 @@ class Config:
 
     Attributes:
         offload: of vtep.options.OFFLOADS, what the kernel may do for us where it can.
+        control: path of the Unix socket to be asked through, or "none"; None: where it is looked
+            for.
+        web, metrics: "ADDRESS:PORT" of a TCP socket to be asked through.
+        web_remote: `web` may be any address, not only one of the loopback.
 
     Raises:
         ConfigError: on construction, if it cannot be.
@@ -93,6 +97,10 @@ class Config:
     verbose: int = 0
     log_format: Literal["text", "json"] = "text"
     offload: tuple[str, ...] = OFFLOADS
+    control: str | None = None
+    web: str | None = None
+    web_remote: bool = False
+    metrics: str | None = None
 
     def __post_init__(self) -> None:
         """Check everything that can be checked without the host."""
@@ -135,6 +143,7 @@ def _problems(config: Config) -> Iterator[str]:
             yield f"offload {name} does not work without vnet: add that, or leave {name} out"
     if config.verbose < 0:
         yield f"verbose {config.verbose} is below 0: use 0 or more"
+    yield from _door_problems(config)
     for number, overlay in enumerate(config.overlays, 1):
         where = f"overlay {number} (vni {overlay.vni}): " if len(config.overlays) > 1 else ""
         for problem in _overlay_problems(overlay):
@@ -142,6 +151,29 @@ def _problems(config: Config) -> Iterator[str]:
         for earlier, other in enumerate(config.overlays[: number - 1], 1):
             for problem in _conflicts(overlay, other, f"overlay {earlier}"):
                 yield where + problem
+
+
+def _door_problems(config: Config) -> Iterator[str]:
+    if config.control is not None and "\0" in config.control:
+        yield f"control {config.control!r} is no path: leave the NUL out"
+    for name, example in (("web", "127.0.0.1:8789"), ("metrics", "127.0.0.1:9478")):
+        place = getattr(config, name)
+        if place is None:
+            continue
+        try:
+            address, _ = address_and_port(place)
+        except ValueError:
+            yield f"{name} {place!r} is no IP address and port: write them as {example}"
+            continue
+        if (
+            name == "web"
+            and not config.web_remote
+            and not ipaddress.ip_address(address).is_loopback
+        ):
+            yield (
+                f"web {place} can be reached from other hosts: use a loopback address, as "
+                f"{example}, or add web-remote"
+            )
 
 
 def _underlay_problems(underlay: UnderlayConfig) -> Iterator[str]:
@@ -225,6 +257,22 @@ def _conflicts(overlay: OverlayConfig, other: OverlayConfig, name: str) -> Itera
                 f"{field.replace('_', '-')} is {ours or 'not set'}, but {theirs or 'not set'} in "
                 f"{name} on the same TAP {overlay.tap}: make them equal"
             )
+
+
+def address_and_port(text: str) -> tuple[str, int]:
+    """Return the parts of "ADDRESS:PORT", or of "[ADDRESS]:PORT" for IPv6.
+
+    Raises:
+        ValueError: it is none.
+    """
+    address, colon, port = text.rpartition(":")
+    bracketed = address.startswith("[") and address.endswith("]")
+    if not colon or not re.fullmatch(r"\d{1,5}", port, re.ASCII) or int(port) > 65535:
+        raise ValueError
+    found = ipaddress.ip_address(address[1:-1] if bracketed else address)
+    if (found.version == 6) != bracketed:
+        raise ValueError
+    return str(found), int(port)
 
 
 def _is_address(text: str) -> bool:

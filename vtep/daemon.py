@@ -8,8 +8,9 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import uvloop
 
@@ -30,7 +31,17 @@ REPORT_EVERY_S = 60.0
 """How often a reason for drops that was named before is named again; with -v, the counters."""
 
 
-def run(config: Config) -> int:
+class Beside(Protocol):
+    """What runs beside the forwarding, on its loop."""
+
+    def serve(
+        self, config: Config, running: Running, forwarder: Forwarder
+    ) -> AbstractAsyncContextManager[None]:
+        """Run for the length of the block, which is that of the forwarding."""
+        ...
+
+
+def run(config: Config, beside: Beside) -> int:
     """Run the VTEP of *config* until SIGINT, SIGTERM or SIGHUP; return the exit code.
 
     It is 0, or 1 when a device was taken away while in use.  Signals wait while devices are set up
@@ -40,12 +51,11 @@ def run(config: Config) -> int:
         HostError: it could not be set up; nothing is left behind.
     """
     log.setup(logging.DEBUG if config.verbose else logging.INFO, config.log_format)
-    _fill_standard_descriptors()
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     with bring_up(config) as running:
         _tame_collector()
         try:
-            uvloop.run(_serve(config, running))
+            uvloop.run(_serve(config, running, beside))
         except HostError as error:
             log.error(str(error))
             return 1
@@ -65,14 +75,21 @@ def _tame_collector() -> None:
     gc.set_threshold(50_000, 1_000, 1_000)
 
 
-def _fill_standard_descriptors() -> None:
-    """Open /dev/null for each of 0..2 that is closed: the event loop must not get that number."""
+def settle_descriptors(ready_fd: int | None) -> None:
+    """See to the descriptors we were given, before any is opened.
+
+    For each of 0..2 that is closed /dev/null is opened: nothing else is to get that number.
+
+    Raises:
+        HostError: *ready_fd* is not open.
+    """
     while (fd := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
         pass
     os.close(fd)
+    notify.check(ready_fd)
 
 
-async def _serve(config: Config, running: Running) -> None:
+async def _serve(config: Config, running: Running, beside: Beside) -> None:
     """Forward until a signal comes.
 
     Raises:
@@ -89,14 +106,18 @@ async def _serve(config: Config, running: Running) -> None:
     housekeeping = loop.create_task(_keep_house(running))
     housekeeping.add_done_callback(partial(_on_housekeeping_end, stopped))
     _log_start(running)
-    notify.ready(config.ready_fd)
-    notify.sd_notify("READY=1")
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     try:
-        await stopped
+        async with beside.serve(config, running, forwarder):
+            log.info("ready")
+            notify.ready(config.ready_fd)
+            notify.sd_notify("READY=1")
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            try:
+                await stopped
+            finally:
+                signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+                notify.sd_notify("STOPPING=1")
     finally:
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        notify.sd_notify("STOPPING=1")
         housekeeping.cancel()
         forwarder.stop(loop)
         _count_losses(running)
@@ -216,7 +237,6 @@ def _log_start(running: Running) -> None:
         )
     log.debug(f"underlay mtu {running.underlay_mtu}")
     _log_offloads(next(iter(running.taps.values())), running.underlay)
-    log.info("ready")
 
 
 def _log_offloads(tap: Tap, underlay: Underlay) -> None:

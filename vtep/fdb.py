@@ -17,7 +17,7 @@ one moment, that is in one batch: to hear of a MAC again is to store another sig
 nothing at all if the batch has named it before.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
 from vtep.counters import Traffic
@@ -91,6 +91,14 @@ class Change(NamedTuple):
     before: Peer | None
 
 
+class _Walk:
+    """How far a listing is: entries below `left` are still to come, `told` is not to come again."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+        self.told: set[bytes] = set()
+
+
 class Fdb:
     """MAC (6 octets) to where and when it was last heard, for one overlay.
 
@@ -114,6 +122,7 @@ class Fdb:
         # none, and a copy of its keys for every round would stop the forwarding for 10 ms.
         self._macs: list[bytes] = []
         self._unswept = 0
+        self._walks: list[_Walk] = []
 
     def __len__(self) -> int:
         """Count the entries held, those included that are dead and not yet swept."""
@@ -188,6 +197,8 @@ class Fdb:
             sighting = entries[mac]
             if now - sighting >= self.ageing:
                 del entries[mac]
+                for walk in self._walks:
+                    _keep_right(walk, macs, at)
                 macs[at] = macs[-1]
                 macs.pop()
                 self.expired += 1
@@ -197,9 +208,33 @@ class Fdb:
         if self.watch is not None:
             self.watch(Change(kind, mac, peer, before))
 
+    def walk(self) -> Generator[tuple[bytes, Sighting] | None, None, None]:
+        """Yield the entries, dead ones too, over a time in which the table may change.
+
+        One that is there from the beginning to the end comes once; no MAC comes twice.  None comes
+        now and then, so that each step takes little time.  To be closed if not used up.
+        """
+        macs, walk = self._macs, _Walk(len(self._macs))
+        self._walks.append(walk)
+        try:
+            while walk.left:
+                walk.left -= 1
+                mac = macs[walk.left] if walk.left < len(macs) else b""
+                yield None if not mac or mac in walk.told else (mac, self._entries[mac])
+        finally:
+            self._walks.remove(walk)
+
     def entries(self, now: float) -> Iterator[tuple[bytes, Peer, float]]:
         """Yield (MAC, peer, age in seconds) of every live entry."""
         for mac, sighting in self._entries.items():
             age = now - sighting
             if age < self.ageing:
                 yield mac, sighting.peer, age
+
+
+def _keep_right(walk: _Walk, macs: list[bytes], at: int) -> None:
+    """Note what must not come twice when the last of *macs* takes the place of the one at *at*."""
+    if at >= walk.left:
+        walk.told.add(macs[at])  # it may be learned again, further down
+    elif len(macs) > walk.left:
+        walk.told.add(macs[-1])

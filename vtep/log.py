@@ -37,9 +37,9 @@ def warning(message: str, **fields: Any) -> None:
     _logger.warning(message, extra={"fields": fields})
 
 
-def error(message: str) -> None:
-    """Log *message* as an error."""
-    _logger.error(message)
+def error(message: str, lines: Iterable[str] = ()) -> None:
+    """Log *message* as an error, with *lines* for people."""
+    _logger.error(message, extra={"lines": lines})
 
 
 class _TextFormatter(logging.Formatter):

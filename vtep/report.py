@@ -16,12 +16,14 @@ from vtep.wire.ethernet import format_mac
 Drops: TypeAlias = dict[tuple[str, Drop], int]
 
 
-def counters(vtep: Vtep) -> dict[str, Any]:
-    """Return all counters as a tree of names and numbers, ready for JSON."""
+def counters(vtep: Vtep, *, peers: bool = True) -> dict[str, Any]:
+    """Return all counters, those of each peer if wanted, as a tree ready for JSON."""
     return {
-        "underlay": {"drops": _drops(vtep.inbound.drops)},
-        "taps": {port.name: {"drops": _drops(port.drops)} for port in ports(vtep)},
-        "overlays": {str(vni): _overlay(overlay) for vni, overlay in vtep.overlays.items()},
+        "underlay": {"drops": drop_counts(vtep.inbound.drops)},
+        "taps": {port.name: {"drops": drop_counts(port.drops)} for port in ports(vtep)},
+        "overlays": {
+            str(vni): _overlay(overlay, peers=peers) for vni, overlay in vtep.overlays.items()
+        },
     }
 
 
@@ -76,9 +78,9 @@ def ports(vtep: Vtep) -> list[AccessPort]:
     return list(dict.fromkeys(overlay.port for overlay in vtep.overlays.values()))
 
 
-def _overlay(overlay: Overlay) -> dict[str, Any]:
-    return overlay.traffic.as_dict() | {
-        "tap": overlay.port.name,
+def details(overlay: Overlay) -> dict[str, Any]:
+    """Return what is counted of an overlay beyond its traffic."""
+    return {
         "flooded": {str(cause): overlay.flooded[cause] for cause in Flood},
         "reserved_bits": overlay.reserved_bits,
         "clamped": overlay.clamped,
@@ -90,13 +92,20 @@ def _overlay(overlay: Overlay) -> dict[str, Any]:
             "expired": overlay.fdb.expired,
             "refused": overlay.fdb.refused,
         },
-        "drops": _drops(overlay.drops),
-        "peers": {peer.ip: peer.traffic.as_dict() for peer in overlay.peers.values()},
+        "drops": drop_counts(overlay.drops),
     }
 
 
-def _drops(drops: Counter[Drop]) -> dict[str, int]:
+def drop_counts(drops: Counter[Drop]) -> dict[str, int]:
+    """Return what is not 0 by the name of the reason."""
     return {str(reason): count for reason, count in sorted(drops.items()) if count}
+
+
+def _overlay(overlay: Overlay, *, peers: bool) -> dict[str, Any]:
+    tree = overlay.traffic.as_dict() | {"tap": overlay.port.name} | details(overlay)
+    if peers:
+        tree["peers"] = {peer.ip: peer.traffic.as_dict() for peer in overlay.peers.values()}
+    return tree
 
 
 def _drops_text(drops: dict[str, int]) -> str:

@@ -181,11 +181,3 @@ def test_who_is_not_permitted_leaves_nothing(mode: int, what: str) -> None:
     os.chmod("/dev/net/tun", mode)
     become_nobody()
     assert refusal(config()).startswith(f"not permitted to open {what}")
-
-
-@in_private_namespaces
-def test_a_ready_descriptor_that_is_not_open_is_refused_first() -> None:
-    host()
-    overlay = OverlayConfig(vni=100, tap="vx0", peers=(PEER,))
-    wanted = Config(UnderlayConfig(), (overlay,), ready_fd=913)
-    assert refusal(wanted).startswith("--ready-fd 913 is not an open file descriptor")

@@ -8,7 +8,7 @@ import pytest
 
 from vtep import config as config_
 from vtep.config import Config, ConfigError, OverlayConfig, UnderlayConfig
-from vtep.options import GROUPS, OPTIONS
+from vtep.options import BOOLEAN, GROUPS, OPTIONS
 from vtep.sources import from_arguments, load
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -80,6 +80,10 @@ EVERYTHING = Config(
     verbose=2,
     log_format="json",
     offload=("vnet", "gro"),
+    control="/run/vtep/a.sock",
+    web="[::]:8789",
+    web_remote=True,
+    metrics="10.0.1.4:9478",
 )
 EVERY_TEXT = {
     "tap": ["vx7"],
@@ -103,6 +107,10 @@ EVERY_TEXT = {
     "ready_fd": ["3"],
     "log_format": ["json"],
     "offload": ["vnet,gro"],
+    "control": ["/run/vtep/a.sock"],
+    "web": ["[::]:8789"],
+    "web_remote": ["yes"],
+    "metrics": ["10.0.1.4:9478"],
 }
 
 
@@ -114,6 +122,10 @@ def test_flags_variables_and_a_file_say_everything_alike(tmp_path: Path) -> None
         verbose = 2
         log-format = "json"
         offload = ["vnet", "gro"]
+        control = "/run/vtep/a.sock"
+        web = "[::]:8789"
+        web-remote = true
+        metrics = "10.0.1.4:9478"
         [underlay]
         local = "10.0.1.4"
         dev = "u1"
@@ -268,7 +280,7 @@ def test_the_document_lists_every_option_as_it_is() -> None:
     table: list[list[str]] = []
     for option in sorted(OPTIONS, key=lambda option: GROUPS.index(option.group)):
         names = [option.flag, *option.aliases]
-        if option.key in ("clamp-mss", "accept-any", "uplink-setup", "trust-outer-checksum"):
+        if option.kind is BOOLEAN:
             names.append(f"--no-{option.key}")
         names.sort(key=lambda name: name.startswith("--"))
         flags = ", ".join(f"{name} {option.metavar.replace('|', '/')}".strip() for name in names)

@@ -1,5 +1,6 @@
 """The error for people, and numbers of the Linux kernel that the standard library lacks."""
 
+import fcntl
 import socket
 import struct
 from typing import TypeAlias
@@ -39,6 +40,8 @@ SK_MEMINFO_DROPS = 8
 
 # linux/if.h, linux/rtnetlink.h
 IFF_UP = 0x1
+IFF_RUNNING = 0x40
+SIOCGIFFLAGS = 0x8913
 RTN_LOCAL = 2
 RTN_BROADCAST = 3
 SCOPE_HOST = 254
@@ -54,6 +57,17 @@ def ifindex(name: str) -> int:
         return socket.if_nametoindex(name)
     except OSError:
         return 0
+
+
+def interface_flags(name: str) -> int:
+    """Return the low 16 flags (IFF_...) of device *name*; 0 where there is none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        request = struct.pack("=16s16x", name.encode())
+        try:
+            answer = fcntl.ioctl(asking, SIOCGIFFLAGS, request)
+        except OSError:
+            return 0
+    return int(struct.unpack_from("=H", answer, 16)[0])
 
 
 def family_name(family: int) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
+from vtep.control.client import Client
 from vtep.lab.errors import LabError
 from vtep.lab.netns import Netns
 from vtep.lab.process import Process
@@ -27,9 +28,17 @@ class Daemon:
         self._killed = False
 
     @classmethod
-    def start(cls, host: Netns, arguments: Sequence[str], timeout: float) -> "Daemon":
-        """Start it in `host` and wait for the byte on its --ready-fd; LabError if none comes."""
+    def start(
+        cls, host: Netns, arguments: Sequence[str], timeout: float, *, control: bool
+    ) -> "Daemon":
+        """Start it in `host` and wait for the byte on its --ready-fd; LabError if none comes.
+
+        Without `control` it has no control socket, unless the arguments say otherwise: it is ready
+        the sooner.
+        """
         options = ["--log-format", "json", *arguments]
+        if not control and "--control" not in arguments:
+            options += ["--control", "none"]
         process, _ = start_ready(
             lambda fd: host.start_module("vtep", "--ready-fd", str(fd), *options, pass_fds=[fd]),
             timeout,
@@ -40,6 +49,18 @@ class Daemon:
     def pid(self) -> int:
         """Its process id."""
         return self.process.pid
+
+    @property
+    def socket(self) -> str:
+        """Path of its control socket; LabError if it has none."""
+        for record in self.log:
+            if "control" in record:
+                return str(record["control"])
+        raise self.process.failure("has no control socket")
+
+    def ask(self, path: str, **query: str | int) -> Any:
+        """Return what its API answers: docs/control.md has the paths."""
+        return Client(self.socket).get(path, query)
 
     def stop(self, timeout: float = 10.0) -> int:
         """Send SIGTERM and return the exit code."""

@@ -35,8 +35,8 @@ def enter() -> None:
 
     Call it from the main thread, before threads are started that should be inside too: only the
     calling thread and what it starts from now on are. /run/netns and /run/vtep are created when
-    they are missing, as `ip netns add` and vtep would do, and are empty in here. Raises LabError
-    that names what this machine refuses.
+    they are missing, as `ip netns add` and a vtep themselves would do. Raises LabError that names
+    what this machine refuses.
     """
     for program in _NEEDED:
         if shutil.which(program, path=environment()["PATH"]) is None:
@@ -52,12 +52,10 @@ def enter() -> None:
         Path("/proc/self/uid_map").write_text(f"0 {user} 1")
         Path("/proc/self/gid_map").write_text(f"0 {group} 1")
     execute(["mount", "--make-rprivate", "/"])
-    if user != 0:
-        _mount_empty(NETNS_DIRECTORY.parent)  # who may not make directories in /run hides it
+    for point in _mount_points(user == 0):
+        execute(["mount", "-t", "tmpfs", "-o", "mode=0755", "vtep-lab", str(point)])
     for directory in (NETNS_DIRECTORY, RUNTIME_DIRECTORY):
-        directory.mkdir(parents=True, exist_ok=True)
-        if user == 0:
-            _mount_empty(directory)
+        directory.mkdir(exist_ok=True)
     execute(["ip", "link", "set", "lo", "up"])
 
 
@@ -68,8 +66,15 @@ def set_network_namespace(path: Path) -> None:
             raise _os_error(f"cannot enter the namespace {path.name}")
 
 
-def _mount_empty(directory: Path) -> None:
-    execute(["mount", "-t", "tmpfs", "-o", "mode=0755", "vtep-lab", str(directory)])
+def _mount_points(root: bool) -> list[Path]:
+    """Return where a tmpfs goes: an ordinary user who may not make directories hides /run."""
+    points = [NETNS_DIRECTORY, RUNTIME_DIRECTORY]
+    for point in points:
+        if root:
+            point.mkdir(parents=True, exist_ok=True)
+        elif not point.is_dir():
+            return [NETNS_DIRECTORY.parent]
+    return points
 
 
 def _check_single_thread() -> None:

@@ -1,0 +1,76 @@
+"""Which daemon a command is to ask: the one there is, the one here, or the one that is named."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import NamedTuple
+
+from vtep.config import ConfigError
+from vtep.control.client import Client, Forbidden, Gone, own_netns
+from vtep.control.unix import SUFFIX, directories
+
+_ANSWER_S = 2.0
+_EXAMPLE = "vtep --tap vx0 --vni 100 --peer HOST"
+
+
+class Found(NamedTuple):
+    """A daemon that answered."""
+
+    path: str
+    pid: int
+    taps: list[str]
+    netns: int
+
+    def __str__(self) -> str:
+        """Say which it is."""
+        return f"{','.join(self.taps)} (pid {self.pid}, --socket {self.path})"
+
+
+def add_socket(parser: ArgumentParser) -> None:
+    """Add the option that names one daemon of several."""
+    parser.add_argument("--socket", metavar="PATH", help="the control socket of the vtep to ask")
+
+
+def find(path: str | None = None, tap: str | None = None) -> Client:
+    """Return a client of the daemon at `path`, else of the one with this TAP, else of the only one.
+
+    Of several, those in our own network namespace are meant.
+
+    Raises:
+        ConfigError: there is none, or not one alone; it says how to choose.
+    """
+    if path is not None:
+        return Client(path)
+    found, forbidden = _all()
+    if not found and forbidden:
+        raise ConfigError(f"not permitted to ask the vtep at {forbidden[0]}: ask as root")
+    if not found:
+        raise ConfigError(f"no vtep runs here: start one, as with {_EXAMPLE}")
+    fitting = [one for one in found if tap is None or tap in one.taps]
+    if not fitting:
+        raise ConfigError(f"no vtep here has a TAP {tap}: there is {_listed(found)}")
+    here = own_netns()
+    chosen = [one for one in fitting if one.netns == here] or fitting
+    if len(chosen) > 1:
+        raise ConfigError(
+            f"{len(chosen)} vteps run here: name a TAP, or one --socket, of {_listed(chosen)}"
+        )
+    return Client(chosen[0].path)
+
+
+def _all() -> tuple[list[Found], list[str]]:
+    """Return the daemons that answer, and the sockets of those that we may not ask."""
+    found, forbidden = [], []
+    for directory in directories():
+        for path in map(str, sorted(Path(directory).glob(f"*{SUFFIX}"))):
+            try:
+                about = Client(path).get("/v1", timeout=_ANSWER_S)
+                found.append(Found(path, about["pid"], about["taps"], about["netns"]))
+            except Forbidden:
+                forbidden.append(path)
+            except (ConfigError, Gone, KeyError, TypeError):
+                continue
+    return found, forbidden
+
+
+def _listed(found: list[Found]) -> str:
+    return "; ".join(map(str, found))

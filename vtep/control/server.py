@@ -1,0 +1,57 @@
+"""Answers over HTTP, on the loop that forwards: small, bounded, and never its end.
+
+One request a connection; a connection that sends too much, or asks nothing for long, is closed.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from vtep.control import api
+from vtep.control.connection import Connection, Full
+from vtep.control.doors import Door
+from vtep.control.guard import guard, secure
+from vtep.control.subject import SUBJECT, Subject
+
+MOST_CONNECTIONS = 32
+"""Of one door at a time."""
+_END_S = 0.5
+
+ROUTES = (*api.ROUTES,)
+
+
+@asynccontextmanager
+async def serve(doors: Sequence[Door], subject: Subject) -> AsyncIterator[None]:
+    """Answer questions about `subject` that come through `doors` for the length of the block."""
+    app = web.Application(middlewares=[guard])
+    app[SUBJECT] = subject
+    app.add_routes(ROUTES)
+    app.on_response_prepare.append(secure)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_END_S, handler_cancellation=True)
+    await runner.setup()
+    listening = [await _listen(door, runner) for door in doors]
+    try:
+        yield
+    finally:
+        for server in listening:
+            server.close()
+        await runner.cleanup()
+
+
+async def _listen(door: Door, runner: web.AppRunner) -> asyncio.Server:
+    """Accept connections through a door."""
+    loop = asyncio.get_running_loop()
+    manager = runner.server
+    assert manager is not None
+    open_now: set[Connection] = set()
+
+    def accept() -> asyncio.Protocol:
+        if len(open_now) >= MOST_CONNECTIONS:
+            return Full()
+        return Connection(manager, loop, door, open_now)
+
+    if door.kind == "control":
+        return await loop.create_unix_server(accept, sock=door.socket)
+    return await loop.create_server(accept, sock=door.socket)
