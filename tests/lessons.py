@@ -52,12 +52,12 @@ def steps(text: str) -> Iterator[Step]:
 
 
 def matches(promised: str, actual: str) -> bool:
-    """Tell whether the output is as promised; space at the ends of lines does not count."""
+    """Tell whether the output is as promised; space at the ends of lines and all does not count."""
     pattern = ""
-    for line in promised.splitlines():
+    for line in promised.rstrip().splitlines():
         if line.strip() == "...":
             pattern += r"(?:.*\n)*?"
         else:
             pattern += ".*?".join(map(re.escape, line.rstrip().split("..."))) + r"\n"
-    tidy = "".join(line.rstrip() + "\n" for line in actual.splitlines())
+    tidy = "".join(line.rstrip() + "\n" for line in actual.rstrip().splitlines())
     return re.fullmatch(pattern, tidy) is not None

@@ -24,6 +24,7 @@ vtep joins Ethernets over an IP network: a VXLAN tunnel endpoint (RFC 7348).
   vtep --tap NAME --vni VNI --peer HOST [option ...]   join one, until SIGINT
   vtep --config FILE                                   join several
   vtep check [option ...]                              check only; needs no root
+  vtep show, vtep fdb show, vtep peer show             ask one that runs (-h: how)
 """
 _EXAMPLES = """\
 Examples:
@@ -42,8 +43,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         if words and not words[0].startswith("-"):
-            return _command(words[0])(words[1:])
-        return _configured(words, _run)
+            code = _command(words[0])(words[1:])
+        else:
+            code = _configured(words, _run)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader has seen enough, as in `vtep fdb show | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except ConfigError as error:
         print("vtep: error:", " ".join(str(error).splitlines()), file=sys.stderr)
         return USAGE_ERROR
@@ -127,7 +134,34 @@ def _walk(words: Sequence[str]) -> int:
     return walk(words)
 
 
-_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"check": _check, "walk": _walk}
+def _show(words: Sequence[str]) -> int:
+    """`vtep show`: the overlays of a running vtep."""
+    from vtep.control.show import show
+
+    return show(words)
+
+
+def _fdb(words: Sequence[str]) -> int:
+    """`vtep fdb show`: where it heard which MAC."""
+    from vtep.control.show import fdb
+
+    return fdb(words)
+
+
+def _peer(words: Sequence[str]) -> int:
+    """`vtep peer show`: which other VTEPs it knows."""
+    from vtep.control.show import peer
+
+    return peer(words)
+
+
+_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "check": _check,
+    "show": _show,
+    "fdb": _fdb,
+    "peer": _peer,
+    "walk": _walk,
+}
 """By name: takes the words behind it and returns the exit code; a ConfigError is told as usual."""
 
 

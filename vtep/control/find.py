@@ -1,6 +1,5 @@
 """Which daemon a command is to ask: the one there is, the one here, or the one that is named."""
 
-from argparse import ArgumentParser
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,11 +22,6 @@ class Found(NamedTuple):
     def __str__(self) -> str:
         """Say which it is."""
         return f"{','.join(self.taps)} (pid {self.pid}, --socket {self.path})"
-
-
-def add_socket(parser: ArgumentParser) -> None:
-    """Add the option that names one daemon of several."""
-    parser.add_argument("--socket", metavar="PATH", help="the control socket of the vtep to ask")
 
 
 def find(path: str | None = None, tap: str | None = None) -> Client:
