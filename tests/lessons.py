@@ -28,13 +28,13 @@ def blocks(text: str, language: str) -> Iterator[tuple[int, list[str]]]:
     inside: list[str] | None = None
     for number, line in enumerate(text.splitlines(), 1):
         if inside is None:
-            if line == f"```{language}":
-                inside, began = [], number + 1
-        elif line == "```":
+            if line.strip() == f"```{language}":
+                inside, began, indent = [], number + 1, len(line) - len(line.lstrip())
+        elif line.strip() == "```":
             yield began, inside
             inside = None
         else:
-            inside.append(line)
+            inside.append(line[indent:])
     assert inside is None, f"the block at line {began} has no end"
 
 
@@ -45,7 +45,7 @@ def steps(text: str) -> Iterator[Step]:
         begins = [at for at, line in enumerate(lines) if line.startswith(PROMPTS)]
         for at, end in zip(begins, [*begins[1:], len(lines)], strict=True):
             words, output = [lines[at].partition("$ ")[2]], lines[at + 1 : end]
-            while output and output[0].startswith("> "):
+            while output and output[0].startswith(">"):
                 words.append(output.pop(0)[2:])
             in_lab = lines[at].startswith("lab$")
             yield Step(number + at, "\n".join(words), "\n".join(output), in_lab)
@@ -58,6 +58,6 @@ def matches(promised: str, actual: str) -> bool:
         if line.strip() == "...":
             pattern += r"(?:.*\n)*?"
         else:
-            pattern += ".*?".join(map(re.escape, line.rstrip().split("..."))) + r"\n"
+            pattern += ".*?".join(map(re.escape, re.split(r"\.\.\.(?!\.)", line.rstrip()))) + r"\n"
     tidy = "".join(line.rstrip() + "\n" for line in actual.rstrip().splitlines())
     return re.fullmatch(pattern, tidy) is not None

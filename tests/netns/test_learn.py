@@ -19,8 +19,8 @@ from vtep.lab.command import environment
 pytestmark = pytest.mark.netns
 
 LESSONS = sorted(COURSE.glob("[0-9]*.md"))
-PATIENCE_S = 8.0
-_LOG = re.compile(r"^(INFO|WARNING|ERROR) .*\n", re.MULTILINE)
+PATIENCE_S = 20.0
+_LOG = re.compile(r"^(INFO|WARNING|ERROR) .*\n?", re.MULTILINE)
 _END = "\x01"
 
 

@@ -56,7 +56,7 @@ def test_a_script_finds_hosts_containers_and_this_very_vtep() -> None:
     assert lines[1:] == [
         "c1 172.18.0.11 c2 172.18.0.12 c3 172.18.0.13",
         "u3 UP fd00:1::42/64",
-        "eth0 UP 172.18.0.12/16 fd00:18::12/64",
+        "eth0 UP 172.18.0.12/16",
         "1330",
         "02:42:ac:12:00:0c",
         "1 packets transmitted, 1 received, 0% packet loss, time 0ms",
@@ -76,7 +76,7 @@ def test_a_vlan_device_is_made_by_one_word() -> None:
     ("options", "problem"),
     [
         (["--hosts", "1"], "--hosts must be 2 to 9"),
-        (["--underlay-mtu", "1000"], "--underlay-mtu must be 1330 to 9216"),
+        (["--underlay-mtu", "600"], "--underlay-mtu must be 626 to 9216"),
     ],
 )
 def test_what_cannot_be_built_is_said_in_one_line(options: list[str], problem: str) -> None:

@@ -6,6 +6,7 @@ own, which the kernel empties when the first process in it dies, and that one is
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,7 +28,7 @@ MOST_MTU = 9216
 
 _COMMANDS = RUNTIME_DIRECTORY / "lab"
 _OVERHEAD = {4: 20 + 8 + 8 + 14, 6: 40 + 8 + 8 + 14}
-_LEAST_IPV6_MTU = 1280  # RFC 8200 section 5; the containers have IPv6 addresses too
+_LEAST_MTU = {4: 576 + _OVERHEAD[4], 6: 1280}  # what vtep takes; RFC 8200 section 5
 _PROMPT = "lab$ "
 _COLUMN = 26
 
@@ -37,8 +38,8 @@ def run(
 ) -> int:
     """Build the lab, run a shell in it, and return the shell's exit code.
 
-    The shell is the user's own where there is a terminal; otherwise it is sh, for `script` or for
-    what comes on the standard input.
+    The shell is the user's own where there is a terminal; otherwise it is bash, or sh where that is
+    missing, for `script` or for what comes on the standard input.
     """
     interactive = script is None and sys.stdin.isatty()
     try:
@@ -48,7 +49,7 @@ def run(
             write_commands(hosts, picture)
             if interactive:
                 print(picture)
-            shell = _interactive_shell() if interactive else ["sh", *_script_words(script)]
+            shell = _interactive_shell() if interactive else _script_shell(script)
             return _run_inside(shell, interactive=interactive)
     except KeyboardInterrupt:
         return 130
@@ -58,8 +59,8 @@ def run(
 
 
 def least_mtu(family: Family) -> int:
-    """Return the smallest MTU of the underlay with which the containers can speak IPv6."""
-    return _LEAST_IPV6_MTU + _OVERHEAD[family]
+    """Return the smallest MTU that an underlay of that family may have."""
+    return _LEAST_MTU[family]
 
 
 def build(
@@ -78,7 +79,6 @@ def build(
             f"c{number}",
             "br0",
             f"172.18.0.{10 + number}/16",
-            f"fd00:18::{10 + number}/64",
             mtu=underlay_mtu - _OVERHEAD[family],
             mac=f"02:42:ac:12:00:{10 + number:02x}",
         )
@@ -133,8 +133,9 @@ def _write_command(name: str, *lines: str) -> None:
     path.chmod(0o755)
 
 
-def _script_words(script: str | None) -> list[str]:
-    return [] if script is None else ["-c", script]
+def _script_shell(script: str | None) -> list[str]:
+    shell = shutil.which("bash") or "sh"
+    return [shell] if script is None else [shell, "-c", script]
 
 
 def _interactive_shell() -> list[str]:
