@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from vtep import __version__
 from vtep.arguments import Parser
+from vtep.commands import COMMANDS
 from vtep.config import Config, ConfigError, default
 from vtep.options import BOOLEAN, COUNT, GROUPS, OPTIONS, PORT_RANGE, Option
 from vtep.sources import from_arguments
@@ -24,8 +25,10 @@ vtep joins Ethernets over an IP network: a VXLAN tunnel endpoint (RFC 7348).
   vtep --tap NAME --vni VNI --peer HOST [option ...]   join one, until SIGINT
   vtep --config FILE                                   join several
   vtep check [option ...]                              check only; needs no root
-  vtep show, vtep fdb show, vtep peer show             ask one that runs (-h: how)
 """
+_MORE = """\
+Look into one that runs, or learn what it does; each has a --help of its own:
+"""[:-1]
 _EXAMPLES = """\
 Examples:
   Join a TAP to the VTEP at 10.0.1.41:
@@ -46,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             code = _command(words[0])(words[1:])
         else:
             code = _configured(words, _run)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as where the daemon was started with none
+            sys.stdout.flush()
         return code
     except BrokenPipeError:  # the reader has seen enough, as in `vtep fdb show | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -72,7 +76,8 @@ def _configured(words: Sequence[str], command: Callable[[Config], int]) -> int:
 
 def help_text() -> str:
     """Return what --help prints."""
-    sections = [_USAGE]
+    commands = [f"  {one.usage:<32} {one.help}" for one in COMMANDS.values()]
+    sections = [_USAGE, "\n".join([_MORE, *commands]) + "\n"]
     for group in GROUPS:
         lines = [_help_line(option) for option in OPTIONS if option.group == group]
         sections.append("\n".join([f"{group}:", *lines]) + "\n")
@@ -127,48 +132,12 @@ def _say_what_would_run(config: Config) -> int:
     return 0
 
 
-def _walk(words: Sequence[str]) -> int:
-    """`vtep walk`: follow a frame through two VTEPs in memory."""
-    from vtep.walk.command import main as walk
-
-    return walk(words)
-
-
-def _show(words: Sequence[str]) -> int:
-    """`vtep show`: the overlays of a running vtep."""
-    from vtep.control.show import show
-
-    return show(words)
-
-
-def _fdb(words: Sequence[str]) -> int:
-    """`vtep fdb show`: where it heard which MAC."""
-    from vtep.control.show import fdb
-
-    return fdb(words)
-
-
-def _peer(words: Sequence[str]) -> int:
-    """`vtep peer show`: which other VTEPs it knows."""
-    from vtep.control.show import peer
-
-    return peer(words)
-
-
-_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
-    "check": _check,
-    "show": _show,
-    "fdb": _fdb,
-    "peer": _peer,
-    "walk": _walk,
-}
-"""By name: takes the words behind it and returns the exit code; a ConfigError is told as usual."""
-
-
 def _command(name: str) -> Callable[[Sequence[str]], int]:
-    if name in _COMMANDS:
-        return _COMMANDS[name]
-    raise ConfigError(f"unknown command {name!r}: {_suggestion(name, _COMMANDS)}")
+    if name == "check":
+        return _check
+    if name in COMMANDS:
+        return COMMANDS[name].run
+    raise ConfigError(f"unknown command {name!r}: {_suggestion(name, ['check', *COMMANDS])}")
 
 
 def _parse(words: Sequence[str]) -> argparse.Namespace:

@@ -80,13 +80,14 @@ ROOMS = {
     "control": _room(f"{BELOW} arguments control walk", "aiohttp prometheus_client rich uvloop"),
     "lab": _room(f"{BELOW} control walk", "numpy rich scapy pyroute2 pytun"),
     # at the top
-    "cli": _room("arguments config options sources daemon host control lab walk"),
+    "commands": _room("control walk"),
+    "cli": _room("arguments commands config options sources daemon host control lab walk"),
     "__main__": _room("cli"),
     "__init__": _room(),
 }
 IMPURE = frozenset({"asyncio", "fcntl", "logging", "os", "select", "selectors", "signal", "socket"})
 IMPURE |= {"subprocess", "threading", "time"}
-AT_ONCE = ("arguments", "cli", "config", "options", "sources", "__main__", "__init__")
+AT_ONCE = ("arguments", "cli", "commands", "config", "options", "sources", "__main__", "__init__")
 """Rooms of commands that only ask or check: at their top level nothing but the standard library."""
 
 

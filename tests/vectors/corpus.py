@@ -17,7 +17,7 @@ from scapy.layers.inet6 import (
     IPv6ExtHdrHopByHop,
     IPv6ExtHdrRouting,
 )
-from scapy.layers.l2 import ARP, Dot1AD, Dot1Q, Ether
+from scapy.layers.l2 import ARP, LLC, Dot1AD, Dot1Q, Dot3, Ether
 from scapy.packet import Packet, Raw
 
 HERE = Path(__file__).parent
@@ -56,7 +56,7 @@ def inner_frames() -> Iterator[Named]:
         "TCP all flags": to_b / IP(**IPS) / all_flags / data,
         "IPv4 options": to_b / IP(**IPS, options=IPOption(b"\x94\x04\0\0")) / pushed,
         "IPv4 first fragment": to_b / IP(**IPS, flags="MF", id=5) / UDP(sport=1, dport=2) / data,
-        "IPv4 fragment": to_b / IP(**IPS, frag=3, id=5) / data,
+        "IPv4 fragment": to_b / IP(**IPS, frag=3, id=6) / data,
         "IPv4 GRE": to_b / IP(**IPS, proto=253) / data,
         "IPv6 UDP": to_b / IPv6(**IP6S, fl=0x12345, tc=0xB9) / UDP(sport=5000, dport=5001) / data,
         "IPv6 TCP": to_b / IPv6(**IP6S, hlim=3) / pushed / data,
@@ -71,6 +71,9 @@ def inner_frames() -> Iterator[Named]:
         "802.1ad": to_b / Dot1AD(vlan=30) / Dot1Q(vlan=10) / IP(**IPS) / pushed,
         "priority tag": to_b / Dot1Q(vlan=0, prio=3) / ARP(op=1, psrc="10.9.0.1"),
         "experimental": Ether(src=A, dst=B, type=0x88B5) / data,
+        "802.3": Dot3(src=A, dst=B) / LLC(dsap=0x42, ssap=0x42, ctrl=3) / data,
+        "802.3 too long": Dot3(src=A, dst=B, len=200) / LLC(dsap=0x42, ssap=0x42, ctrl=3) / data,
+        "802.3 tagged": to_b / Dot1Q(vlan=10, type=43) / LLC(dsap=0x42, ssap=0x42, ctrl=3) / data,
         "from a group": Ether(src="01:00:5e:00:00:01", dst=B) / IP(**IPS) / ICMP(),
         "from nobody": Ether(src="00:00:00:00:00:00", dst=B) / IP(**IPS) / ICMP(),
     }
@@ -146,14 +149,28 @@ def _corpus() -> Iterator[Named]:
     for at, name in ((18, "IP length"), (58, "UDP length"), (60, "checksum")):
         for value in (3, 9, 30, 0xFFFF):
             yield f"outer IPv6 {name} {value}", with_field(v6, at, value)
-    for at, name in ((66, "IP length"), (74, "IP checksum"), (100, "TCP checksum")):
+    for at, name in ((24, "IP length"), (32, "IP checksum"), (58, "TCP checksum")):
         for value in (0, 3, 30, 0xFFFF):
-            yield f"inner {name} {value}", with_field(v4, at, value)
+            changed = with_field(tcp, at, value)
+            yield f"inner {name} {value}", bytes(outers["IPv4"] / Raw(changed))
     number = random.Random(SEED)
     v6_in_v6 = bytes(outers["IPv6"] / Raw(PLAIN + inners["IPv6 extensions"]))
     for whole, name in ((v4, "IPv4"), (v6, "IPv6"), (v6_in_v6, "IPv6 in IPv6")):
         for size in sorted(number.sample(range(14, len(whole)), 16)):
             yield f"{name} cut to {size}", whole[:size]
         for bit in sorted(number.sample(range(96, len(whole) * 8), 16)):
-            flipped = int.from_bytes(whole, "big") ^ 1 << len(whole) * 8 - 1 - bit
-            yield f"{name} with bit {bit} turned", flipped.to_bytes(len(whole), "big")
+            yield f"{name} with bit {bit} turned", turned(whole, bit)
+    for name, inner in inners.items():
+        datagram = PLAIN + inner
+        size = number.randrange(22, len(datagram))
+        yield f"{name}, datagram cut to {size}", bytes(outers["IPv4"] / Raw(datagram[:size]))
+        bit = number.randrange(8 * 20, 8 * len(datagram))
+        changed = turned(datagram, bit)
+        yield f"{name}, bit {bit} of the datagram turned", bytes(outers["IPv4"] / Raw(changed))
+
+
+def turned(octets: bytes, bit: int) -> bytes:
+    """Return octets with one bit turned, counted from the first."""
+    changed = bytearray(octets)
+    changed[bit // 8] ^= 0x80 >> bit % 8
+    return bytes(changed)

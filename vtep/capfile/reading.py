@@ -33,13 +33,17 @@ _DIRECTIONS: dict[int, Direction] = {1: "in", 2: "out"}
 _NANOSECONDS = 10**9
 
 
-def read(stream: BinaryIO) -> Iterator[Record]:
+def read(stream: BinaryIO, beginning: bytes = b"") -> Iterator[Record]:
     """Yield the frames of a capture, in the order of the file.
+
+    Args:
+        stream: the file, or a pipe.
+        beginning: up to four octets that were read from it already.
 
     Raises:
         CaptureError: it is no capture, or is broken; the frames before that place were yielded.
     """
-    beginning = stream.read(4)
+    beginning += stream.read(4 - len(beginning))
     if beginning in PCAP_MAGICS:
         yield from _pcap(stream, *PCAP_MAGICS[beginning])
     elif beginning == PCAPNG_MAGIC:

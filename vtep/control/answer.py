@@ -8,6 +8,8 @@ from typing import Any
 
 from aiohttp import web
 
+from vtep.control.connection import stay
+
 PIECE_S = 0.001
 """How long the loop is kept for one part of an answer."""
 STALLED_S = 10.0
@@ -52,10 +54,7 @@ async def answer(
     request: web.Request, texts: Iterator[str], content_type: str = "application/json"
 ) -> web.StreamResponse:
     """Answer with *texts*, which may be any number; each is to take little time to make."""
-    response = web.StreamResponse()
-    response.content_type = content_type
-    response.charset = "utf-8"
-    await response.prepare(request)
+    response = await begin(request, content_type)
     part: list[str] = []
     began = time.monotonic()
     for number, text in enumerate(texts):
@@ -67,6 +66,15 @@ async def answer(
             began = time.monotonic()
     await send(response, "".join(part).encode())
     await response.write_eof()
+    return response
+
+
+async def begin(request: web.Request, content_type: str) -> web.StreamResponse:
+    """Begin an answer that may last as long as the client reads it: see `send`."""
+    stay(request)
+    response = web.StreamResponse(headers={"Content-Type": content_type})
+    response.force_close()
+    await response.prepare(request)
     return response
 
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from aiohttp import web
 
 from vtep import __version__
-from vtep.control import state
+from vtep.control import metrics, state
 from vtep.control.answer import answer, lines, pieces
 from vtep.control.subject import SUBJECT
 
@@ -54,7 +54,13 @@ async def stats(request: web.Request) -> web.StreamResponse:
     return await answer(request, pieces(state.stats(request.app[SUBJECT], time.monotonic())))
 
 
+async def scrape(request: web.Request) -> web.StreamResponse:
+    """`/metrics`: counters for Prometheus."""
+    return await answer(request, metrics.families(request.app[SUBJECT]), metrics.CONTENT_TYPE)
+
+
 ROUTES = (
+    web.get("/metrics", scrape),
     web.get("/v1", about),
     web.get("/v1/show", show),
     web.get("/v1/peers", peers),

@@ -58,9 +58,12 @@ class Client:
         except ValueError:
             raise Gone(f"the vtep at {self.path} went away") from None
 
-    def lines(self, path: str, query: Query = _NOTHING) -> Iterator[bytes]:
+    def lines(
+        self, path: str, query: Query = _NOTHING, *, timeout: float | None = None
+    ) -> Iterator[bytes]:
         """Yield the lines of an answer that has a JSON object on each, as they come."""
-        with self.stream(path, query, accept="application/x-ndjson", timeout=None) as parts:
+        accept = "application/x-ndjson"
+        with self.stream(path, query, accept=accept, timeout=timeout) as parts:
             rest = b""
             for part in parts:
                 *complete, rest = (rest + part).split(b"\n")

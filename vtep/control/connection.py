@@ -12,7 +12,7 @@ from vtep.control.doors import Door
 MOST_OCTETS = 16_384
 """Of the one request; there is no reason to send more."""
 PATIENCE_S = 30.0
-"""How long a connection may last unless it is a stream."""
+"""How long a connection may last unless it is stayed."""
 
 
 class Connection(RequestHandler):
@@ -58,7 +58,7 @@ class Connection(RequestHandler):
         super().connection_lost(exc)
 
     def stay(self) -> None:
-        """Let the connection last: it is a stream."""
+        """Let the connection last: whoever answers sees to its end."""
         if self._timer is not None:
             self._timer.cancel()
 
@@ -92,7 +92,7 @@ class Full(asyncio.Protocol):
 
 
 def stay(request: web.Request) -> None:
-    """Let the connection of a stream last as long as the client wants."""
+    """Let the connection of a request last: whoever answers it sees to its end."""
     connection = request.protocol
     assert isinstance(connection, Connection)
     connection.stay()

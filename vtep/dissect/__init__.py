@@ -4,9 +4,10 @@ vtep/wire, which this stands on, is for the forwarding; here every bit has a nam
 meaning, and what is wrong is told. Nothing here decides what becomes of a frame.
 """
 
-from vtep.dissect.chain import dissect
+from vtep.dissect.chain import First, dissect
+from vtep.dissect.checks import Status, status
 from vtep.dissect.diagram import diagram
 from vtep.dissect.model import Field, Header
 from vtep.dissect.text import as_json
 
-__all__ = ["Field", "Header", "as_json", "diagram", "dissect"]
+__all__ = ["Field", "First", "Header", "Status", "as_json", "diagram", "dissect", "status"]

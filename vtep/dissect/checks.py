@@ -1,8 +1,24 @@
 """Checksum fields: what stands there, what should, and how the difference is told."""
 
+from typing import Literal
+
 from vtep.dissect.model import Field
 from vtep.wire.buffer import Readable
 from vtep.wire.checksum import ones_sum
+
+Status = Literal["right", "wrong", "unfinished", "none", "unknown"]
+
+
+def status(field: Field) -> Status:
+    """Return what was found of a checksum, from the text that the functions below gave it."""
+    text = field.text
+    if text.endswith("(right)"):
+        return "right"
+    if text.endswith("is right)"):
+        return "wrong"
+    if text.endswith("finishes it)"):
+        return "unfinished"
+    return "none" if text.endswith("(none)") else "unknown"
 
 
 def judged(
@@ -35,10 +51,11 @@ def judged(
     return [f"the {name} checksum is wrong: 0x{stored:04x}, where 0x{right:04x} is right"]
 
 
-def unjudged(fields: list[Field], key: str, why: str) -> None:
-    """Write into the field `key` why nothing is said of the checksum."""
-    index, stored = _find(fields, key)
-    fields[index] = fields[index]._replace(text=f"0x{stored:04x} ({why})")
+def unjudged(fields: list[Field], why: str) -> None:
+    """Write into the checksum field, if it is there, why nothing is said of it."""
+    for index, field in enumerate(fields):
+        if field.key.endswith(".checksum") and isinstance(field.value, int):
+            fields[index] = field._replace(text=f"0x{field.value:04x} ({why})")
 
 
 def _find(fields: list[Field], key: str) -> tuple[int, int]:

@@ -141,8 +141,7 @@ def parse_arp(place: Place) -> Step:
     fields = lay_out(octets, at, end, ARP.specs, ARP.source, inner=place.inner)
     values = numbers(fields)
     if at + ARP.octets > end:
-        problem = place.cut_short(ARP.octets + 20)
-        return place.step("arp", ARP.name, fields, [problem], "")
+        return place.too_short("arp", ARP.name, fields, ARP.octets + 20)
     macs, ips = values["hardware_length"], values["protocol_length"]
     problems = []
     if (values["hardware"], macs) != (1, 6) or (values["protocol"], ips) != (ethernet.IPV4, 4):

@@ -138,11 +138,12 @@ def parse_ipv4(place: Place) -> Step:
     fields = lay_out(octets, at, end, IPV4.specs, IPV4.source, inner=place.inner)
     there = end - at
     if there < IPV4.octets:
-        return place.step("ipv4", IPV4.name, fields, [place.cut_short(IPV4.octets)], "payload")
+        return place.too_short("ipv4", IPV4.name, fields, IPV4.octets)
     values = numbers(fields)
     total, length = values["total_length"], values["header_length"] * 4
     problems = _version(values, 4)
     if length < ip.IPV4_LEN:
+        unjudged(fields, "not checked")
         problems.append(f"the header length is {length} octets: 20 is the least")
         return place.step("ipv4", IPV4.name, fields, problems, "payload")
     if length > there:
@@ -156,7 +157,7 @@ def parse_ipv4(place: Place) -> Step:
         covered = octets[at : at + length]
         problems += judged(fields, "ip.checksum", covered, name="IPv4 header")
     else:
-        unjudged(fields, "ip.checksum", "cut short, not checked")
+        unjudged(fields, "cut short, not checked")
     if total < length:
         problems.append(f"the length field says {total} octets, the header alone has {length}")
         return place.step("ipv4", IPV4.name, fields, problems, "payload")
@@ -186,7 +187,7 @@ def parse_ipv6(place: Place) -> Step:
     octets, at, end = place.octets, place.at, place.end
     fields = lay_out(octets, at, end, IPV6.specs, IPV6.source, inner=place.inner)
     if end - at < IPV6.octets:
-        return place.step("ipv6", IPV6.name, fields, [place.cut_short(IPV6.octets)], "payload")
+        return place.too_short("ipv6", IPV6.name, fields, IPV6.octets)
     values = numbers(fields)
     problems = _version(values, 6)
     payload = values["payload_length"]
@@ -210,7 +211,7 @@ def parse_extension(place: Place) -> Step:
     fields = lay_out(octets, at, end, specs, source, inner=place.inner)
     kind = _EXTENSIONS[before.protocol]
     if end - at < 8:
-        return place.step(kind, name, fields, [place.cut_short(8)], "payload")
+        return place.too_short(kind, name, fields, 8)
     values = numbers(fields)
     problems = []
     fragment = False

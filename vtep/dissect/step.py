@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from vtep.dissect.checks import unjudged
 from vtep.dissect.model import Field, Header
 
 
@@ -50,6 +51,11 @@ class Place(NamedTuple):
     def cut_short(self, wanted: int) -> str:
         """Return the problem that a header of `wanted` octets does not fit."""
         return f"cut short: {wanted} octets are needed, {max(self.end - self.at, 0)} are here"
+
+    def too_short(self, kind: str, name: str, fields: list[Field], wanted: int) -> "Step":
+        """Return a step over a header of `wanted` octets that does not fit."""
+        unjudged(fields, "cut short, not checked")
+        return self.step(kind, name, fields, [self.cut_short(wanted)], "payload")
 
     def step(
         self,

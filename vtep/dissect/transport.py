@@ -95,10 +95,12 @@ _ICMPV6_TYPES = {
     136: "neighbor advertisement",
     143: "multicast listener report",
 }
+_ICMP_LEN = 8
 _ECHO = (
     Spec("icmp.id", "Identifier", 16, "which ping it belongs to"),
     Spec("icmp.sequence", "Sequence number", 16, "which of its questions"),
 )
+_REST = Spec("icmp.rest", "Rest", 32, "its sense depends on the type", show_octets)
 
 
 def _icmp(name: str, source: str, types: dict[int, str]) -> Layout:
@@ -124,18 +126,18 @@ def parse_udp(place: Place) -> Step:
     fields = lay_out(octets, at, end, UDP.specs, UDP.source, inner=place.inner)
     there = end - at
     if there < UDP.octets:
-        return place.step("udp", UDP.name, fields, [place.cut_short(UDP.octets)], "payload")
+        return place.too_short("udp", UDP.name, fields, UDP.octets)
     values = numbers(fields)
     length, carried = values["length"], there + ip.missing
     if length < UDP.octets:
-        unjudged(fields, "udp.checksum", "not checked")
+        unjudged(fields, "not checked")
         problems = [f"the length field says {length} octets: 8 is the least"]
         return place.step("udp", UDP.name, fields, problems, "payload")
     problems = []
     if length != carried:
         problems.append(f"the length field says {length} octets, the IP packet carries {carried}")
     if values["checksum"] == 0:
-        unjudged(fields, "udp.checksum", "none")
+        unjudged(fields, "none")
         if ip.version == 6 and place.inner:
             problems.append("no UDP checksum: over IPv6 only a tunnel may do that (RFC 6935)")
     else:
@@ -151,7 +153,7 @@ def parse_tcp(place: Place) -> Step:
     fields = lay_out(octets, at, end, TCP.specs, TCP.source, inner=place.inner)
     there = end - at
     if there < TCP.octets:
-        return place.step("tcp", TCP.name, fields, [place.cut_short(TCP.octets)], "payload")
+        return place.too_short("tcp", TCP.name, fields, TCP.octets)
     values = numbers(fields)
     length = values["data_offset"] * 4
     problems = []
@@ -175,12 +177,11 @@ def parse_icmp(place: Place) -> Step:
     octets, at, end = place.octets, place.at, place.end
     is_v6 = _ip(place).version == 6
     layout, kind = (ICMPV6, "icmpv6") if is_v6 else (ICMP, "icmp")
-    specs, needed = layout.specs, 4
-    if at < end and octets[at] in ((128, 129) if is_v6 else (0, 8)):
-        specs, needed = (*specs, *_ECHO), 8
+    is_echo = at < end and octets[at] in ((128, 129) if is_v6 else (0, 8))
+    specs = (*layout.specs, *(_ECHO if is_echo else (_REST,)))
     fields = lay_out(octets, at, end, specs, layout.source, inner=place.inner)
-    if end - at < needed:
-        return place.step(kind, layout.name, fields, [place.cut_short(needed)], "payload")
+    if end - at < _ICMP_LEN:
+        return place.too_short(kind, layout.name, fields, _ICMP_LEN)
     problems = _judge(fields, "icmp.checksum", place, end - at, layout.name)
     return place.step(kind, layout.name, fields, problems, "payload")
 
@@ -193,11 +194,11 @@ def _ip(place: Place) -> Ip:
 def _judge(fields: list[Field], key: str, place: Place, length: int, name: str) -> list[str]:
     """Judge a checksum over `length` octets from the header on, if all of them are here."""
     ip = _ip(place)
-    if ip.missing or place.at + length > place.end:
-        unjudged(fields, key, "cut short, not checked")
+    if place.at + length > place.end or (name != "UDP" and ip.missing):
+        unjudged(fields, "cut short, not checked")
         return []
     if ip.pseudo is None:
-        unjudged(fields, key, "not checked: the routing header has the last address")
+        unjudged(fields, "not checked: the routing header has the last address")
         return []
     pseudo = 0 if name == "ICMP" else ip.pseudo + ip.protocol + length
     return judged(fields, key, place.octets[place.at : place.at + length], pseudo, name=name)

@@ -5,8 +5,10 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from vtep.arguments import Parser
+from vtep.config import ConfigError
 from vtep.walk.options import INNERS, WHAT_IFS, Options
 
 _SUMMARY = """\
@@ -19,6 +21,8 @@ Examples:
   vtep walk --inner tcp --vlan 10 --ipv6
   vtep walk --what-if mtu
   vtep walk --frame "Ether(dst='02:42:ac:12:00:0c')/IP(dst='172.18.0.12')/UDP()"
+  vtep walk --html walk.html
+  vtep walk --check 1.2=50
 """
 
 
@@ -26,6 +30,10 @@ def main(words: Sequence[str]) -> int:
     """Carry out `vtep walk` and return the exit code."""
     parser = _parser()
     arguments = parser.parse_args(words)
+    if arguments.check is not None:
+        from vtep.walk.exercises import check
+
+        return check(arguments.check)
     return _show(_options(arguments), arguments)
 
 
@@ -55,6 +63,13 @@ def _parser() -> argparse.ArgumentParser:
     output.add_argument("--brief", action="store_true", help="a line for each station")
     output.add_argument("-v", "--verbose", action="store_true", help="everything in full")
     output.add_argument("-j", "--json", action="store_true", help="for programs")
+    output.add_argument("--html", metavar="FILE", help="write a page that needs nothing else")
+    output.add_argument(
+        "--check",
+        nargs="*",
+        metavar="EXERCISE=ANSWER",
+        help="verify answers to the exercises of docs/learn; alone: list them",
+    )
     return parser
 
 
@@ -81,6 +96,11 @@ def _show(options: Options, arguments: argparse.Namespace) -> int:
     from vtep.walk.engine import run
 
     result = run(options)
+    if arguments.html is not None:
+        from vtep.walk.page import page
+
+        _write(Path(arguments.html), page(result))
+        return 0
     if arguments.json:
         from vtep.walk.model import as_json
 
@@ -92,6 +112,13 @@ def _show(options: Options, arguments: argparse.Namespace) -> int:
     for line in text.lines(result):
         print(line)
     return 0
+
+
+def _write(path: Path, page: str) -> None:
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}: give --html a file to write") from error
 
 
 def _has_colour() -> bool:

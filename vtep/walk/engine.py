@@ -45,6 +45,7 @@ def run(options: Options) -> Result:
         title=lessons.title(options),
         summary=lessons.summary(options),
         picture=lessons.picture(options, lan),
+        containers=lessons.containers(options),
         options=_plain(options),
         walks=tuple(walks),
         counters={host.name: report.counters(host.vtep) for host in lan.hosts},

@@ -55,6 +55,12 @@ def picture(options: Options, lan: Lan) -> str:
     )
 
 
+def containers(options: Options) -> tuple[str, str]:
+    """Return name and address of each container."""
+    c1, c2 = (f"{one.name} {one.address(options.inner_ipv6)}" for one in (C1, C2))
+    return c1, c2
+
+
 def summary(options: Options) -> str:
     """Say what is to be seen, in a paragraph."""
     return (

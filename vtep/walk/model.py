@@ -129,6 +129,7 @@ class Result:
     Attributes:
         title, summary: for people.
         picture: the hosts, for a terminal.
+        containers: names and addresses of the two.
         options: as given, ready for JSON.
         walks: in the order of time.
         counters: by host, as vtep.report.counters has them.
@@ -140,6 +141,7 @@ class Result:
     title: str
     summary: str
     picture: str
+    containers: tuple[str, str]
     options: dict[str, Any]
     walks: tuple[Walk, ...]
     counters: dict[str, dict[str, Any]]

@@ -11,7 +11,7 @@ _INDENT = " " * 7
 _ROW = 20
 """Octets in a line."""
 
-_SENTENCE_END = re.compile(r"(?<=\.) (?=[A-Z])")
+_SENTENCE_END = re.compile(r"(?<=[.?]) (?=[A-Z0-9])")
 
 _COLOURS = {
     "+": "32",
