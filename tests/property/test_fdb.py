@@ -1,5 +1,8 @@
 """The FDB held to the plainest model of it: a dict of who was heard when."""
 
+from itertools import islice
+
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -81,3 +84,24 @@ class FdbAgainstModel(RuleBasedStateMachine):
 
 
 TestFdb = FdbAgainstModel.TestCase
+
+
+@given(st.lists(st.tuples(st.sets(MACS), st.integers(0, 5)), min_size=1, max_size=12))
+def test_a_walk_tells_each_mac_once_and_forgets_none(rounds: list[tuple[set[bytes], int]]) -> None:
+    fdb = Fdb(AGEING, 0)
+    now = 0.0
+    for number in range(10):
+        fdb.learn(number.to_bytes(6, "big"), LOCAL, now)
+    all_along = {mac for mac, _, _ in fdb.entries(now)}
+    walk = fdb.walk()
+    told: list[bytes] = []
+    for heard, steps in rounds:
+        now += AGEING * 0.6
+        for mac in heard:
+            fdb.learn(mac, LOCAL, now)
+        fdb.expire(now)
+        all_along &= {mac for mac, _, _ in fdb.entries(now)}
+        told += [step[0] for step in islice(walk, steps) if step is not None]
+    told += [step[0] for step in walk if step is not None]
+    assert len(told) == len(set(told))
+    assert set(told) >= all_along

@@ -52,7 +52,7 @@ def _link(subject: Subject, overlay: Overlay) -> Tree:
         ],
         "mtu": overlay.mtu,
         **({"master": master} if master else {}),
-        "operstate": "UP" if running else "DOWN",
+        "operstate": "UNKNOWN" if running else "DOWN",  # as the kernel has it of a TAP
         "link_type": "ether",
         "address": format_mac(port.mac),
     }
