@@ -36,8 +36,26 @@ def _peer(words: Sequence[str]) -> int:
     return peer(words)
 
 
-def _walk(words: Sequence[str]) -> int:
-    from vtep.walk.command import main
+def _monitor(words: Sequence[str]) -> int:
+    from vtep.control.monitor import main
+
+    return main(words)
+
+
+def _capture(words: Sequence[str]) -> int:
+    from vtep.control.capture import main
+
+    return main(words)
+
+
+def _top(words: Sequence[str]) -> int:
+    from vtep.control.top import main
+
+    return main(words)
+
+
+def _extcap(words: Sequence[str]) -> int:
+    from vtep.control.extcap_install import main
 
     return main(words)
 
@@ -48,10 +66,22 @@ def _decode(words: Sequence[str]) -> int:
     return main(words)
 
 
+def _walk(words: Sequence[str]) -> int:
+    from vtep.walk.command import main
+
+    return main(words)
+
+
 COMMANDS = {
     "show": Command(_show, "vtep show [-s] [-d]", "the overlays, and their counters"),
     "fdb": Command(_fdb, "vtep fdb show", "behind which VTEP each MAC is"),
     "peer": Command(_peer, "vtep peer show", "the other VTEPs, and their state"),
+    "monitor": Command(
+        _monitor, "vtep monitor", "what is learned, flooded, dropped, as it happens"
+    ),
+    "top": Command(_top, "vtep top", "throughput, peers and drops, live"),
+    "capture": Command(_capture, "vtep capture -o FILE", "record frames, inside and outside"),
+    "extcap": Command(_extcap, "vtep extcap install", "let Wireshark capture from it"),
     "walk": Command(_walk, "vtep walk [option ...]", "follow a frame from container to container"),
-    "decode": Command(_decode, "vtep decode FILE|HEX|-", "take datagrams apart, and judge them"),
+    "decode": Command(_decode, "vtep decode FILE|HEX|-", "VXLAN datagrams field by field"),
 }

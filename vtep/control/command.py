@@ -60,6 +60,17 @@ def pairs(words: Sequence[str], known: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def tap_of(words: Sequence[str]) -> str | None:
+    """Return the TAP that `[dev] TAP` names, None if there is no word.
+
+    Raises:
+        ConfigError: there is more.
+    """
+    if words and words[0] != "dev":
+        words = ["dev", *words]
+    return pairs(words, ("dev",)).get("dev")
+
+
 def number(words: dict[str, str], word: str) -> int | None:
     """Return the number that follows a word; None if the word is not there.
 

@@ -68,3 +68,8 @@ def _all() -> tuple[list[Found], list[str]]:
 
 def _listed(found: list[Found]) -> str:
     return "; ".join(map(str, found))
+
+
+def running() -> list[Found]:
+    """Return the daemons that answer us."""
+    return _all()[0]

@@ -9,9 +9,11 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from vtep.control import api
+from vtep.control import api, captures, events
 from vtep.control.connection import Connection, Full
 from vtep.control.doors import Door
+from vtep.control.events import EVENTS, Events
+from vtep.control.frames import FRAMES, Frames
 from vtep.control.guard import guard, secure
 from vtep.control.subject import SUBJECT, Subject
 
@@ -19,7 +21,7 @@ MOST_CONNECTIONS = 32
 """Of one door at a time."""
 _END_S = 0.5
 
-ROUTES = (*api.ROUTES,)
+ROUTES = (*api.ROUTES, *captures.ROUTES, *events.ROUTES)
 
 
 @asynccontextmanager
@@ -27,6 +29,8 @@ async def serve(doors: Sequence[Door], subject: Subject) -> AsyncIterator[None]:
     """Answer questions about `subject` that come through `doors` for the length of the block."""
     app = web.Application(middlewares=[guard])
     app[SUBJECT] = subject
+    app[FRAMES] = Frames(subject.forwarder)
+    app[EVENTS] = Events(subject.vtep)
     app.add_routes(ROUTES)
     app.on_response_prepare.append(secure)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_END_S, handler_cancellation=True)

@@ -1,0 +1,70 @@
+"""The witness is there while somebody looks, and no longer."""
+
+import asyncio
+from contextlib import ExitStack
+from types import SimpleNamespace
+from typing import Any, cast
+
+from vtep.control import frames
+from vtep.control.frames import Frames
+
+OUTCOME = cast(Any, "outcome")
+
+
+def hub() -> tuple[Any, Frames]:
+    forwarder = SimpleNamespace(witness=None)
+    return forwarder, Frames(cast(Any, forwarder))
+
+
+def watched(forwarder: Any) -> bool:
+    return forwarder.witness is not None
+
+
+def test_all_who_look_are_told_of_every_frame() -> None:
+    forwarder, looking = hub()
+    first: list[Any] = []
+    second: list[Any] = []
+    with looking.all(first.append):
+        forwarder.witness(OUTCOME)
+        with looking.all(second.append):
+            forwarder.witness(OUTCOME)
+        forwarder.witness(OUTCOME)
+    assert not watched(forwarder)
+    assert (len(first), len(second)) == (3, 1)
+
+
+def test_a_sample_is_one_frame_at_a_time() -> None:
+    async def look() -> None:
+        forwarder, looking = hub()
+        seen: list[Any] = []
+        with looking.sampled(seen.append):
+            forwarder.witness(OUTCOME)
+            assert not watched(forwarder)
+            await asyncio.sleep(frames.SAMPLE_S * 1.5)
+            forwarder.witness(OUTCOME)
+            assert not watched(forwarder)
+            assert len(seen) == 2
+            await asyncio.sleep(frames.SAMPLE_S * 1.5)
+            assert watched(forwarder)
+        assert not watched(forwarder)
+        await asyncio.sleep(frames.SAMPLE_S * 1.5)
+        assert not watched(forwarder)
+
+    asyncio.run(look())
+
+
+def test_both_ways_to_look_go_together() -> None:
+    async def look() -> None:
+        forwarder, looking = hub()
+        seen: list[Any] = []
+        every: list[Any] = []
+        with ExitStack() as stack:
+            stack.enter_context(looking.sampled(seen.append))
+            with looking.all(every.append):
+                for _ in range(5):
+                    forwarder.witness(OUTCOME)
+            assert (len(seen), len(every)) == (1, 5)
+            assert not watched(forwarder)
+        assert not watched(forwarder)
+
+    asyncio.run(look())
