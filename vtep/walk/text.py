@@ -45,7 +45,7 @@ class Text:
         if not self._brief:
             yield from _wrap(result.summary, "")
             yield ""
-            yield result.picture
+            yield from result.picture.splitlines()
             yield ""
             yield from _wrap(_LEGEND, "")
         for number, walk in enumerate(result.walks, 1):
