@@ -65,7 +65,7 @@ class _Page:
             yield '<li><a href="#recap">To remember</a></li>'
         yield "</ol></nav>"
         yield (
-            "<p>At each station: how many octets the frame has there, and what is decided."
+            "<p>At each station: how many octets (bytes) the frame has there, and what is decided."
             f' <span class="on">{_SIGNS["+"]} is put on</span>,'
             f' <span class="off">{_SIGNS["-"]} is taken off</span>,'
             f' <span class="new">{_SIGNS["~"]} is changed</span>.'
