@@ -7,7 +7,7 @@ RUN = .venv/bin/python -m
 LAB_TOOLS = ip=iproute2 ping=iputils-ping iperf3=iperf3 ethtool=ethtool unshare=util-linux
 TUNNELS = ovs-vswitchd=openvswitch-switch quicktun=quicktun fastd=fastd openvpn=openvpn \
 	tincd=tinc socat=socat
-TEST_TOOLS = $(LAB_TOOLS) tcpdump=tcpdump tshark=tshark dpkg=dpkg chromium=chromium
+TEST_TOOLS = $(LAB_TOOLS) curl=curl tcpdump=tcpdump tshark=tshark dpkg=dpkg chromium=chromium
 
 .PHONY: help demo test check pictures bench clean
 
