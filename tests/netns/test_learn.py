@@ -47,7 +47,7 @@ class Shell:
                 got := os.read(stdout.fileno(), 65536)
             ):
                 break
-            said += got.decode()
+            said += got.decode(errors="replace")
         return _shown(said, step)
 
 
