@@ -7,16 +7,17 @@ RUN = .venv/bin/python -m
 LAB_TOOLS = ip=iproute2 ping=iputils-ping iperf3=iperf3 ethtool=ethtool unshare=util-linux
 TUNNELS = ovs-vswitchd=openvswitch-switch quicktun=quicktun fastd=fastd openvpn=openvpn \
 	tincd=tinc socat=socat
-TEST_TOOLS = $(LAB_TOOLS) tcpdump=tcpdump tshark=tshark dpkg=dpkg
+TEST_TOOLS = $(LAB_TOOLS) curl=curl tcpdump=tcpdump tshark=tshark dpkg=dpkg chromium=chromium
 HOSTS = 2
 
-.PHONY: help demo lab test check bench clean
+.PHONY: help demo lab test check pictures bench clean
 
 help:
 	@echo "make demo    two hosts, two VTEPs, and what happens between them (under a minute)"
 	@echo "make lab     a shell among two hosts to try things on (HOSTS=3: three); docs/learn uses it"
 	@echo "make test    everything: check, then all tests, Docker's tutorial included"
 	@echo "make check   format, lint, types, file sizes"
+	@echo "make pictures  the pictures of the live page in docs/pictures, drawn anew"
 	@echo "make bench   against the kernel's vxlan and other tunnels (25 minutes)"
 	@echo "make clean   remove what these targets made"
 
@@ -39,6 +40,10 @@ check:
 	$(RUN) mypy
 	@! wc -l $$(git ls-files '*.py') | awk '$$2 != "total" && $$1 > 400' | grep . \
 		|| { echo "these files are over 400 lines: split them"; exit 1; }
+
+pictures:
+	@.ci/setup test $(LAB_TOOLS) chromium=chromium
+	@$(RUN) tests.netns.pictures
 
 bench:
 	@.ci/setup bench $(LAB_TOOLS) --wanted $(TUNNELS)

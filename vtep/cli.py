@@ -76,7 +76,7 @@ def _configured(words: Sequence[str], command: Callable[[Config], int]) -> int:
 
 def help_text() -> str:
     """Return what --help prints."""
-    commands = [f"  {one.usage:<32} {one.help}" for one in COMMANDS.values()]
+    commands = [f"  {one.usage:<28} {one.help}" for one in COMMANDS.values()]
     sections = [_USAGE, "\n".join([_MORE, *commands]) + "\n"]
     for group in GROUPS:
         lines = [_help_line(option) for option in OPTIONS if option.group == group]

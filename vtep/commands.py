@@ -76,9 +76,7 @@ COMMANDS = {
     "show": Command(_show, "vtep show [-s] [-d]", "the overlays, and their counters"),
     "fdb": Command(_fdb, "vtep fdb show", "behind which VTEP each MAC is"),
     "peer": Command(_peer, "vtep peer show", "the other VTEPs, and their state"),
-    "monitor": Command(
-        _monitor, "vtep monitor", "what is learned, flooded, dropped, as it happens"
-    ),
+    "monitor": Command(_monitor, "vtep monitor", "what is learned, flooded, dropped"),
     "top": Command(_top, "vtep top", "throughput, peers and drops, live"),
     "capture": Command(_capture, "vtep capture -o FILE", "record frames, inside and outside"),
     "extcap": Command(_extcap, "vtep extcap install", "let Wireshark capture from it"),

@@ -264,26 +264,28 @@ class Forwarder:
         """Forward some frames from a TAP, each alone, and tell the witness of them."""
         large, now, got = self._pool.large, time.monotonic(), 0
         ports = self._underlay.ports
-        while got < _MOST_WATCHED and (octets := tap.read(self._tap_views[0])):
+        while (witness := self.witness) and got < _MOST_WATCHED:
+            octets = tap.read(self._tap_views[0])
+            if not octets:
+                break
             got += 1
             place = (large, 0, TAP_AT + octets)
-            self._tell(outbound(self._vtep, port, place, now, self._send, ports))
+            witness(outbound(self._vtep, port, place, now, self._send, ports))
         self.encap.count(got, now)
 
     def _watch_underlay(self) -> None:
         """Forward some messages from the underlay, each alone, and tell the witness of them."""
         large, now, got = self._pool.large, time.monotonic(), 0
         underlay = self._underlay
-        while got < _MOST_WATCHED and (received := underlay.receive(self._udp_views[0])):
+        while (witness := self.witness) and got < _MOST_WATCHED:
+            received = underlay.receive(self._udp_views[0])
+            if received is None:
+                break
             got += 1
             octets, sender, size = received
             message = Message(large, 0, UDP_AT + octets, sender, size or octets)
-            self._tell(inbound(self._vtep, message, now, self._deliver, underlay.source_port))
+            witness(inbound(self._vtep, message, now, self._deliver, underlay.source_port))
         self.decap.count(got, now)
-
-    def _tell(self, outcome: Outcome) -> None:
-        if self.witness is not None:
-            self.witness(outcome)
 
 
 # HOT PATH

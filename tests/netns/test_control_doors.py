@@ -3,10 +3,12 @@
 import http.client
 import json
 import os
+import re
 import socket
 import stat
 import subprocess
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
 
@@ -39,14 +41,43 @@ def test_two_daemons_of_two_hosts_whose_taps_have_one_name(site: Site) -> None:
         assert f"vx0 (pid {other.pid}, --socket {other.socket})" in asked.stderr
         assert "there is vx0 (pid" in site.vtep("show", "vx8", code=2)
     assert not os.path.exists(other.socket)
-    with lab.h2.vtep(*words, control=True) as other:
+    with lab.h2.vtep(*words, "--web", "[::1]:0", control=True) as other:
         path = other.socket
+        (place,) = [str(record["web"]) for record in other.log if "web" in record]
+        ask = ["curl", "--silent", "--globoff", f"http://{place}/v1"]
+        assert json.loads(lab.h2.run(ask).stdout)["pid"] == other.pid
         other.kill()
         other.process.wait()
     assert os.path.exists(path)
     said = site.vtep("show", "--socket", path, code=2)
     assert said == f"vtep: error: no vtep listens at {path}: start it, or name another --socket\n"
     os.unlink(path)
+
+
+def test_who_listens_to_a_daemon_does_not_keep_it(site: Site) -> None:
+    words = ["--tap", "vx0", "--vni", "7", "--peer", site.lab.h1.address, "--port", "4791"]
+    with ExitStack() as stack:
+        with site.lab.h2.vtep(*words, control=True) as other:
+            monitor = [*VTEP, "monitor", "-j", "--socket", other.socket]
+            listening = stack.enter_context(site.lab.h2.start(monitor))
+            wait_until(lambda: connections(site) >= 1, what="monitor to listen")
+        assert listening.wait() == 1
+        assert listening.stderr().endswith(" went away\n")
+
+
+def connections(site: Site) -> int:
+    """Return how many connections there are to the control sockets on h2."""
+    listed = site.lab.h2.run(["ss", "-x", "-H", "state", "established"]).stdout
+    return listed.count("/run/vtep/")
+
+
+def test_a_command_that_asks_imports_nothing_heavy(site: Site) -> None:
+    for words in (["show", "-s", "-d"], ["fdb", "show", "-j"], ["peer", "show"]):
+        done = site.lab.h1.run(["env", "PYTHONPROFILEIMPORTTIME=1", *VTEP, *words])
+        imported = set(re.findall(r"^import time:.*\| +(\S+)$", done.stderr, re.MULTILINE))
+        assert "vtep.control.client" in imported
+        heavy = {"numpy", "uvloop", "asyncio", "aiohttp", "prometheus_client", "rich", "scapy"}
+        assert not (heavy | {"pyroute2", "pytun"}) & {name.partition(".")[0] for name in imported}
 
 
 def test_the_web_socket_answers_only_those_who_ask_it_by_address(site: Site) -> None:

@@ -12,6 +12,8 @@ from scapy.utils import wrpcap, wrpcapng
 from tests.frames import ARP, IP, UDP, Dot1Q, Ether, frame
 from vtep.config import ConfigError
 from vtep.counters import Drop
+from vtep.dissect import dissect
+from vtep.dissect.chain import MAX_HEADERS
 from vtep.walk.engine import run
 from vtep.walk.model import SHOWN, as_json
 from vtep.walk.options import MAX_FRAME, Options
@@ -105,6 +107,13 @@ def test_a_long_frame_is_shown_in_part_and_its_size_told() -> None:
     assert result.walks[0].arrived
     payload = result.walks[0].stations[-1].pieces[-1]
     assert (len(payload.octets), payload.size) == (SHOWN, MAX_FRAME - 64)
+
+
+def test_a_tower_of_tags_is_shown_in_part_too() -> None:
+    tower = FRAME[:12] + struct.pack(">HH", 0x8100, 7) * 2000
+    assert len(dissect(tower)) == MAX_HEADERS + 1
+    result = run(Options(frame=tower, underlay_mtu=9216))
+    assert len(json.dumps(as_json(result))) < 100_000
 
 
 def seeming(octets: bytes, ethertype: int, tags: int) -> bytes:

@@ -10,13 +10,12 @@ import math
 import time
 from collections import deque
 from collections.abc import AsyncIterator
-from functools import partial
 
 from aiohttp import web
 
 from vtep.control.connection import stay
 from vtep.control.frames import FRAMES
-from vtep.control.outside import Outside, ask_kernel
+from vtep.control.outside import outside_of
 from vtep.control.recorder import Recorder
 from vtep.control.selection import Bounds, Selection, read
 from vtep.control.subject import SUBJECT, Subject
@@ -47,11 +46,8 @@ async def capture(request: web.Request) -> web.StreamResponse:
 
 
 def _recorder(subject: Subject, snaplen: int) -> Recorder:
-    running, underlay = subject.running, subject.config.underlay
-    way_to = partial(ask_kernel, local=underlay.local, dev=underlay.dev, fallback=running.local)
-    taps = [port.name for port in running.taps]
-    outside = Outside(running.vtep.port, way_to)
-    return Recorder(taps, running.vtep.overlays, outside, snaplen, time.time_ns)
+    vtep, taps = subject.vtep, [port.name for port in subject.running.taps]
+    return Recorder(taps, vtep.overlays, outside_of(subject), snaplen, time.time_ns)
 
 
 async def _send(response: web.StreamResponse, octets: bytes) -> None:

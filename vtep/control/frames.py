@@ -1,8 +1,8 @@
 """Those who want to see frames, and the forwarder's witness, which is there only while one does.
 
 A witness makes each frame go alone, which is slow.  So there are two ways to look: *all* sees every
-frame, and has its price; *sampled* sees one now and then, for which the witness comes by a timer
-and goes with the frame: what forwards the frames in between does not know that anybody looks.
+frame, and has its price; *sampled* sees some, and when these are used up the witness goes and comes
+back by a timer: what forwards the frames in between does not know that anybody looks.
 """
 
 import asyncio
@@ -15,8 +15,10 @@ from aiohttp import web
 from vtep.forwarder import Forwarder
 from vtep.observe import Outcome
 
-SAMPLE_S = 0.05
-"""How long after a sampled frame the next one may be."""
+BURST = 20
+"""How many sampled frames may come at once: both ways of a quiet network are seen whole."""
+REFILL, REFILL_S = 2, 0.1
+"""How many more may come after each so many seconds: twenty a second in the long run."""
 
 Tell: TypeAlias = Callable[[Outcome], None]
 
@@ -28,7 +30,7 @@ class Frames:
         self._forwarder = forwarder
         self._all: list[Tell] = []
         self._sampled: list[Tell] = []
-        self._armed = False
+        self._left = BURST
         self._timer: asyncio.TimerHandle | None = None
 
     @contextmanager
@@ -39,10 +41,8 @@ class Frames:
 
     @contextmanager
     def sampled(self, tell: Tell) -> Iterator[None]:
-        """Tell of at most one frame in SAMPLE_S for the length of the block."""
+        """Tell of some frames for the length of the block, never of more than BURST at once."""
         with self._joined(self._sampled, tell):
-            if self._timer is None:
-                self._arm()
             yield
 
     @contextmanager
@@ -53,35 +53,33 @@ class Frames:
             yield
         finally:
             listeners.remove(tell)
-            if not self._sampled:
-                self._disarm()
             self._look()
 
     def _look(self) -> None:
         """Have a witness if one is needed."""
-        wanted = bool(self._all) or self._armed
+        wanted = bool(self._all) or (bool(self._sampled) and self._left > 0)
         self._forwarder.witness = self._tell if wanted else None
 
     def _tell(self, outcome: Outcome) -> None:
         for tell in tuple(self._all):
             tell(outcome)
-        if self._armed:
-            self._armed = False
-            self._look()
+        if self._sampled and self._left > 0:
+            self._left -= 1
+            if self._timer is None:
+                self._wait()
             for tell in tuple(self._sampled):
                 tell(outcome)
+            self._look()
 
-    def _arm(self) -> None:
-        """Want a frame, now and again in SAMPLE_S."""
-        self._armed = True
+    def _wait(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(REFILL_S, self._refill)
+
+    def _refill(self) -> None:
+        self._timer = None
+        self._left = min(self._left + REFILL, BURST)
+        if self._left < BURST:
+            self._wait()
         self._look()
-        self._timer = asyncio.get_running_loop().call_later(SAMPLE_S, self._arm)
-
-    def _disarm(self) -> None:
-        self._armed = False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
 
 FRAMES = web.AppKey("frames", Frames)

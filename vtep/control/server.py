@@ -9,19 +9,20 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from vtep.control import api, captures, events
+from vtep.control import api, captures, events, sample, walks
 from vtep.control.connection import Connection, Full
 from vtep.control.doors import Door
 from vtep.control.events import EVENTS, Events
 from vtep.control.frames import FRAMES, Frames
 from vtep.control.guard import guard, secure
 from vtep.control.subject import SUBJECT, Subject
+from vtep.control.web import page_routes
 
 MOST_CONNECTIONS = 32
 """Of one door at a time."""
 _END_S = 0.5
 
-ROUTES = (*api.ROUTES, *captures.ROUTES, *events.ROUTES)
+ROUTES = (*api.ROUTES, *captures.ROUTES, *events.ROUTES, *sample.ROUTES, *walks.ROUTES)
 
 
 @asynccontextmanager
@@ -31,25 +32,28 @@ async def serve(doors: Sequence[Door], subject: Subject) -> AsyncIterator[None]:
     app[SUBJECT] = subject
     app[FRAMES] = Frames(subject.forwarder)
     app[EVENTS] = Events(subject.vtep)
-    app.add_routes(ROUTES)
+    app[walks.LINE] = walks.Line()
+    app.add_routes([*ROUTES, *page_routes()])
     app.on_response_prepare.append(secure)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_END_S, handler_cancellation=True)
     await runner.setup()
-    listening = [await _listen(door, runner) for door in doors]
+    open_now: dict[Door, set[Connection]] = {door: set() for door in doors}
+    listening = [await _listen(door, runner, open_now[door]) for door in doors]
     try:
         yield
     finally:
         for server in listening:
             server.close()
+        for connection in set().union(*open_now.values()):
+            connection.force_close()  # which cancels its handler
         await runner.cleanup()
 
 
-async def _listen(door: Door, runner: web.AppRunner) -> asyncio.Server:
-    """Accept connections through a door."""
+async def _listen(door: Door, runner: web.AppRunner, open_now: set[Connection]) -> asyncio.Server:
+    """Accept connections through a door, and keep those that are open in a set."""
     loop = asyncio.get_running_loop()
     manager = runner.server
     assert manager is not None
-    open_now: set[Connection] = set()
 
     def accept() -> asyncio.Protocol:
         if len(open_now) >= MOST_CONNECTIONS:

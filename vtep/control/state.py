@@ -120,7 +120,7 @@ def heard_ago(peer: Peer, now: float) -> float | None:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which entries are wanted; None for all.
+    """Which entries are wanted, and how many at most; None for all.
 
     Raises:
         ConfigError: of `of`, for what cannot be wanted.
@@ -130,22 +130,27 @@ class Wanted:
     dev: str | None = None
     dst: str | None = None
     mac: bytes | None = None
+    limit: int | None = None
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> "Wanted":
         """Read the query of a request."""
-        unknown = query.keys() - {"vni", "dev", "dst", "mac"}
+        unknown = query.keys() - {"vni", "dev", "dst", "mac", "limit"}
         if unknown:
-            raise ConfigError(f"unknown {min(unknown)!r}: use vni, dev, dst and mac")
-        try:
-            vni = int(query["vni"], 0) if "vni" in query else None
-        except ValueError:
-            raise ConfigError(f"vni {query['vni']!r} is no number") from None
+            raise ConfigError(f"unknown {min(unknown)!r}: use vni, dev, dst, mac and limit")
+        vni, limit = (_number(query, name) for name in ("vni", "limit"))
         try:
             mac = parse_mac(query["mac"]) if "mac" in query else None
         except ValueError:
             raise ConfigError(f"mac {query['mac']!r} is no MAC address") from None
-        return cls(vni, query.get("dev"), query.get("dst"), mac)
+        return cls(vni, query.get("dev"), query.get("dst"), mac, limit)
+
+
+def _number(query: Mapping[str, str], name: str) -> int | None:
+    try:
+        return int(query[name], 0) if name in query else None
+    except ValueError:
+        raise ConfigError(f"{name} {query[name]!r} is no number") from None
 
 
 def entries(subject: Subject, wanted: Wanted) -> Generator[Tree | None, None, None]:
@@ -153,6 +158,16 @@ def entries(subject: Subject, wanted: Wanted) -> Generator[Tree | None, None, No
 
     None comes where there is nothing to tell yet.  To be closed if not used up.
     """
+    left = inf if wanted.limit is None else wanted.limit
+    with closing(_entries(subject, wanted)) as found:
+        for entry in found:
+            left -= entry is not None
+            if left < 0:
+                return
+            yield entry
+
+
+def _entries(subject: Subject, wanted: Wanted) -> Generator[Tree | None, None, None]:
     for vni, overlay in subject.vtep.overlays.items():
         if wanted.vni not in (None, vni) or wanted.dev not in (None, overlay.port.name):
             continue

@@ -18,13 +18,12 @@ _PICTURE = """\
    +-------------------------------------+   +-----------------------------------+"""
 
 _FAULTS = {
-    "mtu": "c1 sends packets as long as the underlay's MTU, which do not fit with headers around"
-    " them.",
-    "vni": "the two hosts were given different VNIs.",
-    "flag": "the sender's VTEP is broken: the I flag is 0.",
-    "port": f"h1 sends to UDP port {LINUX_PORT}, as Linux's vxlan does by itself.",
-    "checksum": "one bit of the packet falls over on the underlay.",
-    "peer": "h2 was not told that h1 is a peer.",
+    "mtu": "its packet is as long as the underlay's MTU",
+    "vni": "the two hosts were given different VNIs",
+    "flag": "the sender's VTEP is broken and clears the I flag",
+    "port": f"h1 sends to UDP port {LINUX_PORT}, as Linux's vxlan does by itself",
+    "checksum": "one bit of the packet falls over on the underlay",
+    "peer": "h2 was not told that h1 is a peer",
 }
 _SENT = {
     "icmp": "A ping from c1 to c2",
@@ -41,7 +40,7 @@ def title(options: Options) -> str:
     else:
         sent = "A ping from c1 to c2" if options.what_if == "mtu" else _SENT[options.inner]
     if options.what_if is not None:
-        return f"{sent}, and what if {_FAULTS[options.what_if].rstrip('.')}?"
+        return f"{sent}, and what if {_FAULTS[options.what_if]}?"
     return f"{sent}, and what VXLAN does to it"
 
 
@@ -66,8 +65,11 @@ def summary(options: Options) -> str:
     return (
         "Two containers think that they are on one Ethernet, yet their hosts have only an IP"
         " network between them (the underlay). On each host a VTEP, VXLAN tunnel endpoint, puts"
-        " whole Ethernet frames into UDP datagrams, and takes them out again (the overlay). A third"
-        " VTEP, h3, is a peer of both. Below is what the code of vtep did, step by step."
+        " whole Ethernet frames into UDP datagrams, and takes them out again (the overlay). It has"
+        " been told of the others, its peers (h3 is a third), and a number, the VNI, says which"
+        " overlay a frame is of. Behind which peer a MAC address lives nobody tells it: that it"
+        " learns, into a table, the FDB (forwarding database). Below is what the code of vtep did,"
+        " step by step."
     )
 
 

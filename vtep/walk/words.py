@@ -216,7 +216,8 @@ def headers(
         ),
         (
             f"Ethernet, {ethertype}",
-            "Made anew for each hop, and not counted by an MTU: those count IP packets.",
+            "Made anew for each hop, and not counted by the MTU, the length of the largest IP"
+            " packet that a network takes.",
             "RFC 7348 section 5",
         ),
     ]
@@ -228,7 +229,7 @@ def hop(lan: Lan, host: Host, outcome: Outcome, octets: int) -> tuple[str, str]:
     decision = f"{copies} packets" if copies > 1 else "1 packet"
     decision += f" from {host.device}, the IP packet {octets} octets long"
     fits = lan.options.underlay_mtu
-    why = f"The underlay takes IP packets of up to {fits} octets (its MTU)."
+    why = f"The underlay's MTU is {fits}: so long may an IP packet be."
     if copies > 1:
         also = ", ".join(lan.by_ip[one.peer].name for one in outcome.datagrams)
         why += f" One each for {also}; they differ in the outer headers only."

@@ -1,0 +1,107 @@
+// The forwarding database: who lives where, new rows flash and are announced.
+
+import { ask } from "./api.js";
+import { byId, element, flash, say } from "./elements.js";
+import * as format from "./format.js";
+
+const MOST = 300;
+const EVERY_MS = 5000;
+
+export class Fdb {
+  constructor() {
+    this.body = byId("fdb").tBodies[0];
+    this.rows = new Map();
+    this.entries = [];
+    this.seen = "";
+    this.askedAt = -EVERY_MS;
+    this.first = true;
+  }
+
+  /** Ask for the table again if its counters have changed, or its ages are old; true if it did. */
+  async refresh(stats) {
+    const seen = JSON.stringify(Object.values(stats.counters.overlays).map((overlay) => overlay.fdb));
+    const now = performance.now();
+    if (seen === this.seen && now - this.askedAt < EVERY_MS) return false;
+    this.askedAt = now;
+    this.entries = (await ask("v1/fdb", { limit: MOST }))
+      .filter((entry) => entry.used !== undefined)
+      .map((entry) => ({ ...entry, readAt: now }));
+    this.seen = seen;
+    return true;
+  }
+
+  draw(stats) {
+    const now = performance.now();
+    const found = new Set();
+    const fresh = [];
+    for (const entry of this.entries) {
+      const key = `${entry.vni} ${entry.mac}`;
+      found.add(key);
+      let row = this.rows.get(key);
+      if (!row) {
+        row = this.#row(entry);
+        this.rows.set(key, row);
+        this.body.append(row.node);
+        if (!this.first) fresh.push(entry);
+        if (!this.first) flash(row.node);
+      }
+      if (row.dst !== entry.dst) {
+        if (row.dst !== undefined) fresh.push(entry);
+        if (row.dst !== undefined) flash(row.node);
+        row.dst = entry.dst;
+        say(row.where, where(entry.dst));
+      }
+      const age = entry.used + (now - entry.readAt) / 1000;
+      say(row.heard, format.age(age));
+      row.node.classList.toggle("old", age > 60);
+    }
+    for (const [key, row] of this.rows) {
+      if (found.has(key)) continue;
+      row.node.remove();
+      this.rows.delete(key);
+    }
+    this.#note(stats);
+    if (fresh.length) say(byId("fdb-said"), announced(fresh));
+    this.first = false;
+  }
+
+  clear() {
+    this.seen = "";
+    this.first = true;
+  }
+
+  /** MACs by where they live: {"local": [...], "10.0.1.41": [...]}. */
+  byPlace() {
+    const places = new Map();
+    const now = performance.now();
+    for (const entry of this.entries) {
+      if (!places.has(entry.dst)) places.set(entry.dst, []);
+      places.get(entry.dst).push({ mac: entry.mac, vni: entry.vni, age: entry.used + (now - entry.readAt) / 1000 });
+    }
+    return places;
+  }
+
+  #row(entry) {
+    const where_ = element("td");
+    const heard = element("td", { class: "number" });
+    const node = element("tr", {},
+      element("th", { scope: "row" }, element("code", {}, entry.mac)),
+      element("td", { class: "number" }, String(entry.vni)), where_, heard);
+    return { node, where: where_, heard, dst: undefined };
+  }
+
+  #note(stats) {
+    const total = Object.values(stats.fdb).reduce((sum, number) => sum + number, 0);
+    const shown = this.entries.length;
+    const said = !total ? "Empty: nobody has spoken yet." : total > shown ? `${format.whole(shown)} of ${format.whole(total)} entries are shown.` : "";
+    say(byId("fdb-note"), said);
+  }
+}
+
+const where = (dst) => (dst === "local" ? "this host" : dst);
+
+function announced(entries) {
+  const [first] = entries;
+  const more = entries.length > 1 ? `, and ${entries.length - 1} more` : "";
+  return `${first.mac} lives behind ${where(first.dst)}${more}.`;
+}

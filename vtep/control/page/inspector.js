@@ -1,0 +1,81 @@
+// The chosen frame: what was decided, the headers as a bar, the octets, the fields.
+
+import { ask } from "./api.js";
+import { byId, element, say } from "./elements.js";
+import * as format from "./format.js";
+import { fieldTable, fromHex, kind, Octets, sentence, sided } from "./octets.js";
+
+/** What the tunnel adds, as a sum. */
+function summed(frame) {
+  const vxlan = frame.headers.find((header) => kind(header.key) === "vxlan");
+  if (!vxlan) return `${format.plural(frame.size, "octet")}, as read from the TAP.`;
+  const around = vxlan.at + vxlan.length;
+  const inner = frame.size - around;
+  const ethernet = frame.headers.find((header) => header.key === "inner_ethernet")?.length ?? 0;
+  if (frame.first !== "ip" || !ethernet) return `${format.plural(inner, "octet")} behind the VXLAN header.`;
+  return `An IP packet of ${format.whole(inner - ethernet)} octets became one of ${format.whole(frame.size)}: `
+    + `${around} around the frame, and ${ethernet} of its own Ethernet header, are the ${around + ethernet} that the tunnel takes of the MTU. `
+    + "The outer IP and UDP headers are the kernel's work, shown as it writes them.";
+}
+
+export class Inspector {
+  constructor(onLeave) {
+    this.decision = element("p", { class: "decision" });
+    this.bar = element("ol", { class: "bar", "aria-label": "Headers, outermost first, in octets" });
+    this.sum = element("p", { class: "note" });
+    const grid = element("div", { role: "grid", class: "grid", "aria-label": "Octets of the frame", "aria-describedby": "panel" });
+    const panel = element("div", { class: "panel", id: "panel" });
+    this.octets = new Octets(grid, panel, onLeave);
+    this.table = element("div", { class: "scroll", role: "region", "aria-label": "All fields", tabindex: "0" });
+    this.all = element("details", {}, element("summary", {}, "All fields as a table"), this.table);
+    this.all.addEventListener("toggle", () => this.#fill());
+    this.problems = element("ul", { class: "problems" });
+    this.body = element("div", { class: "body" }, this.bar, this.sum, this.problems,
+      element("div", { class: "grid-and-panel" }, grid, panel), this.all);
+    this.body.hidden = true;
+    byId("inspector").append(this.decision, this.body);
+    say(this.decision, "The frame you choose is taken apart here.");
+  }
+
+  /** Ask the daemon what the octets of a frame say, and show it. */
+  async show(frame) {
+    this.frame = frame;
+    byId("inspector").setAttribute("aria-busy", "true");
+    try {
+      if (!frame.headers) {
+        const inner = frame.first === "ethernet" ? { inner: "yes" } : {};
+        frame.headers = (await ask("v1/dissect", { octets: frame.bytes, size: frame.size, first: frame.first, ...inner })).headers;
+      }
+    } catch (error) {
+      if (this.frame !== frame) return;
+      byId("inspector").setAttribute("aria-busy", "false");
+      say(this.decision, `${sentence(frame.says)} (Its headers cannot be had: ${error.message}.)`);
+      return;
+    }
+    if (this.frame !== frame) return;
+    byId("inspector").setAttribute("aria-busy", "false");
+    say(this.decision, sentence(frame.says));
+    this.decision.classList.toggle("dropped", frame.decision === "dropped");
+    this.#drawBar(frame);
+    this.problems.replaceChildren(...frame.headers.flatMap((header) => header.problems.map((problem) => element("li", {}, `${sided(header)}: ${problem}`))));
+    this.octets.show(fromHex(frame.bytes), frame.headers, frame.size);
+    this.body.hidden = false;
+    this.#fill();
+  }
+
+  #drawBar(frame) {
+    const cut = frame.size - frame.bytes.length / 2;
+    this.bar.replaceChildren(...frame.headers.map((header) => {
+      const length = header.length + (header.key.endsWith("payload") ? cut : 0);
+      const part = element("li", { class: kind(header.key) },
+        element("span", {}, sided(header)), " ", element("b", {}, format.whole(length)));
+      part.style.setProperty("flex-grow", String(Math.sqrt(length)));
+      return part;
+    }));
+    say(this.sum, summed(frame));
+  }
+
+  #fill() {
+    if (this.all.open && this.frame?.headers) this.table.replaceChildren(fieldTable(this.frame.headers));
+  }
+}
