@@ -17,7 +17,7 @@ def answer(uptime: float, scale: int, *, overlays: int = 1, peers: int = 1) -> d
     return {
         "uptime": uptime,
         "counters": {
-            "underlay": {"drops": {"bad_flags": 3 * scale}},
+            "underlay": {"drops": {"bad_flags": 3 * scale, "short": 100}},
             "taps": {"vx0": {"drops": {}}},
             "overlays": {
                 str(100 + number): {
@@ -81,7 +81,7 @@ def test_rates_are_what_was_counted_in_the_time_between() -> None:
 def test_the_drop_that_grows_fastest_stands_first() -> None:
     first, second, *_ = figures.drops(answer(12.0, 3), answer(10.0, 1))
     assert first == Lost("underlay", "bad_flags", 9, 3.0)
-    assert second.rate == 0
+    assert second == Lost("underlay", "short", 100, 0.0)
 
 
 def test_a_sparkline_is_as_high_as_the_most() -> None:
