@@ -58,7 +58,7 @@ class Screen:
     def _head(self, now: Stats) -> Text:
         minutes, seconds = divmod(int(now["uptime"]), 60)
         hours, minutes = divmod(minutes, 60)
-        width = self._console.width - len(self._hint)
+        width = max(self._console.width - len(self._hint), 2)
         left = f"vtep {self._title}  up {hours}:{minutes:02}:{seconds:02}"
         return Text(f"{left:{width - 1}.{width - 1}} {self._hint}".rstrip(), "bold")
 
