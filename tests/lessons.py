@@ -20,7 +20,6 @@ class Step(NamedTuple):
     line: int
     command: str
     output: str
-    in_lab: bool
 
 
 def blocks(text: str, language: str) -> Iterator[tuple[int, list[str]]]:
@@ -47,8 +46,7 @@ def steps(text: str) -> Iterator[Step]:
             words, output = [lines[at].partition("$ ")[2]], lines[at + 1 : end]
             while output and output[0].startswith(">"):
                 words.append(output.pop(0)[2:])
-            in_lab = lines[at].startswith("lab$")
-            yield Step(number + at, "\n".join(words), "\n".join(output), in_lab)
+            yield Step(number + at, "\n".join(words), "\n".join(output))
 
 
 def matches(promised: str, actual: str) -> bool:

@@ -39,13 +39,15 @@ class Shell:
         stdin.write(f"{step.command}\necho '{_END}'\n".encode())
         stdin.flush()
         said, deadline = "", time.monotonic() + PATIENCE_S
-        while _END not in said or not matches(step.output, _shown(said, step)):
+        while not (
+            _END in said and said.endswith("\n") and matches(step.output, _shown(said, step))
+        ):
             wait = max(0.0, deadline - time.monotonic())
             if not select.select([stdout], [], [], wait)[0] or not (
                 got := os.read(stdout.fileno(), 65536)
             ):
                 break
-            said += got.decode()
+            said += got.decode(errors="replace")
         return _shown(said, step)
 
 
