@@ -76,8 +76,8 @@ def _shape(outcome: Outcome) -> list[str]:
         return [f"{came} datagrams came together, {left} frames out of them"] if joined else []
     header = outcome.frames[0][0]
     if header.gso_type != virtio.GSO_NONE:
-        many = sum(one.rows for one in outcome.datagrams if one.peer == outcome.peers[0])
-        of = f" of {many} segments" if outcome.peers else ""
+        many = sum(one.rows for one in outcome.datagrams if one.peer == outcome.datagrams[0].peer)
+        of = f" of {many} segments" if many else ""
         return [f"super-frame{of}, checksum left to the tunnel"]
     if header.flags & virtio.NEEDS_CSUM:
         return ["checksum left to the tunnel"]
