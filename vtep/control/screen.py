@@ -24,6 +24,11 @@ _HARMLESS = {str(drop) for drop in HARMLESS}
 _MEANINGS = {str(drop): drop.meaning for drop in Drop}
 
 
+def terminal(**options: Any) -> Console:
+    """Return a console that shows texts as they are: ":cd:" is a part of an IPv6 address."""
+    return Console(highlight=False, markup=False, emoji=False, **options)
+
+
 class Screen:
     """Draws answers of /v1/stats, each with the one before.
 

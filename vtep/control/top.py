@@ -35,12 +35,10 @@ def main(words: Sequence[str]) -> int:
     """
     arguments = _parse(words)
     try:
-        from rich.console import Console
-
-        from vtep.control.screen import Screen
+        from vtep.control.screen import Screen, terminal
     except ImportError:
         raise ConfigError("top needs the package rich: pip install rich") from None
-    console = Console(highlight=False)
+    console = terminal()
     if not arguments.once and (not console.is_terminal or console.is_dumb_terminal):
         raise ConfigError("top needs a terminal that can be drawn on: use --once")
     client = find(arguments.socket, tap_of(arguments.words))
