@@ -96,13 +96,13 @@ def test_an_error_of_ours_is_told_and_logged_and_the_next_is_answered(
                 return f"{type(error).__name__}: {error}"
 
         said = await asyncio.to_thread(ask, "/fail")
-        assert said == "ConfigError: a bug: the log of the vtep says more"
+        assert said == "Refused: a bug: the log of the vtep says more"
         assert (
             await asyncio.to_thread(ask, "/fail?late=1")
             == f"Gone: the vtep at {client.path} went away"
         )
         assert await asyncio.to_thread(ask, "/v1/fdb?vni=1") == "[]"
-        assert (await asyncio.to_thread(ask, "/v1/fdb?x=1")).startswith("ConfigError: unknown 'x'")
+        assert (await asyncio.to_thread(ask, "/v1/fdb?x=1")).startswith("Refused: unknown 'x'")
 
     run(tmp_path, test)
     logged = capsys.readouterr().err

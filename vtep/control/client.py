@@ -27,6 +27,10 @@ class Forbidden(ConfigError):
     """There is a daemon, but we may not ask it."""
 
 
+class Refused(ConfigError):
+    """There is a daemon, and its answer is that it does not answer this."""
+
+
 class _Connection(http.client.HTTPConnection):
     def __init__(self, path: str, timeout: float | None) -> None:
         super().__init__("localhost", timeout=timeout)
@@ -88,7 +92,7 @@ class Client:
                 )
                 answer = connection.getresponse()
                 if answer.status != http.client.OK:
-                    raise ConfigError(_problem(answer.read(), answer.status))
+                    raise Refused(_problem(answer.read(), answer.status))
             yield self._parts(answer)
         finally:
             connection.close()

@@ -4,7 +4,7 @@ import os
 from typing import NamedTuple
 
 from vtep.config import ConfigError
-from vtep.control.client import Client, Forbidden, Gone, own_netns
+from vtep.control.client import Client, Forbidden, Gone, Refused, own_netns
 from vtep.control.unix import SUFFIX, directories
 
 _ANSWER_S = 2.0
@@ -34,7 +34,10 @@ def find(path: str | None = None, tap: str | None = None) -> Client:
     """
     if path is not None:
         return Client(path)
-    found, forbidden = _all()
+    found, forbidden, silent = _all()
+    here = own_netns()
+    if silent and not any(one.netns == here for one in found):
+        raise ConfigError(f"{silent[0]}: try again, or name the --socket of another")
     if not found and forbidden:
         raise ConfigError(f"not permitted to ask the vtep at {forbidden[0]}: ask as root")
     if not found:
@@ -42,7 +45,6 @@ def find(path: str | None = None, tap: str | None = None) -> Client:
     fitting = [one for one in found if tap is None or tap in one.taps]
     if not fitting:
         raise ConfigError(f"no vtep here has a TAP {tap}: there is {_listed(found)}")
-    here = own_netns()
     chosen = [one for one in fitting if one.netns == here] or fitting
     if len(chosen) > 1:
         raise ConfigError(
@@ -51,9 +53,9 @@ def find(path: str | None = None, tap: str | None = None) -> Client:
     return Client(chosen[0].path)
 
 
-def _all() -> tuple[list[Found], list[str]]:
-    """Return the daemons that answer, and the sockets of those that we may not ask."""
-    found, forbidden = [], []
+def _all() -> tuple[list[Found], list[str], list[str]]:
+    """Return who answers, the sockets of those we may not ask, and why others do not answer."""
+    found, forbidden, silent = [], [], []
     for directory in directories():
         try:
             names = sorted(name for name in os.listdir(directory) if name.endswith(SUFFIX))
@@ -68,9 +70,13 @@ def _all() -> tuple[list[Found], list[str]]:
                 found.append(Found(path, about["pid"], about["taps"], about["netns"]))
             except Forbidden:
                 forbidden.append(path)
-            except (ConfigError, Gone, KeyError, TypeError):
+            except Refused as error:
+                silent.append(f"the vtep at {path} answered: {error}")
+            except Gone as error:
+                silent.append(str(error))
+            except (ConfigError, KeyError, TypeError):
                 continue
-    return found, forbidden
+    return found, forbidden, silent
 
 
 def _listed(found: list[Found]) -> str:
