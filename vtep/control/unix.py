@@ -13,6 +13,7 @@ from vtep.host.linux import HostError
 RUNTIME_DIRECTORY = "/run/vtep"
 SUFFIX = ".sock"
 _BACKLOG = 32
+_MOST_ALIKE = 100
 _AGAIN_S = 0.02
 """How long a daemon may take from bind to listen."""
 _NO_DIRECTORY = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.ENOSPC}
@@ -76,17 +77,24 @@ def listen_somewhere(name: str) -> Listener | None:
             if not os.path.isdir(directory):
                 os.mkdir(directory)
                 os.chmod(directory, 0o755)  # whatever the umask
-            try:
-                return Listener(os.path.join(directory, name + SUFFIX))
-            except FileExistsError:
-                return Listener(os.path.join(directory, f"{name}-{os.getpid()}{SUFFIX}"))
+            for free in _names(name):
+                with suppress(FileExistsError):
+                    return Listener(os.path.join(directory, free + SUFFIX))
         except OSError as error:
-            if error.errno not in _NO_DIRECTORY | {errno.EEXIST}:
+            if error.errno not in _NO_DIRECTORY | {errno.EEXIST, None}:  # None: it is too long
                 raise HostError(
                     f"cannot make the control socket in {directory} ({error.strerror}): "
                     "correct that, or use --control none"
                 ) from error
     return None
+
+
+def _names(name: str) -> Iterator[str]:
+    """Yield names to try: in containers that share /run many are process 1."""
+    yield name
+    yield f"{name}-{os.getpid()}"
+    for number in range(2, _MOST_ALIKE + 1):
+        yield f"{name}-{os.getpid()}-{number}"
 
 
 def directories() -> Iterator[str]:
