@@ -5,6 +5,7 @@ import json
 import string
 import time
 from collections import deque
+from functools import cached_property
 from typing import Any, Literal
 
 from aiohttp import web
@@ -15,7 +16,7 @@ from vtep.control.brief import brief
 from vtep.control.connection import stay
 from vtep.control.frames import FRAMES
 from vtep.control.outside import Outside, outside_of
-from vtep.control.subject import SUBJECT
+from vtep.control.subject import SUBJECT, Subject
 from vtep.control.words import sentence
 from vtep.counters import HARMLESS, Drop
 from vtep.dissect import as_json, dissect
@@ -38,7 +39,7 @@ _FIRST: dict[str, First] = {"ethernet": "ethernet", "ip": "ip", "vxlan": "vxlan"
 async def frames(request: web.Request) -> web.StreamResponse:
     """`/v1/frames`: a line for each frame of the sample, without an end."""
     with_headers = _yes(request, "headers", default=True)
-    sample = Sample(outside_of(request.app[SUBJECT]), request.app[SUBJECT].vtep.port, with_headers)
+    sample = Sample(request.app[LINES], with_headers)
     stay(request)
     response = web.StreamResponse()
     response.content_type = "application/x-ndjson"
@@ -77,20 +78,50 @@ async def reasons(request: web.Request) -> web.StreamResponse:
     return web.json_response(told)
 
 
+class Lines:
+    """The line of the frame that passed last, made once however many readers there are."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._last: Outcome | None = None
+        self._made: dict[bool, str] = {}
+
+    @cached_property
+    def _outside(self) -> Outside:
+        return outside_of(self._subject)
+
+    def of(self, outcome: Outcome, *, with_headers: bool) -> str:
+        """Return what is told of a frame."""
+        if outcome is not self._last:
+            self._last = outcome
+            self._made.clear()
+        line = self._made.get(with_headers)
+        if line is None:
+            line = self._made[with_headers] = self._make(outcome, with_headers)
+        return line
+
+    def _make(self, outcome: Outcome, with_headers: bool) -> str:
+        line = record(self._outside, outcome, time.time())
+        if with_headers:
+            octets, is_cut = bytes.fromhex(line["bytes"]), line["size"] > SHOWN
+            is_inner = line["first"] == "ethernet"
+            port = self._subject.vtep.port
+            line["headers"] = headers(octets, line["first"], port, is_inner, is_cut)
+        return f"{json.dumps(line)}\n"
+
+
 class Sample:
     """Lines of the sample that one reader has not taken yet.
 
     Args:
-        outside: makes the packets of the underlay.
-        port: the UDP port of VXLAN.
+        made: makes them.
         with_headers: whether the headers are told, field by field.
     """
 
-    def __init__(self, outside: Outside, port: int, with_headers: bool) -> None:
-        self._outside = outside
-        self._port = port
+    def __init__(self, made: Lines, with_headers: bool) -> None:
+        self._made = made
         self._with_headers = with_headers
-        self._waiting: deque[dict[str, Any]] = deque()
+        self._waiting: deque[str] = deque()
         self._lost = 0
         self._arrived = asyncio.Event()
 
@@ -100,21 +131,18 @@ class Sample:
         if len(self._waiting) >= MOST_WAITING:
             self._lost += 1
             return
-        line = record(self._outside, outcome, time.time())
-        if self._with_headers:
-            octets, is_cut = bytes.fromhex(line["bytes"]), line["size"] > SHOWN
-            is_inner = line["first"] == "ethernet"
-            line["headers"] = headers(octets, line["first"], self._port, is_inner, is_cut)
-        self._waiting.append(line)
+        self._waiting.append(self._made.of(outcome, with_headers=self._with_headers))
 
     async def lines(self) -> bytes:
         """Wait until there is something, and return all there is."""
         await self._arrived.wait()
         self._arrived.clear()
-        taken = [*self._waiting, *([{"lost": self._lost}] if self._lost else [])]
+        told = "".join(self._waiting)
+        if self._lost:
+            told += f"{json.dumps({'lost': self._lost})}\n"
         self._waiting.clear()
         self._lost = 0
-        return "".join(f"{json.dumps(line)}\n" for line in taken).encode()
+        return told.encode()
 
 
 def record(outside: Outside, outcome: Outcome, now: float) -> dict[str, Any]:
@@ -177,6 +205,7 @@ def _yes(request: web.Request, name: str, *, default: bool) -> bool:
     return default if text is None else text == "yes"
 
 
+LINES = web.AppKey("lines", Lines)
 ROUTES = (
     web.get("/v1/frames", frames),
     web.get("/v1/dissect", dissected),

@@ -32,6 +32,7 @@ async def serve(doors: Sequence[Door], subject: Subject) -> AsyncIterator[None]:
     app[SUBJECT] = subject
     app[FRAMES] = Frames(subject.forwarder)
     app[EVENTS] = Events(subject.vtep)
+    app[sample.LINES] = sample.Lines(subject)
     app[walks.LINE] = walks.Line()
     app.add_routes([*ROUTES, *page_routes()])
     app.on_response_prepare.append(secure)

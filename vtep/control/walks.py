@@ -18,13 +18,8 @@ async def walk(request: web.Request) -> web.StreamResponse:
     line = request.app[LINE]
     if line.waiting >= MOST_WAITING:
         raise web.HTTPServiceUnavailable(text="too many walks at once: ask again")
-    line.waiting += 1
-    try:
-        async with line.lock:
-            with _short_turns():
-                text = await asyncio.to_thread(_walk, dict(request.query))
-    finally:
-        line.waiting -= 1
+    # Shielded: a thread goes on though the asker hangs up, and the next has to wait for it.
+    text = await asyncio.shield(line.join(dict(request.query)))
     return web.Response(text=text, content_type="application/json")
 
 
@@ -32,8 +27,25 @@ class Line:
     """Those who wait for their walk."""
 
     def __init__(self) -> None:
-        self.lock = asyncio.Lock()
         self.waiting = 0
+        self._lock = asyncio.Lock()
+
+    def join(self, query: dict[str, str]) -> "asyncio.Task[str]":
+        """Wait for one's turn, and walk."""
+        self.waiting += 1
+        task = asyncio.get_running_loop().create_task(self._walk(query))
+        task.add_done_callback(self._leave)
+        return task
+
+    async def _walk(self, query: dict[str, str]) -> str:
+        async with self._lock:
+            with _short_turns():
+                return await asyncio.to_thread(_walk, query)
+
+    def _leave(self, task: "asyncio.Task[str]") -> None:
+        self.waiting -= 1
+        if not task.cancelled():
+            task.exception()  # told to the asker, if he is still there
 
 
 LINE = web.AppKey("line", Line)
