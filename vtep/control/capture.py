@@ -54,7 +54,8 @@ def main(words: Sequence[str]) -> int:
             print(f"vtep: error: {error}; the capture is whole up to there", file=sys.stderr)
             return WENT_AWAY
         except OSError as error:
-            print(f"vtep: error: cannot write {path} ({error.strerror})", file=sys.stderr)
+            why = f"cannot write {path} ({error.strerror}); the capture is whole up to there"
+            print(f"vtep: error: {why}", file=sys.stderr)
             return 1
     with suppress(BrokenPipeError):
         print(_summary(blocks), file=sys.stderr)
@@ -90,6 +91,7 @@ def _copy(parts: Iterator[bytes], blocks: Blocks, path: str, interrupts: Interru
         ConfigError: the file cannot be made.
     """
     out: int | None = None
+    written = 0
     try:
         while True:
             with interrupts.let_through():
@@ -101,7 +103,13 @@ def _copy(parts: Iterator[bytes], blocks: Blocks, path: str, interrupts: Interru
                 with interrupts.let_through():  # a named pipe waits for its reader
                     out = _open(path)
                 interrupt_when_nobody_reads(out)
-            write_all(out, whole)
+            try:
+                write_all(out, whole)
+            except OSError:
+                if out != STDOUT:
+                    _cut(out, written)
+                raise
+            written += len(whole)
     finally:
         if out not in (None, STDOUT):
             os.close(out)
@@ -114,6 +122,12 @@ def _open(path: str) -> int:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise ConfigError(f"cannot write {path} ({error.strerror}): correct --output") from error
+
+
+def _cut(out: int, octets: int) -> None:
+    """Take a part of a block away from the end of a file, as when the disk was full."""
+    with suppress(OSError):  # what is no file keeps what it has
+        os.ftruncate(out, octets)
 
 
 def _summary(blocks: Blocks) -> str:

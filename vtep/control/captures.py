@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from vtep.config import ConfigError
 from vtep.control.connection import stay
 from vtep.control.frames import FRAMES
 from vtep.control.outside import outside_of
@@ -34,6 +35,9 @@ async def capture(request: web.Request) -> web.StreamResponse:
     selection, bounds = read(request.query)
     stay(request)
     recorder = _recorder(request.app[SUBJECT], bounds.snaplen)
+    least = len(recorder.beginning() + recorder.losses(0))
+    if bounds.size is not None and bounds.size < least:
+        raise ConfigError(f"size {bounds.size} does not hold an empty file: give {least} or more")
     recording = Recording(recorder, selection, bounds)
     response = web.StreamResponse()
     response.content_type = "application/x-pcapng"

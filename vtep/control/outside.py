@@ -20,7 +20,8 @@ from vtep.wire.outer import Outer
 
 DESCRIPTION = (
     "outer IP packets, rebuilt from what vtep knows: addresses, ports, lengths and checksums are "
-    "those on the wire, DF is set; IPv4 ID, flow label and the TTL of what came are not known"
+    "those on the wire, DF is set; IPv4 ID and flow label are not known, nor of what came TTL, DF, "
+    "and whether there was a checksum"
 )
 _MAX_KEPT = 1024
 """Most peers whose way is kept; any host may send to us."""
