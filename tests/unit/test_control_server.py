@@ -5,6 +5,9 @@ import json
 import logging
 import select
 import socket
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -134,6 +137,39 @@ def test_who_asks_nothing_or_does_not_read_is_cut_off(
         assert await ask(b"GET /v1 HTTP/1.1\r\nHo") == 0
         got = await ask(b"GET /v1/fdb HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert 0 < got < ENTRIES * 50
+
+    run(tmp_path, test)
+
+
+def test_a_pager_may_take_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answer, "STALLED_S", 0.1)
+
+    def page(path: str) -> bytes:
+        shown = subprocess.Popen(
+            [sys.executable, "-m", "vtep", "fdb", "show", "--socket", path],
+            bufsize=0,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert shown.stdout is not None
+        first = shown.stdout.read(1)
+        is_asking.wait(20)
+        return first + b"".join(shown.communicate())
+
+    is_asking = threading.Event()
+
+    async def test(client: Client) -> None:
+        paged = asyncio.create_task(asyncio.to_thread(page, client.path))
+        before, tasks = len(asyncio.all_tasks()), asyncio.all_tasks
+        async with asyncio.timeout(20):
+            while len(tasks()) <= before:
+                await asyncio.sleep(0.01)
+            while len(tasks()) > before:  # until the daemon has answered, or has cut it off
+                await asyncio.sleep(0.01)
+        is_asking.set()
+        shown = await paged
+        assert shown.count(b" dst 10.0.1.41 ") == ENTRIES + 1
+        assert b"error" not in shown
 
     run(tmp_path, test)
 

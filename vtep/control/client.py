@@ -4,8 +4,10 @@ import http.client
 import json
 import os
 import socket
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from queue import SimpleQueue
 from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
@@ -126,6 +128,25 @@ class Client:
             raise ConfigError(f"cannot ask a vtep at {self.path}: {error.strerror or error}") from (
                 None
             )
+
+
+def ahead(parts: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield *parts*, which are taken as fast as they come: a daemon waits for no pager."""
+    taken: SimpleQueue[bytes | Exception | None] = SimpleQueue()
+
+    def take() -> None:
+        try:
+            for part in parts:
+                taken.put(part)
+            taken.put(None)
+        except Exception as error:
+            taken.put(error)
+
+    threading.Thread(target=take, daemon=True).start()
+    while (part := taken.get()) is not None:
+        if isinstance(part, Exception):
+            raise part
+        yield part
 
 
 def _problem(body: bytes, status: int) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from vtep.config import ConfigError
 from vtep.control import text
-from vtep.control.client import TIMEOUT_S
+from vtep.control.client import TIMEOUT_S, ahead
 from vtep.control.command import asking, number, pairs, parser_of
 from vtep.control.find import find
 
@@ -60,7 +60,8 @@ def fdb(words: Sequence[str]) -> int:
     )
     given = parser.parse_intermixed_args(words)
     wanted = pairs(_after_show("fdb", given.words), ("dev", "vni", "dst", "mac"))
-    lines = find(given.socket, wanted.get("dev")).lines("/v1/fdb", wanted, timeout=TIMEOUT_S)
+    client = find(given.socket, wanted.get("dev"))
+    lines = ahead(client.lines("/v1/fdb", wanted, timeout=TIMEOUT_S))
     if given.json:
         before = "["
         for line in lines:
