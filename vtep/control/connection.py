@@ -42,7 +42,7 @@ class Connection(RequestHandler):
         """Begin to wait for a request."""
         super().connection_made(transport)
         self._open_now.add(self)
-        self._timer = asyncio.get_running_loop().call_later(PATIENCE_S, self.force_close)
+        self.hurry()
 
     def data_received(self, data: bytes) -> None:
         """Take octets, up to the limit."""
@@ -64,6 +64,11 @@ class Connection(RequestHandler):
         super().force_close()
         if transport is not None:
             transport.abort()
+
+    def hurry(self) -> None:
+        """Let the connection last PATIENCE_S from now on: also where an answer is not fetched."""
+        self.stay()
+        self._timer = asyncio.get_running_loop().call_later(PATIENCE_S, self.force_close)
 
     def stay(self) -> None:
         """Let the connection last: whoever answers sees to its end."""

@@ -40,6 +40,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         log.error(f"control: {request.path} failed: {error!r}", traceback.format_exc().splitlines())
         response = web.json_response({"error": "a bug: the log of the vtep says more"}, status=500)
     response.force_close()
+    connection_of(request).hurry()
     return response
 
 
