@@ -82,7 +82,7 @@ def test_what_goes_nowhere_is_told_with_its_reason() -> None:
 
 
 def test_a_super_frame_is_told_with_all_its_datagrams() -> None:
-    vtep, port, _ = make()
+    vtep, port, overlay = make()
     bulk = frame(inner=TCP_SUPER)
     told = out(
         vtep,
@@ -98,6 +98,8 @@ def test_a_super_frame_is_told_with_all_its_datagrams() -> None:
     assert [one.peer for one in told.datagrams] == [PEER_1] * 3 + [PEER_2] * 3
     assert {len(one.payload) for one in told.datagrams} == {8 + 54 + 1000}
     assert told.frames[0][0].gso_size == 1000
+    assert overlay.flooded == {"unknown_unicast": 3}  # frames, each once
+    assert overlay.traffic.tx_frames == 6
 
 
 def test_what_arrives_is_told_with_who_sent_it_and_what_it_taught() -> None:

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import web
@@ -65,7 +66,8 @@ async def answer(
             await asyncio.sleep(0)
             began = time.monotonic()
     await send(response, "".join(part).encode())
-    await response.write_eof()
+    async with read_within(STALLED_S):
+        await response.write_eof()
     return response
 
 
@@ -80,8 +82,15 @@ async def begin(request: web.Request, content_type: str) -> web.StreamResponse:
 
 async def send(response: web.StreamResponse, octets: bytes) -> None:
     """Write a part of an answer begun by `begin`; a ConnectionError if it is not read in time."""
+    async with read_within(STALLED_S):
+        await response.write(octets)
+
+
+@asynccontextmanager
+async def read_within(seconds: float) -> AsyncIterator[None]:
+    """Raise a ConnectionError if the client does not let the block go on in time."""
     try:
-        async with asyncio.timeout(STALLED_S):
-            await response.write(octets)
+        async with asyncio.timeout(seconds):
+            yield
     except TimeoutError:
         raise ConnectionAbortedError("the client does not read") from None

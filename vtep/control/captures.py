@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from vtep.config import ConfigError
+from vtep.control.answer import read_within
 from vtep.control.connection import stay
 from vtep.control.frames import FRAMES
 from vtep.control.outside import outside_of
@@ -45,7 +46,8 @@ async def capture(request: web.Request) -> web.StreamResponse:
         await response.prepare(request)
         async for part in recording.parts():
             await _send(response, part)
-    await response.write_eof()
+    async with read_within(STALLED_S):
+        await response.write_eof()
     return response
 
 
@@ -60,12 +62,9 @@ async def _send(response: web.StreamResponse, octets: bytes) -> None:
     Raises:
         ConnectionError: the reader is gone, or as good as that.
     """
-    try:
-        for at in range(0, len(octets), _PART):
-            async with asyncio.timeout(STALLED_S):
-                await response.write(octets[at : at + _PART])
-    except TimeoutError:
-        raise ConnectionAbortedError("the client does not read") from None
+    for at in range(0, len(octets), _PART):
+        async with read_within(STALLED_S):
+            await response.write(octets[at : at + _PART])
 
 
 class Recording:
