@@ -144,7 +144,7 @@ export class Frames {
     const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, End: SHOWN, Home: -SHOWN };
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     if (event.key in moves) this.move(moves[event.key]);
-    else if (event.key === "Enter") byId("inspector").querySelector("[tabindex='0']")?.focus();
+    else if (event.key === "Enter") byId("inspector").querySelector("[role=gridcell][tabindex='0']")?.focus();
     else return;
     event.preventDefault();
   }
