@@ -1,18 +1,20 @@
 # Each target sets itself up: the virtual environment in .venv, the Python packages in it, and by
-# apt-get what else is missing on a Debian or Ubuntu machine.  demo, test and bench need root: they
-# make network namespaces, of their own and gone when they end.
+# apt-get what else is missing on a Debian or Ubuntu machine.  demo, lab, test and bench need root:
+# they make network namespaces, of their own and gone when they end.
 
 PYTHON_FILES = vtep bench tests
 RUN = .venv/bin/python -m
 LAB_TOOLS = ip=iproute2 ping=iputils-ping iperf3=iperf3 ethtool=ethtool unshare=util-linux
 TUNNELS = ovs-vswitchd=openvswitch-switch quicktun=quicktun fastd=fastd openvpn=openvpn \
 	tincd=tinc socat=socat
-TEST_TOOLS = $(LAB_TOOLS) tcpdump=tcpdump tshark=tshark dpkg=dpkg chromium=chromium
+TEST_TOOLS = $(LAB_TOOLS) curl=curl tcpdump=tcpdump tshark=tshark dpkg=dpkg chromium=chromium
+HOSTS = 2
 
-.PHONY: help demo test check pictures bench clean
+.PHONY: help demo lab test check pictures bench clean
 
 help:
 	@echo "make demo    two hosts, two VTEPs, and what happens between them (under a minute)"
+	@echo "make lab     a shell among two hosts to try things on (HOSTS=3: three); docs/learn uses it"
 	@echo "make test    everything: check, then all tests, Docker's tutorial included"
 	@echo "make check   format, lint, types, file sizes"
 	@echo "make pictures  the pictures of the live page in docs/pictures, drawn anew"
@@ -22,6 +24,10 @@ help:
 demo:
 	@.ci/setup demo $(LAB_TOOLS)
 	@$(RUN) vtep.lab demo
+
+lab:
+	@.ci/setup demo $(LAB_TOOLS) tcpdump=tcpdump
+	@$(RUN) vtep.lab shell --hosts $(HOSTS)
 
 test: check
 	@.ci/setup test,lint $(TEST_TOOLS)

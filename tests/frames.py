@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Packet, Raw
@@ -12,7 +12,7 @@ MAC_B = "02:00:00:00:00:0b"
 MAC_C = "02:00:00:00:00:0c"
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 
-__all__ = ["ARP", "IP", "TCP", "UDP", "Dot1Q", "Ether", "IPv6", "Raw"]
+__all__ = ["ARP", "ICMP", "IP", "TCP", "UDP", "Dot1Q", "Ether", "IPv6", "Raw"]
 
 
 def mac(text: str) -> bytes:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.netns.site import Site, open_site
 from vtep.lab import TwoHosts, two_hosts
 
 
@@ -12,3 +13,10 @@ def lab() -> Iterator[TwoHosts]:
     """Two hosts with a container each, over IPv4, without a tunnel."""
     with two_hosts() as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def site(private_namespace: None) -> Iterator[Site]:
+    """A daemon that can be asked, shared by the tests of one file."""
+    with open_site() as opened:
+        yield opened

@@ -2,29 +2,21 @@
 
 import http.client
 import json
-import os
 import socket
-import stat
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.frames import BROADCAST, MAC_A, MAC_B, MAC_C, frame, mac
-from tests.netns.tools import options
-from vtep.lab import Daemon, TwoHosts, two_hosts, wait_until
+from tests.frames import BROADCAST, MAC_A, MAC_B, MAC_C, frame
+from tests.netns.site import METRICS_PORT, OTHER_PEER, STRANGER, Site
+from vtep.lab import wait_until
 from vtep.wire import vxlan
 
 pytestmark = pytest.mark.netns
 
-OTHER_PEER, STRANGER = "10.0.1.42", "10.0.1.99"
 MULTICAST, UNKNOWN = "01:00:5e:00:00:05", "02:00:00:00:00:77"
 OPAQUE = len(frame())
-VTEP = [sys.executable, "-m", "vtep"]
 # How many of each are sent.
 OUT = {"broadcast": 3, "multicast": 4, "unknown_unicast": 5}
 KNOWN, DELIVERED = 6, 7
@@ -36,41 +28,6 @@ OF_OVERLAY = {
     "unknown_peer": 2,
 }
 OF_UNDERLAY = {"short": 2, "bad_flags": 3, "unknown_vni": 4}
-
-
-class Site(NamedTuple):
-    lab: TwoHosts
-    daemon: Daemon
-    inside: socket.socket
-    peer: socket.socket
-    stranger: socket.socket
-
-    def vtep(self, *words: str, code: int = 0) -> str:
-        """Run `vtep WORDS` on the daemon's host and return what it prints."""
-        done = self.lab.h1.run([*VTEP, *words], check=False)
-        assert done.returncode == code, done
-        return done.stdout if code == 0 else done.stderr
-
-    def json(self, *words: str) -> Any:
-        return json.loads(self.vtep(*words, "-j"))
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    """Run a vtep on h1 with two peers, which are both sockets of this test on h2."""
-    with ExitStack() as stack:
-        lab = stack.enter_context(two_hosts())
-        for address in (OTHER_PEER, STRANGER):
-            lab.h2.ip("address", "add", f"{address}/24", "dev", lab.h2.device)
-        udp = []
-        for address in (lab.h2.address, OTHER_PEER, STRANGER):
-            udp.append(stack.enter_context(lab.h2.socket(socket.AF_INET, socket.SOCK_DGRAM)))
-            udp[-1].bind((address, vxlan.PORT))
-        inside = stack.enter_context(lab.c1.socket(socket.AF_PACKET, socket.SOCK_RAW))
-        inside.bind(("eth0", 0))
-        words = [*options(lab.h2), "--peer", OTHER_PEER, "--metrics", f"{lab.h1.address}:9478"]
-        daemon = stack.enter_context(lab.h1.vtep(*words, "--web", "127.0.0.1:0", control=True))
-        yield Site(lab, daemon, inside, udp[0], udp[2])
 
 
 @pytest.fixture(scope="module")
@@ -149,9 +106,9 @@ def test_every_frame_is_counted_by_overlay_peer_cause_and_reason(counted: Site) 
 
 def test_prometheus_gets_the_same_numbers_over_tcp(counted: Site) -> None:
     client = counted.lab.h2.call(
-        lambda: socket.create_connection((counted.lab.h1.address, 9478), timeout=5)
+        lambda: socket.create_connection((counted.lab.h1.address, METRICS_PORT), timeout=5)
     )
-    status, headers, body = ask(client, "/metrics", "h1.example:9478")
+    status, headers, body = ask(client, "/metrics", f"h1.example:{METRICS_PORT}")
     assert (status, headers["Content-Type"]) == (
         200,
         "text/plain; version=0.0.4; charset=utf-8",
@@ -195,7 +152,7 @@ def ask(client: socket.socket, path: str, host: str) -> tuple[int, Any, str]:
 
 
 def ask_status(site: Site, path: str) -> int:
-    address = (site.lab.h1.address, 9478)
+    address = (site.lab.h1.address, METRICS_PORT)
     client = site.lab.h2.call(lambda: socket.create_connection(address, timeout=5))
     return ask(client, path, "x")[0]
 
@@ -279,74 +236,3 @@ def test_peer_show_tells_who_was_heard(counted: Site) -> None:
     assert first.startswith(f"{counted.lab.h2.address} dev vx0 vni 100 configured up heard ")
     assert second == f"{OTHER_PEER} dev vx0 vni 100 configured unheard"
     assert len(counted.vtep("peer", "show", "-s", "dst", OTHER_PEER).splitlines()) == 5
-
-
-def test_two_daemons_of_two_hosts_whose_taps_have_one_name(counted: Site) -> None:
-    lab = counted.lab
-    assert counted.daemon.socket == "/run/vtep/vx0.sock"
-    assert stat.S_IMODE(os.stat(counted.daemon.socket).st_mode) == 0o600
-    assert stat.S_IMODE(os.stat("/run/vtep").st_mode) == 0o755
-    words = ["--tap", "vx0", "--vni", "7", "--peer", lab.h1.address, "--port", "4791"]
-    with lab.h2.vtep(*words, control=True) as other:
-        assert other.socket == f"/run/vtep/vx0-{other.pid}.sock"
-
-        def vni(words: list[str], run: Callable[..., subprocess.CompletedProcess[str]]) -> int:
-            shown = json.loads(run([*VTEP, "show", "-j", *words]).stdout)
-            return int(shown[0]["linkinfo"]["info_data"]["id"])
-
-        assert vni([], lab.h1.run) == vni(["vx0"], lab.h1.run) == 100
-        assert vni([], lab.h2.run) == 7
-        assert vni(["--socket", other.socket], lab.h1.run) == 7
-        # A container is in neither's namespace.
-        asked = lab.c1.run([*VTEP, "show"], check=False)
-        assert asked.returncode == 2
-        assert asked.stderr.startswith("vtep: error: 2 vteps run here: name a TAP, or one")
-        assert f"vx0 (pid {other.pid}, --socket {other.socket})" in asked.stderr
-        assert "there is vx0 (pid" in counted.vtep("show", "vx8", code=2)
-    assert not os.path.exists(other.socket)
-    with lab.h2.vtep(*words, control=True) as other:
-        path = other.socket
-        other.kill()
-        other.process.wait()
-    assert os.path.exists(path)
-    said = counted.vtep("show", "--socket", path, code=2)
-    assert said == f"vtep: error: no vtep listens at {path}: start it, or name another --socket\n"
-    os.unlink(path)
-
-
-def test_the_web_socket_answers_only_those_who_ask_it_by_address(counted: Site) -> None:
-    (place,) = [str(record["web"]) for record in counted.daemon.log if "web" in record]
-    address, _, port = place.rpartition(":")
-
-    def status(path: str, host: str, **headers: str) -> int:
-        client = counted.lab.h1.call(lambda: socket.create_connection((address, int(port)), 5))
-        connection = http.client.HTTPConnection("unused")
-        connection.sock = client
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request("GET", path, headers={"Host": host, **named})
-        with connection.getresponse() as answer:
-            answer.read()
-        connection.close()
-        return answer.status
-
-    assert status("/v1/stats", place) == status("/v1/fdb", f"localhost:{port}") == 200
-    assert status("/v1/stats", "evil.example") == 403
-    assert status("/v1/stats", place, Origin="http://evil.example") == 403
-    assert status("/v1/stats", place, Origin=f"http://{place}") == 200
-    assert status("/v1/stats", place, Sec_Fetch_Site="cross-site") == 403
-
-
-def test_a_daemon_that_cannot_have_its_sockets_leaves_nothing(counted: Site) -> None:
-    lab = counted.lab
-    words = ["--tap", "vx5", "--vni", "5", "--peer", lab.h2.address, "--port", "4795"]
-    for more, said in (
-        (["--control", counted.daemon.socket], "is the socket of a process that runs"),
-        (["--metrics", f"{lab.h1.address}:9478"], "(Address already in use)"),
-    ):
-        done = lab.h1.run([*VTEP, *words, *more], check=False)
-        assert done.returncode == 2
-        assert said in done.stderr
-        assert len(done.stderr.splitlines()) == 1
-        assert not os.path.exists("/run/vtep/vx5.sock")
-    assert counted.daemon.ask("/v1")["taps"] == ["vx0"]
-    assert mac(counted.daemon.ask("/v1/show")[0]["address"])

@@ -9,16 +9,14 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
+from tests.netns.leftovers import TOKEN, bearers, none_left, surroundings
 from vtep.lab import wait_until
 from vtep.lab.command import environment
 
 pytestmark = pytest.mark.netns
-
-TOKEN = "LAB_TEST_TOKEN"
 
 
 @contextmanager
@@ -53,29 +51,6 @@ def read_until(process: subprocess.Popen[bytes], text: str, timeout: float = 30.
             break
     assert text in said.decode()
     return said.decode()
-
-
-def bearers(token: str) -> list[str]:
-    """Return the processes, by command line, that were started by the demo of that token."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            if f"{TOKEN}={token}".encode() in (path / "environ").read_bytes():
-                found.append((path / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-        except OSError:
-            continue
-    return found
-
-
-def none_left(token: str) -> None:
-    """Wait for the last ones: who dies with its parent is dead only moments later."""
-    wait_until(lambda: not bearers(token), what="all to end", seen=lambda: bearers(token))
-
-
-def surroundings() -> tuple[list[str], list[str]]:
-    """Return the devices and the named namespaces that are seen from outside of the demo."""
-    named = Path("/run/netns")
-    return sorted(os.listdir("/sys/class/net")), sorted(path.name for path in named.iterdir())
 
 
 def test_the_demo_shows_all_it_promises_in_under_a_minute() -> None:

@@ -79,7 +79,7 @@ async def begin(request: web.Request, content_type: str) -> web.StreamResponse:
 
 
 async def send(response: web.StreamResponse, octets: bytes) -> None:
-    """Write a part of a stream; a client that does not read for STALLED_S is a ConnectionError."""
+    """Write a part of an answer begun by `begin`; a ConnectionError if it is not read in time."""
     try:
         async with asyncio.timeout(STALLED_S):
             await response.write(octets)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from typing import cast
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
@@ -57,6 +58,13 @@ class Connection(RequestHandler):
         self.stay()
         super().connection_lost(exc)
 
+    def force_close(self) -> None:
+        """Close it at once, whatever the client has not read yet."""
+        transport = self.transport
+        super().force_close()
+        if transport is not None:
+            transport.abort()
+
     def stay(self) -> None:
         """Let the connection last: whoever answers sees to its end."""
         if self._timer is not None:
@@ -83,16 +91,21 @@ class Full(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say so, and close."""
-        assert isinstance(transport, asyncio.Transport)
-        transport.write(
+        refused = cast(asyncio.Transport, transport)
+        refused.write(
             b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
             b'Connection: close\r\n\r\n{"error":"too many connections: ask again later"}'
         )
-        transport.close()
+        refused.close()
+
+
+def connection_of(request: web.Request) -> Connection:
+    """Return the connection that a request came by."""
+    connection = request.protocol
+    assert isinstance(connection, Connection)
+    return connection
 
 
 def stay(request: web.Request) -> None:
     """Let the connection of a request last: whoever answers it sees to its end."""
-    connection = request.protocol
-    assert isinstance(connection, Connection)
-    connection.stay()
+    connection_of(request).stay()

@@ -1,6 +1,6 @@
 """Which daemon a command is to ask: the one there is, the one here, or the one that is named."""
 
-from pathlib import Path
+import os
 from typing import NamedTuple
 
 from vtep.config import ConfigError
@@ -55,7 +55,14 @@ def _all() -> tuple[list[Found], list[str]]:
     """Return the daemons that answer, and the sockets of those that we may not ask."""
     found, forbidden = [], []
     for directory in directories():
-        for path in map(str, sorted(Path(directory).glob(f"*{SUFFIX}"))):
+        try:
+            names = sorted(name for name in os.listdir(directory) if name.endswith(SUFFIX))
+        except PermissionError:
+            forbidden.append(directory)
+            continue
+        except OSError:
+            continue
+        for path in (os.path.join(directory, name) for name in names):
             try:
                 about = Client(path).get("/v1", timeout=_ANSWER_S)
                 found.append(Found(path, about["pid"], about["taps"], about["netns"]))

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from vtep import log
 from vtep.config import ConfigError
-from vtep.control.connection import Connection
+from vtep.control.connection import connection_of
 from vtep.control.doors import Door
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -25,9 +25,7 @@ _HEADERS = {
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer *request*, or say in JSON why not."""
     try:
-        connection = request.protocol
-        assert isinstance(connection, Connection)
-        _admit(request, connection.door)
+        _admit(request, connection_of(request).door)
         response = await handler(request)
     except web.HTTPException as error:
         response = web.json_response({"error": error.text or error.reason}, status=error.status)
@@ -36,6 +34,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     except ConfigError as error:
         response = web.json_response({"error": str(error)}, status=400)
     except ConnectionError:
+        connection_of(request).force_close()
         raise
     except Exception as error:
         log.error(f"control: {request.path} failed: {error!r}", traceback.format_exc().splitlines())

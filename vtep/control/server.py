@@ -37,21 +37,23 @@ async def serve(doors: Sequence[Door], subject: Subject) -> AsyncIterator[None]:
     app.on_response_prepare.append(secure)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_END_S, handler_cancellation=True)
     await runner.setup()
-    listening = [await _listen(door, runner) for door in doors]
+    open_now: dict[Door, set[Connection]] = {door: set() for door in doors}
+    listening = [await _listen(door, runner, open_now[door]) for door in doors]
     try:
         yield
     finally:
         for server in listening:
             server.close()
+        for connection in set().union(*open_now.values()):
+            connection.force_close()  # which cancels its handler
         await runner.cleanup()
 
 
-async def _listen(door: Door, runner: web.AppRunner) -> asyncio.Server:
-    """Accept connections through a door."""
+async def _listen(door: Door, runner: web.AppRunner, open_now: set[Connection]) -> asyncio.Server:
+    """Accept connections through a door, and keep those that are open in a set."""
     loop = asyncio.get_running_loop()
     manager = runner.server
     assert manager is not None
-    open_now: set[Connection] = set()
 
     def accept() -> asyncio.Protocol:
         if len(open_now) >= MOST_CONNECTIONS:

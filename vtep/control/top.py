@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from vtep.arguments import Parser
 from vtep.config import ConfigError
-from vtep.control.client import Client
+from vtep.control.client import Client, Gone
 from vtep.control.command import add_socket, asking, tap_of
 from vtep.control.figures import Stats
 from vtep.control.find import find
@@ -65,9 +65,22 @@ def _live(client: Client, console: "Console", draw: Draw, before: Stats) -> None
     with _keys() as pressed, Live(console=console, screen=True, auto_refresh=False) as live:
         wait = 0.1
         while not pressed(wait):
-            now = client.get("/v1/stats")
+            now = _again(client)
             live.update(draw(now, before), refresh=True)
             before, wait = now, _REFRESH_S
+
+
+def _again(client: Client) -> Stats:
+    """Ask one who has answered before.
+
+    Raises:
+        Gone: it does no more.
+    """
+    try:
+        answer: Stats = client.get("/v1/stats")
+    except ConfigError:
+        raise Gone(f"the vtep at {client.path} went away") from None
+    return answer
 
 
 @contextmanager

@@ -105,7 +105,7 @@ def _remove_stale(path: str) -> None:
     if _lives(path):
         raise FileExistsError("is the socket of a process that runs")
     with suppress(FileNotFoundError):
-        if _identity(path) == (there.st_dev, there.st_ino):
+        if _identity(path) == _identity_of(there):
             os.unlink(path)
 
 
@@ -127,6 +127,10 @@ def _lives(path: str) -> bool:
     return False
 
 
-def _identity(path: str) -> tuple[int, int]:
-    there = os.lstat(path)
-    return there.st_dev, there.st_ino
+def _identity(path: str) -> tuple[int, int, int]:
+    return _identity_of(os.lstat(path))
+
+
+def _identity_of(there: os.stat_result) -> tuple[int, int, int]:
+    """Return what tells one file from a later one, which may have its inode number again."""
+    return there.st_dev, there.st_ino, there.st_mtime_ns

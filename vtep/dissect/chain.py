@@ -13,6 +13,9 @@ from vtep.wire import vxlan
 
 First = Literal["ethernet", "ip", "vxlan"]
 
+MAX_HEADERS = 32
+"""Most headers that are told apart; what stands behind so many tags or extensions is payload."""
+
 _PARSERS: dict[str, Callable[[Place], Step]] = {
     "ethernet": parse_ethernet,
     "vlan": parse_vlan,
@@ -52,7 +55,8 @@ def dissect(
         following = "ipv6" if octets[:1] and octets[0] >> 4 == 6 else "ipv4"
     headers: list[Header] = []
     trailers: list[Header] = []
-    while following in _PARSERS:  # also where nothing is left: a header is missing
+    # Also where nothing is left: a header is missing.
+    while following in _PARSERS and len(headers) < MAX_HEADERS:
         step = _PARSERS[following](place)
         headers.append(step.header)
         if step.place.end < place.end:

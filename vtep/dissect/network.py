@@ -43,7 +43,7 @@ _show_protocol = named(
 )
 _show_ecn = named({0: "not ECN", 1: "ECT(1)", 2: "ECT(0)", 3: "congestion"})
 
-_SOURCE = "this VTEP: the other end learns that the inner source lives behind it"
+_SOURCE = "the VTEP that sends: the other end learns that the inner source is behind it"
 _INNER_SOURCE = "the container; the underlay never sees this address"
 _DIFFERENTIATED = (
     Spec("ip.dscp", "DSCP", 6, "class of service"),
@@ -86,7 +86,14 @@ IPV4 = Layout(
         ),
         Spec("ip.checksum", "Header checksum", 16, "of this header alone", show_hex16),
         Spec("ip.source", "Source", 32, _SOURCE, show_ip, _INNER_SOURCE),
-        Spec("ip.destination", "Destination", 32, "the peer VTEP", show_ip, "the other container"),
+        Spec(
+            "ip.destination",
+            "Destination",
+            32,
+            "the VTEP that receives",
+            show_ip,
+            "the other container",
+        ),
     ),
 )
 IPV6 = Layout(
@@ -105,7 +112,14 @@ IPV6 = Layout(
             "routers it may still pass; the tunnel does not count",
         ),
         Spec("ip.source", "Source", 128, _SOURCE, show_ip, _INNER_SOURCE),
-        Spec("ip.destination", "Destination", 128, "the peer VTEP", show_ip, "the other container"),
+        Spec(
+            "ip.destination",
+            "Destination",
+            128,
+            "the VTEP that receives",
+            show_ip,
+            "the other container",
+        ),
     ),
 )
 _NEXT = Spec("extension.next_header", "Next header", 8, "what follows", _show_protocol)

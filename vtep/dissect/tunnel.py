@@ -29,10 +29,9 @@ def parse_vxlan(place: Place) -> Step:
     specs = list(_specs(head.ljust(vxlan.HEADER_LEN, b"\0")))
     fields = lay_out(octets, at, end, specs, RFC, inner=place.inner)
     if len(head) < vxlan.HEADER_LEN:
-        problems = [place.cut_short(vxlan.HEADER_LEN)]
+        step = place.too_short("vxlan", "VXLAN", fields, vxlan.HEADER_LEN)
     else:
-        problems = list(_problems(head))
-    step = place.step("vxlan", "VXLAN", fields, problems, "ethernet")
+        step = place.step("vxlan", "VXLAN", fields, list(_problems(head)), "ethernet")
     return step._replace(place=step.place._replace(inner=True, ports=()))
 
 

@@ -6,8 +6,6 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from types import FrameType
-from typing import NoReturn
 
 from rich import box
 from rich.console import Console
@@ -20,6 +18,7 @@ from vtep.lab.capture import Capture, is_vxlan
 from vtep.lab.daemon import Daemon
 from vtep.lab.errors import LabError
 from vtep.lab.host import Host
+from vtep.lab.interrupts import as_interrupt
 from vtep.lab.topology import TwoHosts, two_hosts
 from vtep.lab.traffic import iperf3_command, iperf3_result, iperf3_server, ping
 
@@ -44,9 +43,8 @@ def run(seconds: int) -> int:
     """Show the demo on the terminal and return the exit code; whatever happens, nothing is left."""
     terminal = sys.stdout.isatty()
     console = Console(highlight=False, emoji=False, width=None if terminal else 110)
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with two_hosts() as lab:
+        with as_interrupt(signal.SIGTERM), two_hosts() as lab:
             _show(console, lab, seconds)
     except KeyboardInterrupt:
         console.print("\nInterrupted: hosts, devices and processes are removed.")
@@ -187,8 +185,3 @@ def _table(console: Console, *columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column in ("at", "field"))
     return table
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    """End on SIGTERM as on Ctrl-C: by unwinding, which removes all that was built."""
-    raise KeyboardInterrupt

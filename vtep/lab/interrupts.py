@@ -1,12 +1,27 @@
-"""Keeping Ctrl-C out of the moments in which a resource has no owner yet."""
+"""Ctrl-C and its like: kept out of moments without an owner, and all of one kind."""
 
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
 _Arrived = tuple[int, FrameType | None]
+
+
+@contextmanager
+def as_interrupt(number: signal.Signals) -> Iterator[None]:
+    """End the block on this signal as on Ctrl-C: by unwinding, which removes all that was built."""
+    before = signal.signal(number, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 @contextmanager

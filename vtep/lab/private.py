@@ -24,7 +24,7 @@ CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
 
 NETNS_DIRECTORY = Path("/run/netns")  # where iproute2 keeps its named namespaces
-_SOCKETS = Path("/run/vtep")  # where a vtep makes its control socket
+RUNTIME_DIRECTORY = Path("/run/vtep")  # where a vtep makes its control socket
 
 _NEEDED = ("ip", "bridge", "mount", "setpriv", "tee")
 
@@ -54,7 +54,8 @@ def enter() -> None:
     execute(["mount", "--make-rprivate", "/"])
     for point in _mount_points(user == 0):
         execute(["mount", "-t", "tmpfs", "-o", "mode=0755", "vtep-lab", str(point)])
-    NETNS_DIRECTORY.mkdir(exist_ok=True)
+    for directory in (NETNS_DIRECTORY, RUNTIME_DIRECTORY):
+        directory.mkdir(exist_ok=True)
     execute(["ip", "link", "set", "lo", "up"])
 
 
@@ -67,7 +68,7 @@ def set_network_namespace(path: Path) -> None:
 
 def _mount_points(root: bool) -> list[Path]:
     """Return where a tmpfs goes: an ordinary user who may not make directories hides /run."""
-    points = [NETNS_DIRECTORY, _SOCKETS]
+    points = [NETNS_DIRECTORY, RUNTIME_DIRECTORY]
     for point in points:
         if root:
             point.mkdir(parents=True, exist_ok=True)

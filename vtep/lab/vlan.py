@@ -5,12 +5,17 @@ their tag here and leave by a packet socket on eth0, and the other way round. Su
 unfinished checksums that arrive are handed on with the virtio header that describes them.
 """
 
+import ipaddress
+import json
 import os
 import select
 import socket
 import struct
+import subprocess
 import sys
+from collections.abc import Callable, Sequence
 
+from vtep.lab.command import execute
 from vtep.lab.errors import LabError
 from vtep.lab.netns import Netns, address_arguments
 from vtep.lab.ready import start_ready
@@ -28,25 +33,49 @@ _MACS = 12
 
 def vlan_device(container: Netns, vlan: int, address: str) -> str:
     """Give `container` a device for one VLAN, with an address; return its name."""
+
+    def stand_in(name: str) -> None:
+        words = [name, str(vlan)]
+        start_ready(
+            lambda fd: container.start_module("vtep.lab.vlan", *words, str(fd), pass_fds=[fd]),
+            timeout=10.0,
+        )
+
+    return _add(container.ip, stand_in, vlan, address)
+
+
+def _vlan_device_here(vlan: int, address: str) -> None:
+    """Do the same in the namespace of this process; a stand-in stays behind in the background."""
+
+    def stand_in(name: str) -> None:
+        reading, writing = os.pipe()
+        subprocess.Popen(
+            [sys.executable, "-m", "vtep.lab.vlan", name, str(vlan), str(writing)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[writing],
+            start_new_session=True,
+        )
+        os.close(writing)
+        if not os.read(reading, 1):
+            raise LabError("the VLAN device cannot be made: see above")
+
+    _add(lambda *words: execute(["ip", *words]).stdout, stand_in, vlan, address)
+
+
+def _add(ip: Callable[..., str], stand_in: Callable[[str], None], vlan: int, address: str) -> str:
     name = f"vlan{vlan}"
     try:
-        container.ip("link", "add", "link", "eth0", "name", name, "type", "vlan", "id", str(vlan))
+        ip("link", "add", "link", "eth0", "name", name, "type", "vlan", "id", str(vlan))
     except LabError as error:
         if "Unknown device type" not in str(error):
             raise
-        _stand_in(container, vlan, name)
-    container.ip(*address_arguments(name, address))
-    container.ip("link", "set", name, "up")
+        stand_in(name)
+        [eth0] = json.loads(ip("-j", "link", "show", "eth0"))
+        ip("link", "set", name, "address", eth0["address"], "mtu", str(eth0["mtu"]))
+    ip(*address_arguments(name, address))
+    ip("link", "set", name, "up")
     return name
-
-
-def _stand_in(container: Netns, vlan: int, name: str) -> None:
-    link = container.link("eth0")
-    start_ready(
-        lambda fd: container.start_module("vtep.lab.vlan", name, str(vlan), str(fd), pass_fds=[fd]),
-        timeout=10.0,
-    )
-    container.ip("link", "set", name, "address", link["address"], "mtu", str(link["mtu"]))
 
 
 def _tag(name: str, vlan: int, ready: int) -> None:
@@ -80,5 +109,21 @@ def _vlan_of(ancillary: list[tuple[int, int, bytes]]) -> int | None:
     return None
 
 
+def _main(words: Sequence[str]) -> int:
+    """`VLAN ADDRESS/LENGTH`: the device here; `NAME VLAN FD`: be the stand-in."""
+    try:
+        match words:
+            case [name, vlan, ready]:
+                _tag(name, int(vlan), int(ready))
+            case [vlan, address] if vlan.isdigit() and 1 <= int(vlan) <= 4094:
+                _vlan_device_here(int(vlan), str(ipaddress.ip_interface(address)))
+            case _:
+                raise LabError("vlan: write  c1 vlan NUMBER ADDRESS/LENGTH")
+    except (LabError, ValueError) as error:
+        print(f"vtep.lab: error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
 if __name__ == "__main__":
-    _tag(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    sys.exit(_main(sys.argv[1:]))

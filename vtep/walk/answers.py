@@ -4,7 +4,7 @@ import ipaddress
 import re
 import string
 
-_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_WORDS = {"none": 0, "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "ten": 10}
 _UNITS = re.compile(
     r"\s*(octets?|bytes?|bits?|peers?|copies|copy|datagrams?|packets?|macs?|vnis?)$"
 )
@@ -13,9 +13,9 @@ _POWER = re.compile(r"(\d{1,4})\s*(?:\^|\*\*)\s*(\d{1,3})", re.ASCII)
 
 def read_number(answer: str) -> int | None:
     """Return a whole number: 50, "50 octets", 16,777,216, 2^24, 0x64, two."""
-    text = _UNITS.sub("", answer.strip().lower())
+    text = _UNITS.sub("", answer.strip().lower()).removeprefix("+")
     if text in _WORDS:
-        return _WORDS.index(text)
+        return _WORDS[text]
     if power := _POWER.fullmatch(text):
         base, exponent = map(int, power.groups())
         return int(base**exponent)

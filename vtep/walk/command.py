@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from vtep.arguments import Parser
 from vtep.config import ConfigError
@@ -54,8 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     network.add_argument("--vni", type=int, default=100, help="of the overlay [100]")
     network.add_argument("--vlan", type=int, help="put VTEP and bridge on a trunk, with this VLAN")
     network.add_argument("--ipv6", action="store_true", help="the underlay is IPv6")
-    network.add_argument("--underlay-mtu", type=int, default=1500, help="[1500]")
-    network.add_argument("--mtu", type=int, help="of the TAPs [what fits: 1450, over IPv6 1430]")
+    mtu: dict[str, Any] = {"metavar": "MTU", "type": int}
+    network.add_argument("--underlay-mtu", **mtu, default=1500, help="between the hosts [1500]")
+    network.add_argument("--mtu", **mtu, help="of the TAPs [what fits: 1450, over IPv6 1430]")
     network.add_argument(
         "--what-if", choices=WHAT_IFS, help="something goes wrong: see where, and how to see it"
     )

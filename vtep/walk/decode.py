@@ -54,14 +54,14 @@ def main(words: Sequence[str]) -> int:
         else:
             good = _print_text(decoded, is_short=arguments.short)
         sys.stdout.flush()
-    except CaptureError as error:
-        sys.stdout.flush()
-        print("vtep: error:", error, file=sys.stderr)
-        return 1
     except BrokenPipeError:
         # Nobody reads on; what is still in the buffer is not to be written at the end either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (CaptureError, OSError) as error:
+        sys.stdout.flush()
+        print("vtep: error:", error, file=sys.stderr)
+        return 1
     return 0 if good else 1
 
 
@@ -96,8 +96,12 @@ def _print_text(decoded: Iterator[Decoded], *, is_short: bool) -> bool:
         else:
             lines = full(one.number, one.given, one.headers, verdict, paint)
         print("\n".join(lines), flush=is_short)
-        good = good and (verdict is None or verdict.what == "delivered")
+        good = good and not _is_dropped(one)
     return good
+
+
+def _is_dropped(one: Decoded) -> bool:
+    return one.verdict is not None and one.verdict.what == "dropped"
 
 
 def _wants_colours() -> bool:
@@ -109,7 +113,7 @@ def _print_json(decoded: Iterator[Decoded], *, is_capture: bool) -> bool:
     good = True
     found = []
     for one in decoded:
-        good = good and (one.verdict is None or one.verdict.what == "delivered")
+        good = good and not _is_dropped(one)
         if is_capture:
             print(json.dumps(_as_json(one)), flush=True)
         else:

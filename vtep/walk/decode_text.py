@@ -1,5 +1,6 @@
 """A decoded frame as text: each header drawn and told, then the verdict."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
@@ -29,8 +30,7 @@ def full(
 ) -> Iterator[str]:
     """Yield the lines of a frame with VXLAN."""
     yield paint("title", f"Frame {number}: {_circumstances(given)}")
-    if given.record is not None:
-        yield from (f"  comment: {printable(text)}" for text in given.record.comments)
+    yield from _comments(given)
     for header in headers:
         yield ""
         yield from _header(header, paint)
@@ -48,6 +48,7 @@ def short(
         yield f"{paint('title', f'Frame {number}:')} no VXLAN: {words}"
         return
     yield f"{paint('title', f'Frame {number}:')} {words}"
+    yield from _comments(given)
     for header in headers:
         for problem in header.problems:
             yield paint("problem", f"  ! {title(header)}: {problem}")
@@ -63,9 +64,12 @@ def summary(given: Given, headers: Sequence[Header]) -> str:
     for header in headers:
         if header.key == "vxlan":
             texts = {field.key: field.text for field in header.fields}
-            is_valid = texts.get("vxlan.i") == "1" and "vxlan.vni" in texts
-            number = texts["vxlan.vni"].partition(" ")[0] if is_valid else "not valid"
-            words.append(f"VNI {number}")
+            if "vxlan.vni" not in texts:
+                words.append("half a VXLAN header")
+            elif texts["vxlan.i"] == "1":
+                words.append(f"VNI {texts['vxlan.vni'].partition(' ')[0]}")
+            else:
+                words.append("no valid VNI")
     words.append(_side([header for header in headers if header.key.startswith("inner_")]))
     return ", ".join(word for word in words if word)
 
@@ -112,6 +116,11 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
+def _comments(given: Given) -> Iterator[str]:
+    if given.record is not None:
+        yield from (f"  # {printable(text)}" for text in given.record.comments)
+
+
 def _circumstances(given: Given) -> str:
     words = [f"{given.size} octets"]
     if len(given.octets) < given.size:
@@ -141,7 +150,8 @@ def when(time: int) -> str:
 
 
 def _header(header: Header, paint: Paint) -> Iterator[str]:
-    source = header.fields[0].source if header.fields else ""
+    sources = Counter(field.source for field in header.fields)
+    source = sources.most_common(1)[0][0] if sources else ""
     last = header.at + header.length - 1
     where = f"octets {header.at} to {last}" if header.length else f"at octet {header.at}, missing"
     yield paint("title", f"{title(header)}, {where}" + (f" ({source})" if source else ""))
@@ -166,7 +176,7 @@ def _field(field: Field, at: int, source: str) -> str:
 
 
 def _verdict(verdict: Verdict, paint: Paint) -> Iterator[str]:
-    style = "good" if verdict.what == "delivered" else "bad"
+    style = {"delivered": "good", "dropped": "bad", "ignored": "title"}[verdict.what]
     yield paint(style, f"  => {verdict.text}")
     if verdict.assumed:
         yield f"     assumed: {'; '.join(verdict.assumed)}"

@@ -50,7 +50,7 @@ def run(options: Options) -> Result:
         walks=tuple(walks),
         counters={host.name: report.counters(host.vtep) for host in lan.hosts},
         fdb={host.name: report.fdb(host.vtep, now) for host in lan.hosts},
-        looks=lessons.looks(options, lan, walks),
+        looks=lessons.looks(options, lan),
         recap=lessons.recap(options, lan, walks),
     )
 

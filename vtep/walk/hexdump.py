@@ -35,9 +35,9 @@ def _plain(text: str) -> bytes:
     digits = _BETWEEN.sub("", text)
     wrong = re.search("[^0-9a-fA-F]", digits)
     if wrong:
-        raise ConfigError(f"{_short(text)!r} is not hexadecimal: {wrong.group()!r} is no digit")
+        raise ConfigError(f"not hexadecimal: {wrong.group()!r} is no digit of {_short(text)!r}")
     if len(digits) % 2:
-        raise ConfigError(f"{len(digits)} hexadecimal digits: an octet has two, so one is missing")
+        raise ConfigError(f"not whole octets: it has {len(digits)} hexadecimal digits, two each")
     return bytes.fromhex(digits)
 
 
@@ -75,8 +75,8 @@ def _octets(line: str) -> bytes:
         groups = part.split(" ")
         if not all(_GROUP.fullmatch(group) for group in groups) or groups == [""]:
             break
-        # Two spaces may stand in the middle of a line, but then behind eight octets.
-        if found and len(found) != _A_LINE:
+        # Two spaces may stand in the middle of a line, but then between eight octets and others.
+        if found and (len(found) != _A_LINE or len(groups[0]) != 2):
             break
         found += "".join(groups)
         if len(found) > 2 * _A_LINE:

@@ -53,18 +53,17 @@ def open_input(words: Sequence[str], first: First | None) -> Input:
     Raises:
         ConfigError: no such file, or no hexadecimal. Reading a capture may raise CaptureError.
     """
-    if list(words) == ["-"]:
-        return _of_stream(sys.stdin.buffer, first)
     path = Path(words[0])
-    if len(words) == 1 and _is_file(path):
+    is_stdin = list(words) == ["-"]
+    if is_stdin or (len(words) == 1 and words[0] and _is_file(path)):
         try:
-            return _of_stream(path.open("rb"), first)
+            return _of_stream(sys.stdin.buffer if is_stdin else path.open("rb"), first)
         except OSError as error:
-            raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+            raise ConfigError(f"{words[0]} cannot be read: {error.strerror}") from error
     try:
         frames = frames_of("\n".join(words) if "\n" in "".join(words) else " ".join(words))
     except ConfigError as error:
-        raise ConfigError(f"there is no file {words[0]!r}, and as frames: {error}") from error
+        raise ConfigError(f"{words[0]!r} is no file, and {error}") from error
     return _of_text(frames, first)
 
 
@@ -79,7 +78,8 @@ def _of_stream(stream: BinaryIO, first: First | None) -> Input:
     beginning = stream.read(4)
     if capfile.is_capture(beginning):
         return Input(_of_capture(stream, beginning, first), True)
-    text = beginning + stream.read(MAX_TEXT + 1)
+    with stream:
+        text = beginning + stream.read(MAX_TEXT + 1)
     try:
         decoded = text.decode("ascii")
     except UnicodeDecodeError:

@@ -18,13 +18,12 @@ _PICTURE = """\
    +-------------------------------------+   +-----------------------------------+"""
 
 _FAULTS = {
-    "mtu": "c1 sends packets as long as the underlay's MTU, which do not fit with headers around"
-    " them.",
-    "vni": "the two hosts were given different VNIs.",
-    "flag": "the sender's VTEP is broken: the I flag is 0.",
-    "port": f"h1 sends to UDP port {LINUX_PORT}, as Linux's vxlan does by itself.",
-    "checksum": "one bit of the packet falls over on the underlay.",
-    "peer": "h2 was not told that h1 is a peer.",
+    "mtu": "its packet is as long as the underlay's MTU",
+    "vni": "the two hosts were given different VNIs",
+    "flag": "the sender's VTEP is broken and clears the I flag",
+    "port": f"h1 sends to UDP port {LINUX_PORT}, as Linux's vxlan does by itself",
+    "checksum": "one bit of the packet falls over on the underlay",
+    "peer": "h2 was not told that h1 is a peer",
 }
 _SENT = {
     "icmp": "A ping from c1 to c2",
@@ -41,7 +40,7 @@ def title(options: Options) -> str:
     else:
         sent = "A ping from c1 to c2" if options.what_if == "mtu" else _SENT[options.inner]
     if options.what_if is not None:
-        return f"{sent}, and what if {_FAULTS[options.what_if].rstrip('.')}?"
+        return f"{sent}, and what if {_FAULTS[options.what_if]}?"
     return f"{sent}, and what VXLAN does to it"
 
 
@@ -66,36 +65,24 @@ def summary(options: Options) -> str:
     return (
         "Two containers think that they are on one Ethernet, yet their hosts have only an IP"
         " network between them (the underlay). On each host a VTEP, VXLAN tunnel endpoint, puts"
-        " whole Ethernet frames into UDP datagrams, and takes them out again (the overlay). A third"
-        " VTEP, h3, is a peer of both. Below is what the code of vtep did, step by step."
+        " whole Ethernet frames into UDP datagrams, and takes them out again (the overlay). It has"
+        " been told of the others, its peers (h3 is a third), and a number, the VNI, says which"
+        " overlay a frame is of. Behind which peer a MAC address lives nobody tells it: that it"
+        " learns, into a table, the FDB (forwarding database). Below is what the code of vtep did,"
+        " step by step."
     )
 
 
-def looks(options: Options, lan: Lan, walks: Sequence[Walk]) -> tuple[Look, ...]:
+def looks(options: Options, lan: Lan) -> tuple[Look, ...]:
     """Say how one would see what went wrong."""
     if options.what_if is None:
         return ()
     h1, h2, vni = lan.h1, lan.h2, options.vni
-    found: list[Look] = []
     if options.what_if == "mtu":
-        size = options.tap_mtu - _ip_len(options.inner_ipv6) - 8
-        ping = f"ping -M do -c 1 -s {size + 1} {C2.address(options.inner_ipv6)}"
-        found.append(Look("c1", ping, f"gets no answer; with -s {size} it does"))
-        found.append(_counters(h1))
-        octets = options.tap_mtu + ethernet.HEADER_LEN
-        found.append(
-            Look("h1", f"tshark -i vx0 -f 'greater {octets + 1}'", "shows it if vx0 takes it")
-        )
-        found.append(
-            Look("h1", f"tshark -i {h1.device} -Y 'vxlan && icmp'", "shows nothing: it never left")
-        )
-        found.append(
-            Look("", "TCP does not suffer", "vtep lowers the MSS of each SYN to what fits")
-        )
-        return tuple(found)
+        return _mtu_looks(options, h1)
     display = {
         "vni": f"vxlan.vni == {vni}",
-        "flag": "vxlan && !vxlan.flag_i",
+        "flag": "vxlan.flag_i == 0",
         "port": f"udp.dstport == {h1.dstport}",
         "checksum": "udp.checksum.status == 0",
         "peer": f"ip{'v6' if options.ipv6 else ''}.src == {h1.ip} && vxlan",
@@ -105,8 +92,7 @@ def looks(options: Options, lan: Lan, walks: Sequence[Walk]) -> tuple[Look, ...]
         "checksum": "-o udp.check_checksum:TRUE ",
         "port": f"-d udp.port=={h1.dstport},vxlan ",
     }.get(options.what_if, "")
-    found.append(Look("h2", f"tshark -i {h2.device} {more}-Y '{display}'", shown))
-    found.append(_counters(h2))
+    found = [Look("h2", f"tshark -i {h2.device} {more}-Y '{display}'", shown), _counters(h2)]
     kernel = {"port": "UdpNoPorts", "checksum": "UdpInCsumErrors"}.get(options.what_if)
     if kernel is not None:
         name = kernel.replace("Udp", "Udp6") if options.ipv6 else kernel
@@ -115,10 +101,31 @@ def looks(options: Options, lan: Lan, walks: Sequence[Walk]) -> tuple[Look, ...]
     return tuple(found)
 
 
+def _mtu_looks(options: Options, host: Host) -> tuple[Look, ...]:
+    size = options.tap_mtu - _ip_len(options.inner_ipv6) - 8
+    ping = f"ping -M do -c 1 -s {size + 1} {C2.address(options.inner_ipv6)}"
+    on_tap = f"tshark -i vx0 -f 'greater {options.tap_mtu + ethernet.HEADER_LEN + 1}'"
+    icmp = "icmpv6" if options.inner_ipv6 else "icmp"
+    on_underlay = f"tshark -i {host.device} -Y 'vxlan && {icmp}'"
+    return (
+        Look("c1", ping, f"gets no answer; with -s {size} it does"),
+        _counters(host),
+        Look(host.name, on_tap, "shows it, if somebody raised the MTU of vx0"),
+        Look(host.name, on_underlay, "shows nothing: it never left"),
+        Look("", "TCP does not suffer", "vtep lowers the MSS of each SYN to what fits"),
+    )
+
+
 def _counters(host: Host) -> Look:
-    """Return what `vtep show -s` says on a host, from its real counters."""
-    lines = "; ".join(report.counters_text(report.counters(host.vtep)))
-    return Look(host.name, "vtep show -s", lines)
+    """Return what `vtep show -s` counts on a host, from its real counters."""
+    tree = report.counters(host.vtep)
+    overlay = tree["overlays"][str(host.overlay.vni)]
+    places = (tree["underlay"], tree["taps"][host.port.name], overlay)
+    drops = [f"{name} {count}" for place in places for name, count in place["drops"].items()]
+    said = f"counts {overlay['tx_frames']} frames sent, {overlay['rx_frames']} received; "
+    said += f"drops: {', '.join(drops)}" if drops else "no drops"
+    refused = overlay["last_refused"]
+    return Look(host.name, "vtep show -s", f"{said}; last refused: {refused}" if refused else said)
 
 
 def recap(options: Options, lan: Lan, walks: Sequence[Walk]) -> tuple[Lesson, ...]:

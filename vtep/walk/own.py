@@ -8,7 +8,11 @@ from typing import Any
 
 from vtep import capfile
 from vtep.config import ConfigError
+from vtep.walk.frames import C1, C2
 from vtep.walk.options import MAX_FRAME, hex_octets, whole_number
+from vtep.wire import ethernet
+
+_MAX_LAYERS = 32
 
 _NUMBERED = re.compile(r"(.+):([0-9]+)")
 _NODES = (
@@ -74,9 +78,26 @@ def _built(expression: str) -> bytes:
         if isinstance(node, ast.Name) and node.id not in names:
             raise ConfigError(f"the frame: scapy has no layer {node.id!r}: write one of its names")
     try:
-        return bytes(eval(compile(tree, "<frame>", "eval"), {"__builtins__": {}}, names))
+        packet = eval(compile(tree, "<frame>", "eval"), {"__builtins__": {}}, names)
+        _fill_in(packet)
+        return bytes(packet)
     except Exception as error:  # scapy raises whatever it likes for what it cannot build
         raise ConfigError(f"the frame cannot be built: {error}") from error
+
+
+def _fill_in(packet: Any) -> None:
+    """Put in the addresses that were left out, for scapy would ask this machine's network."""
+    usual = {
+        "Ethernet": {"src": ethernet.format_mac(C1.mac), "dst": ethernet.format_mac(C2.mac)},
+        "IP": {"src": C1.ipv4, "dst": C2.ipv4},
+        "IPv6": {"src": C1.ipv6, "dst": C2.ipv6},
+    }
+    layer, left = packet, _MAX_LAYERS
+    while layer and left:
+        for name, address in usual.get(layer.name, {}).items():
+            if name not in layer.fields:
+                layer.setfieldval(name, address)
+        layer, left = layer.payload, left - 1
 
 
 def _layers() -> dict[str, Any]:

@@ -65,7 +65,7 @@ class _Page:
             yield '<li><a href="#recap">To remember</a></li>'
         yield "</ol></nav>"
         yield (
-            "<p>At each station: how many octets the frame has there, and what is decided."
+            "<p>At each station: how many octets (bytes) the frame has there, and what is decided."
             f' <span class="on">{_SIGNS["+"]} is put on</span>,'
             f' <span class="off">{_SIGNS["-"]} is taken off</span>,'
             f' <span class="new">{_SIGNS["~"]} is changed</span>.'
@@ -171,7 +171,8 @@ def _field(field: Field) -> str:
     first, last = field.at % 8, field.at % 8 + field.bits - 1
     if field.bits % 8 or first:
         bits = f"bit {first}" if first == last else f"bits {first} to {last}"
-        width = f"{bits} of its octets"
+        octets = (last + 8) // 8
+        width = f"{bits} of its {f'{octets} octets' if octets > 1 else 'octet'}"
     else:
         width = f"{field.bits} bits"
     source = f" ({field.source})" if field.source else ""

@@ -194,7 +194,7 @@ class _Way:
         host = self._lan.by_ip[copy.peer]
         packet = self._lan.datagram(self._source, copy, self._fault.packet)
         if words.kernel_refuses(host, self._source, packet) is not None:
-            return f"{host.name} {host.ip} got its copy, and its kernel dropped it too."
+            return f"{host.name} {host.ip} got its copy, and its kernel dropped it, too."
         outcome = self._lan.receive(host, self._source, copy, self._now)
         return words.elsewhere(host, outcome)
 

@@ -64,7 +64,7 @@ svg .soft { fill: var(--soft); font-size: 12px; }
 .tip span { display: block; }
 .octet:hover + .tip, .octet:focus + .tip { display: block; }
 table { border-collapse: collapse; margin: 0.5rem 0; font-size: 0.9rem; }
-caption { text-align: left; font-weight: 600; }
+caption { text-align: left; white-space: nowrap; font-weight: 600; }
 th, td {
   text-align: left; padding: 0.15rem 0.8rem 0.15rem 0.3rem; border-top: 1px solid var(--line);
 }

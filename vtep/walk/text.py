@@ -45,7 +45,7 @@ class Text:
         if not self._brief:
             yield from _wrap(result.summary, "")
             yield ""
-            yield result.picture
+            yield from result.picture.splitlines()
             yield ""
             yield from _wrap(_LEGEND, "")
         for number, walk in enumerate(result.walks, 1):
@@ -144,8 +144,8 @@ class Text:
 
 
 _LEGEND = (
-    "Each station has its number, where it is, how many octets the frame has there, how many that"
-    " is more or fewer, and what is decided. + is put on, - is taken off, ~ is changed."
+    "Each station has its number, where it is, how many octets (bytes) the frame has there, how"
+    " many that is more or fewer, and what is decided. + is put on, - is taken off, ~ is changed."
 )
 
 

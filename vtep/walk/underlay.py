@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from vtep.dissect import Header, Status, status
 from vtep.walk.inputs import Given
-from vtep.wire import ip
+from vtep.wire import ethernet, ip, outer, vxlan
 
 
 class Datagram(NamedTuple):
@@ -36,7 +36,7 @@ def received(
     """Return what the kernel hands on, or why it does not; None for what is no VXLAN.
 
     Args:
-        given: the frame; octets that the capture left out are taken as zeros.
+        given: the frame.
         headers: what dissect says of it.
         ports: UDP ports of VXLAN.
         local: our address; None for any.
@@ -45,7 +45,7 @@ def received(
     tunnel, udp = by_key.get("vxlan"), by_key.get("outer_udp")
     network = by_key.get("outer_ipv4") or by_key.get("outer_ipv6")
     if network is None:
-        return Datagram(given.octets[tunnel.at :], None, None, 0) if tunnel else None
+        return _bare(given.octets[tunnel.at :]) if tunnel is not None else None
     if udp is None:
         return _FRAGMENT if _is_fragment_of_udp(network, by_key.get("outer_fragment")) else None
     if _number(udp, "udp.destination_port") not in ports:
@@ -54,17 +54,30 @@ def received(
     texts = {field.key: field.text for field in network.fields}
     sender, destination = texts["ip.source"], texts["ip.destination"]
     if refusal is None and local is not None and destination != local:
-        refusal = Refusal("other_host", f"it is for {destination}, and we are {local}")
+        refusal = Refusal("other_host", f"not for us: it goes to {destination}, we are {local}")
     if refusal is not None:
         return refusal
     at, size = udp.at + ip.UDP_LEN, _number(udp, "udp.length") - ip.UDP_LEN
-    payload = given.octets[at : at + size].ljust(size, b"\0")
+    payload = given.octets[at : at + size]
+    if len(payload) < min(size, _NEEDED):
+        text = f"not known: the capture kept {len(payload)} of {size} octets of the datagram"
+        return Refusal("not_captured", text)
     return Datagram(payload, sender, destination, _number(udp, "udp.source_port"))
 
+
+_NEEDED = vxlan.HEADER_LEN + ethernet.HEADER_LEN + ethernet.TAG_LEN
+"""Octets of a datagram on which it depends whether it is delivered."""
 
 _FRAGMENT = Refusal(
     "fragment", "a fragment of a UDP packet: the kernel hands on nothing before it has all of them"
 )
+
+
+def _bare(payload: bytes) -> Datagram | Refusal:
+    """Return a datagram that came without the headers around it."""
+    if len(payload) > outer.MAX_PACKET - ip.UDP_LEN:
+        return Refusal("udp_length", f"no UDP datagram holds {len(payload)} octets")
+    return Datagram(payload, None, None, 0)
 
 
 def _is_fragment_of_udp(network: Header, extension: Header | None) -> bool:

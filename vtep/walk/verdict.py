@@ -20,7 +20,7 @@ SOMEBODY = "192.0.2.1"
 _TAP_MAC = bytes.fromhex("027674657000")
 _MTU = 1450
 _MAX_OVERLAYS = 1024
-_MAX_DATAGRAMS = 1 << 20
+_MAX_DATAGRAMS = 1 << 18
 """After so many the VTEP is a new one: a file must not fill the memory."""
 
 
@@ -50,8 +50,9 @@ class Verdict(NamedTuple):
 
     Attributes:
         by: "vtep", or "kernel" where it comes no further.
-        what: "delivered" or "dropped".
-        reason: why it is dropped: a name of vtep.counters.Drop, or of the kernel's refusal.
+        what: "delivered", "dropped", or "ignored": it is for another host, or
+            the capture kept too little of it.
+        reason: why it is not delivered: a name of vtep.counters.Drop, or of the kernel's refusal.
         text: the same in words.
         vni: that of the header, if it is valid.
         source: what the FDB does: "learned", "moved", "refreshed", "refused"; None for nothing.
@@ -59,7 +60,7 @@ class Verdict(NamedTuple):
     """
 
     by: Literal["vtep", "kernel"]
-    what: Literal["delivered", "dropped"]
+    what: Literal["delivered", "dropped", "ignored"]
     reason: str | None
     text: str
     vni: int | None
@@ -98,14 +99,17 @@ class Judge:
 
     def refused(self, refusal: Refusal) -> Verdict:
         """Return the verdict on what the kernel does not hand on."""
-        text = f"dropped by the kernel: {refusal.text}"
+        if refusal.reason in ("other_host", "not_captured"):
+            return Verdict("kernel", "ignored", refusal.reason, refusal.text, None, None, ())
+        text = f"dropped by the kernel: {refusal.reason}: {refusal.text}"
         return Verdict("kernel", "dropped", refusal.reason, text, None, None, ())
 
     def receive(self, datagram: Datagram, time: float | None) -> Verdict:
         """Return what the VTEP does with a datagram; `time` in seconds, if it is known."""
         self._now = max(self._now, time or 0.0)
         self._left -= 1
-        if not self._left or len(self._vtep.overlays) >= _MAX_OVERLAYS:
+        overlays = len(self._vtep.overlays) - len(self._setup.vnis)
+        if not self._left or overlays >= _MAX_OVERLAYS:
             self._begin()
         sender = datagram.sender or (*self._setup.peers, SOMEBODY)[0]
         vni = vxlan.parse(datagram.payload)

@@ -97,7 +97,8 @@ def _against(
     if to.ip == "vx0" and len(frame) > room:
         return (
             f"It is longer than the MTU of vx0, {options.tap_mtu}, allows, and a bridge drops"
-            " such a frame silently: nobody counts it, nobody is told."
+            " such a frame silently: nobody counts it, nobody is told (unless somebody raised that"
+            " MTU by hand)."
         )
     if known is came_by:
         return f"Its destination is behind {came_by.ip}, where it came from."
@@ -215,7 +216,8 @@ def headers(
         ),
         (
             f"Ethernet, {ethertype}",
-            "Made anew for each hop, and not counted by an MTU: those count IP packets.",
+            "Made anew for each hop, and not counted by the MTU, the length of the largest IP"
+            " packet that a network takes.",
             "RFC 7348 section 5",
         ),
     ]
@@ -227,7 +229,7 @@ def hop(lan: Lan, host: Host, outcome: Outcome, octets: int) -> tuple[str, str]:
     decision = f"{copies} packets" if copies > 1 else "1 packet"
     decision += f" from {host.device}, the IP packet {octets} octets long"
     fits = lan.options.underlay_mtu
-    why = f"The underlay takes IP packets of up to {fits} octets (its MTU)."
+    why = f"The underlay's MTU is {fits}: so long may an IP packet be."
     if copies > 1:
         also = ", ".join(lan.by_ip[one.peer].name for one in outcome.datagrams)
         why += f" One each for {also}; they differ in the outer headers only."
@@ -248,9 +250,9 @@ def kernel_refuses(host: Host, source: Host, packet: bytes) -> tuple[str, str, s
         return (
             "kernel_checksum",
             "dropped by the kernel: the outer UDP checksum is wrong",
-            "It covers all that the datagram holds, so a bit that fell over on the way is noticed"
-            " here. 0 would say that there is none, and be taken. The VTEP never sees the datagram"
-            " and counts nothing.",
+            "The checksum covers all that the datagram holds, so a bit that fell over on the way is"
+            " noticed here. 0 would say that there is none, and be taken. The VTEP never sees the"
+            " datagram and counts nothing.",
         )
     return None
 
@@ -304,7 +306,8 @@ def taken(outcome: Outcome, host: Host) -> str:
 def elsewhere(host: Host, outcome: Outcome) -> str:
     """Say what became of a copy that is not followed."""
     if not outcome.frames:
-        return f"{host.name} {host.ip} got its copy, and {dropped(outcome)}."
+        why = dropped(outcome).replace("dropped:", "dropped it:")
+        return f"{host.name} {host.ip} got its copy and {why}."
     learned = ""
     if outcome.source in ("learned", "moved"):
         learned = f" It learned that the sender is behind {outcome.peers[0]}, too."

@@ -1,0 +1,45 @@
+"""Every example of README.md and docs/control.md, run where a vtep runs."""
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.examples import ROOT, Example, examples, says
+from tests.netns.tools import options
+from vtep.lab import Host, ping, two_hosts
+from vtep.wire import vxlan
+
+pytestmark = pytest.mark.netns
+
+EXAMPLES = {
+    f"{page.name}:{example}": example
+    for page in (ROOT / "README.md", ROOT / "docs" / "control.md")
+    for example in examples(page)
+}
+
+
+@pytest.fixture(scope="module")
+def host(private_namespace: None) -> Iterator[Host]:
+    """The first of two hosts between which vteps run, after a ping and two bad datagrams."""
+    with (
+        two_hosts() as lab,
+        lab.h1.vtep(*options(lab.h2), "--metrics", "127.0.0.1:9478", control=True),
+        lab.h2.vtep(*options(lab.h1)),
+    ):
+        assert ping(lab.c1, lab.c2.address, count=2)
+        with lab.h2.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for _ in range(2):
+                sender.sendto(bytes(60), (lab.h1.address, vxlan.PORT))
+        yield lab.h1
+
+
+@pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES.keys())
+def test_each_example_says_what_stands_there(example: Example, host: Host) -> None:
+    path = f"PATH={Path(sys.executable).parent}:{os.environ['PATH']}"
+    command = f"exec 2>&1; {example.command}"
+    printed = host.run(["env", path, "bash", "-c", command], check=False).stdout
+    assert says(example, printed), printed

@@ -1,0 +1,87 @@
+"""The course as a learner does it: each lesson's commands in a real lab say what they promise."""
+
+import os
+import re
+import select
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.lessons import COURSE, Step, matches, steps
+from vtep.lab.command import environment
+
+pytestmark = pytest.mark.netns
+
+LESSONS = sorted(COURSE.glob("[0-9]*.md"))
+PATIENCE_S = 12.0
+_LOG = re.compile(r"^(INFO|WARNING|ERROR) .*\n?", re.MULTILINE)
+_END = "\x01"
+MAKE_LAB = "python -m vtep.lab shell"
+
+
+class Shell:
+    """The lab's shell, given one command after the other."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    def run(self, step: Step) -> str:
+        """Return what the command writes; some time is given to what runs in the background."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin
+        assert stdout
+        stdin.write(f"{step.command}\necho '{_END}'\n".encode())
+        stdin.flush()
+        said, deadline = "", time.monotonic() + PATIENCE_S
+        while not (
+            _END in said and said.endswith("\n") and matches(step.output, _shown(said, step))
+        ):
+            wait = max(0.0, deadline - time.monotonic())
+            if not select.select([stdout], [], [], wait)[0] or not (
+                got := os.read(stdout.fileno(), 65536)
+            ):
+                break
+            said += got.decode(errors="replace")
+        return _shown(said, step)
+
+
+def _shown(said: str, step: Step) -> str:
+    """Return it without our mark, and without what a daemon may log at any time."""
+    said = said.replace(f"{_END}\n", "")
+    return said if _LOG.search(step.output) else _LOG.sub("", said)
+
+
+@contextmanager
+def lab(options: list[str], directory: Path) -> Iterator[Shell]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "vtep.lab", "shell", *options],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=directory,
+        env=environment(),
+    ) as process:
+        try:
+            yield Shell(process)
+        finally:
+            process.terminate()
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_shows_what_it_promises(path: Path, tmp_path: Path) -> None:
+    lesson = list(steps(path.read_text()))
+    start = next(step for step in lesson if step.command.startswith(MAKE_LAB))
+    lesson[lesson.index(start)] = start._replace(command="lab")  # shows again what it began with
+    with lab(shlex.split(start.command.removeprefix(MAKE_LAB)), tmp_path) as shell:
+        for step in lesson:
+            said = shell.run(step)
+            where = f"{path.name}:{step.line}: {step.command}"
+            assert matches(step.output, said), (
+                f"{where}\n--- promised\n{step.output}\n--- was\n{said}"
+            )

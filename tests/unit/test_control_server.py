@@ -1,0 +1,138 @@
+"""The server within the process: long answers in turns, and what breaks while it answers."""
+
+import asyncio
+import json
+import logging
+import select
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import uvloop
+from aiohttp import web
+
+from vtep import log
+from vtep.control import answer, connection, server
+from vtep.control.client import Client
+from vtep.control.doors import Door
+from vtep.control.subject import Subject
+from vtep.control.unix import Listener
+from vtep.endpoint import Vtep
+from vtep.overlay import AccessPort, Overlay
+
+ENTRIES = 30_000
+
+
+def subject() -> Subject:
+    """Return a daemon with a large FDB, and without devices."""
+    port = AccessPort("vx0", b"\x02" + bytes(5))
+    peers = [("10.0.1.41", ("10.0.1.41", 4789))]
+    overlay = Overlay(vni=100, port=port, peers=peers, mtu=1450)
+    now = time.monotonic()
+    for number in range(ENTRIES):
+        overlay.fdb.learn(number.to_bytes(6, "big"), overlay.flood[0], now)
+    running = SimpleNamespace(vtep=Vtep([overlay], frozenset(), 4789))
+    return Subject(cast(Any, None), cast(Any, running), cast(Any, None))
+
+
+@asynccontextmanager
+async def serving(path: Path) -> AsyncIterator[Client]:
+    listener = Listener(str(path / "vtep.sock"))
+    try:
+        async with server.serve([Door("control", listener.socket, listener.path)], subject()):
+            yield Client(listener.path)
+    finally:
+        listener.close()
+
+
+def run(path: Path, test: Callable[[Client], Awaitable[None]]) -> None:
+    async def within() -> None:
+        async with serving(path) as client:
+            await test(client)
+
+    uvloop.run(within())
+
+
+def test_a_long_answer_comes_in_parts_between_which_others_have_their_turn(tmp_path: Path) -> None:
+    async def test(client: Client) -> None:
+        reader, writer = await asyncio.open_unix_connection(client.path, limit=1 << 30)
+        writer.write(b"GET /v1/fdb HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        parts = []
+        while size := int(await reader.readline(), 16):
+            parts.append((await reader.readexactly(size + 2))[:-2])
+        writer.close()
+        assert len(parts) > 10
+        found = json.loads(b"".join(parts))
+        assert len({entry["mac"] for entry in found[1:]}) == len(found) - 1 == ENTRIES
+        lines = await asyncio.to_thread(lambda: list(client.lines("/v1/fdb")))
+        assert [json.loads(line)["mac"] for line in lines] == [entry["mac"] for entry in found]
+        assert await asyncio.to_thread(client.get, "/v1/fdb", {"dst": "10.0.1.9"}) == []
+
+    run(tmp_path, test)
+
+
+def test_an_error_of_ours_is_told_and_logged_and_the_next_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def fail(request: web.Request) -> web.StreamResponse:
+        if "late" in request.query:
+            await answer.send(await answer.begin(request, "text/plain"), b"so far")
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(server, "ROUTES", (*server.ROUTES, web.get("/fail", fail)))
+    log.setup(logging.INFO, "text")
+
+    async def test(client: Client) -> None:
+        def ask(path: str) -> str:
+            try:
+                return str(client.get(path))
+            except Exception as error:
+                return f"{type(error).__name__}: {error}"
+
+        said = await asyncio.to_thread(ask, "/fail")
+        assert said == "ConfigError: a bug: the log of the vtep says more"
+        assert (
+            await asyncio.to_thread(ask, "/fail?late=1")
+            == f"Gone: the vtep at {client.path} went away"
+        )
+        assert await asyncio.to_thread(ask, "/v1/fdb?vni=1") == "[]"
+        assert (await asyncio.to_thread(ask, "/v1/fdb?x=1")).startswith("ConfigError: unknown 'x'")
+
+    run(tmp_path, test)
+    logged = capsys.readouterr().err
+    assert logged.count("ERROR control: /fail failed: RuntimeError('a bug')") == 2
+    assert "in fail" in logged
+
+
+def test_who_asks_nothing_or_does_not_read_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(answer, "STALLED_S", 0.1)
+
+    def octets_until_cut_off(path: str, question: bytes) -> int:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+            asking.connect(path)
+            asking.sendall(question)
+            ended = select.poll()
+            ended.register(asking, 0)  # POLLHUP comes unasked
+            assert ended.poll(5000)
+            asking.settimeout(5)
+            return sum(map(len, iter(lambda: asking.recv(65536), b"")))
+
+    async def test(client: Client) -> None:
+        async def ask(question: bytes) -> int:
+            return await asyncio.to_thread(octets_until_cut_off, client.path, question)
+
+        assert await ask(b"") == 0
+        assert await ask(b"GET /v1 HTTP/1.1\r\nHo") == 0
+        got = await ask(b"GET /v1/fdb HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert 0 < got < ENTRIES * 50
+
+    run(tmp_path, test)

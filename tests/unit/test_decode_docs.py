@@ -1,0 +1,42 @@
+"""docs/decode.md: every example is run and says what stands there; every key is told."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.examples import ROOT, Example, examples, run, says
+from tests.unit.test_decode import BARE
+from vtep.walk.decode import main
+
+PAGE = ROOT / "docs" / "decode.md"
+
+
+@pytest.mark.parametrize("example", examples(PAGE), ids=str)
+def test_an_example_says_what_the_page_says(example: Example) -> None:
+    printed = run(example, ROOT)
+    assert says(example, printed), printed
+
+
+def keys_of_table(page: Path, before: str) -> set[str]:
+    """Return the words in the first column of the table behind a line."""
+    table = page.read_text().split(before, 1)[1].split("\n\n", 2)[1]
+    rows = table.splitlines()[2:]
+    return {key for row in rows for key in re.findall("`([a-z_]+)`", row.split("|")[1])}
+
+
+def test_the_keys_of_json_are_those_of_the_page(capsys: pytest.CaptureFixture[str]) -> None:
+    main([BARE.hex(), "--json"])
+    (one,) = json.loads(capsys.readouterr().out)
+    assert one.keys() == keys_of_table(PAGE, "Each has these keys:")
+    header = one["headers"][0]
+    assert header.keys() == keys_of_table(PAGE, "A header:")
+    assert header["fields"][0].keys() == keys_of_table(PAGE, "A field:")
+    assert one["verdict"].keys() == keys_of_table(PAGE, "The verdict:")
+
+
+def test_the_reasons_of_the_kernel_are_those_of_the_page() -> None:
+    code = (ROOT / "vtep" / "walk" / "underlay.py").read_text()
+    reasons = set(re.findall(r'"((?:ip|udp)_[a-z]+|fragment|other_host|not_captured)"', code))
+    assert reasons == keys_of_table(PAGE, "that is the verdict:")

@@ -1,0 +1,222 @@
+"""dissect: the fields of a whole frame, every problem it names, and the drawing."""
+
+import time
+
+import pytest
+
+from tests.vectors.corpus import PLAIN, corpus, turned
+from vtep.dissect import Header, as_json, diagram, dissect, status
+
+FRAMES = dict(corpus())
+ARP = FRAMES["IPv4: ARP request"]
+TCP = FRAMES["IPv4: TCP data"]
+
+
+def texts(headers: list[Header]) -> dict[str, str]:
+    return {f"{h.key}/{f.key}": f.text for h in headers for f in h.fields}
+
+
+def problems(headers: list[Header]) -> list[str]:
+    return [f"{h.key}: {problem}" for h in headers for problem in h.problems]
+
+
+def with_octets(octets: bytes, at: int, text: str) -> bytes:
+    new = bytes.fromhex(text)
+    return octets[:at] + new + octets[at + len(new) :]
+
+
+def test_the_headers_of_a_frame() -> None:
+    headers = dissect(ARP)
+    assert [(h.key, h.name, h.at, h.length) for h in headers] == [
+        ("outer_ethernet", "Ethernet", 0, 14),
+        ("outer_ipv4", "IPv4", 14, 20),
+        ("outer_udp", "UDP", 34, 8),
+        ("vxlan", "VXLAN", 42, 8),
+        ("inner_ethernet", "Ethernet", 50, 14),
+        ("inner_arp", "ARP", 64, 28),
+    ]
+    assert problems(headers) == []
+    shown = texts(headers)
+    assert shown["outer_ipv4/ip.source"] == "10.0.1.41"
+    assert shown["outer_udp/udp.destination_port"] == "4789 (VXLAN)"
+    assert shown["vxlan/vxlan.vni"] == "100 (0x64)"
+    assert shown["inner_ethernet/ethernet.destination"] == "ff:ff:ff:ff:ff:ff"
+    assert shown["inner_arp/arp.operation"] == "1 (request)"
+    assert shown["inner_arp/arp.target_ip"] == "10.9.0.2"
+    vni = next(field for field in headers[3].fields if field.key == "vxlan.vni")
+    assert (vni.at, vni.bits, vni.value, vni.source) == (46 * 8, 24, 100, "RFC 7348 section 5")
+    assert all(field.meaning and field.source for h in headers for field in h.fields)
+
+
+def test_options_are_counted_and_named() -> None:
+    syn = texts(dissect(FRAMES["IPv4: TCP SYN"]))
+    assert syn["inner_tcp/tcp.options"] == "1: MSS 1460"
+    options = texts(dissect(FRAMES["IPv4 options: ARP"]))
+    assert options["outer_ipv4/ip.options"] == "1: router alert"
+
+
+def test_padding_is_no_part_of_the_packet() -> None:
+    padded = dissect(FRAMES["IPv4: ARP padded"])[-1]
+    assert (padded.key, padded.length) == ("inner_trailer", 18)
+    outer = dissect(ARP + bytes(4))[-1]
+    assert (outer.key, outer.at, outer.length) == ("outer_trailer", len(ARP), 4)
+
+
+def test_only_the_ports_given_are_vxlan_and_only_outside() -> None:
+    assert "vxlan" not in {h.key for h in dissect(ARP, ports=(8472,))}
+    assert {h.key.partition("_")[0] for h in dissect(ARP, inner=True)} == {"inner"}
+    nested = PLAIN + ARP
+    assert [h.key for h in dissect(nested, "vxlan")][-2:] == ["inner_udp", "inner_payload"]
+
+
+@pytest.mark.parametrize(
+    ("octets", "said"),
+    [
+        (ARP[:10], "outer_ethernet: cut short: 14 octets are needed, 10 are here"),
+        (ARP[:45], "vxlan: cut short: 8 octets are needed, 3 are here"),
+        (ARP[:60], "inner_ethernet: cut short: 14 octets are needed, 10 are here"),
+        (with_octets(ARP, 14, "65"), "outer_ipv4: the version is 6, where 4 is expected"),
+        (with_octets(ARP, 14, "44"), "outer_ipv4: the header length is 16 octets: 20 is the least"),
+        (ARP[:-1], "outer_ipv4: the length field says 78 octets, 77 are here"),
+        (turned(ARP, 24 * 8), "outer_ipv4: the IPv4 header checksum is wrong: 0xa473, where"),
+        (with_octets(ARP, 20, "e000"), "outer_ipv4: the reserved flag is set: it must be zero"),
+        (with_octets(ARP, 22, "00"), "outer_ipv4: TTL 0: no router forwards it"),
+        (with_octets(ARP, 20, "2000"), "outer_ipv4: a fragment: a VTEP must not make them"),
+        (turned(ARP, 40 * 8), "outer_udp: the UDP checksum is wrong"),
+        (with_octets(ARP, 38, "0039"), "outer_udp: the length field says 57 octets, the IP packet"),
+        (with_octets(ARP, 40, "1678"), "outer_udp: the UDP checksum is not finished"),
+        (turned(ARP, 42 * 8 + 4), "vxlan: the I flag is 0: there is no valid VNI"),
+        (with_octets(ARP, 56, "01"), "inner_ethernet: the source MAC is a group address"),
+        (with_octets(ARP, 56, "000000000000"), "inner_ethernet: the source MAC is all zeros"),
+        (with_octets(ARP, 62, "0030"), "inner_ethernet: the length field says 48 octets, 28 are"),
+        (FRAMES["IPv4: 802.1Q"], "inner_vlan: a tag inside the tunnel"),
+        (with_octets(FRAMES["IPv4: 802.1Q"], 64, "afff"), "inner_vlan: VLAN 4095 is reserved"),
+        (with_octets(ARP, 64, "0007"), "inner_arp: not ARP for Ethernet and IPv4"),
+        (turned(TCP, 100 * 8), "inner_tcp: the TCP checksum is wrong"),
+        (with_octets(TCP, 96, "40"), "inner_tcp: the header length is 16 octets: 20 is the least"),
+        (with_octets(TCP, 97, "03"), "inner_tcp: SYN with FIN or RST"),
+        (turned(FRAMES["IPv4: ICMP echo"], 86 * 8), "inner_icmp: the ICMP checksum is wrong"),
+        (turned(FRAMES["IPv4: IPv6 echo"], 106 * 8), "inner_icmpv6: the ICMPv6 checksum is wrong"),
+        (
+            with_octets(FRAMES["IPv4: IPv6 UDP"], 110, "0000"),
+            "inner_udp: no UDP checksum: over IPv6",
+        ),
+        (with_octets(FRAMES["IPv6: ARP request"], 21, "00"), "outer_ipv6: hop limit 0"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_problem_is_named(octets: bytes, said: str) -> None:
+    assert any(problem.startswith(said) for problem in problems(dissect(octets))), problems(
+        dissect(octets)
+    )
+
+
+def test_a_checksum_of_zero_is_written_as_all_ones() -> None:
+    # The checksum itself, added to what it covers, makes the sum all ones and the next one zero.
+    octets = with_octets(ARP, 82, ARP[40:42].hex())
+    said = problems(dissect(octets))
+    assert said == [
+        f"outer_udp: the UDP checksum is wrong: 0x{ARP[40:42].hex()}, where 0xffff is right"
+    ]
+    assert problems(dissect(with_octets(octets, 40, "ffff"))) == []
+
+
+def test_no_more_than_eight_extension_headers_are_read() -> None:
+    chain = b"\x3c\0\1\4\0\0\0\0" * 9 + bytes(8)
+    packet = bytes.fromhex("60000000 0050 3c40") + bytes(32) + chain
+    headers = dissect(packet, "ip")
+    assert [h.key for h in headers].count("outer_destination_options") == 8
+    assert "more than 8 extension headers" in headers[8].problems[-1]
+    assert headers[-1].key == "outer_payload"
+
+
+def test_behind_a_routing_header_in_use_no_checksum_is_judged() -> None:
+    octets = FRAMES["IPv4: IPv6 routing"]
+    at = next(h.at for h in dissect(octets) if h.key == "inner_routing")
+    headers = {h.key: h for h in dissect(with_octets(octets, at + 3, "01"))}
+    checksum = next(f for f in headers["inner_tcp"].fields if f.key == "tcp.checksum")
+    assert status(checksum) == "unknown"
+    assert headers["inner_tcp"].problems == ()
+
+
+@pytest.mark.parametrize(
+    ("header", "names", "said"),
+    [
+        ("0800000000006400", "R R R R I R R R Reserved VNI Reserved", []),
+        (
+            "8848002a00006400",
+            "G R R R I R R R R D Reserved A Reserved Group policy ID VNI Reserved",
+            ["they may mean group policy (GBP): group 42, do not learn, applied"],
+        ),
+        (
+            "1d00000100006400",
+            "R R Ver I P R O Reserved Next protocol VNI Reserved",
+            [
+                "they may mean the generic protocol extension (GPE): version 1,"
+                " next protocol 1 (IPv4), operation and maintenance"
+            ],
+        ),
+        (
+            "08200000000064a2",
+            "R R R R I R R R Reserved C Reserved VNI O Start",
+            ["they may mean remote checksum offload (RCO): UDP, start 68, checksum at 74"],
+        ),
+        (
+            "8820000700006411",
+            "G R R R I R R R R D C R A Reserved Group policy ID VNI O Start",
+            [
+                "they may mean group policy (GBP): group 7",
+                "they may mean remote checksum offload (RCO): TCP, start 34, checksum at 50",
+            ],
+        ),
+        ("0800000000006401", "R R R R I R R R Reserved VNI Reserved", []),
+    ],
+)
+def test_bits_of_extensions_are_named(header: str, names: str, said: list[str]) -> None:
+    (vxlan, *_) = dissect(bytes.fromhex(header), "vxlan")
+    assert " ".join(field.name for field in vxlan.fields) == names
+    assert [problem for problem in vxlan.problems if problem.startswith("they may")] == said
+    is_plain = header == "0800000000006400"
+    assert any("reserved bits are set" in problem for problem in vxlan.problems) != is_plain
+
+
+def test_a_drawing() -> None:
+    headers = {h.key: h for h in dissect(ARP)}
+    assert diagram(headers["inner_ethernet"]) == [
+        " 0                   1                   2                   3",
+        " 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1",
+        "+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+",
+        "|                          Destination                          |",
+        "|                       ff:ff:ff:ff:ff:ff                       |",
+        "+                               +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+",
+        "|                               |                               |",
+        "+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+                               +",
+        "|                             Source                            |",
+        "|                       02:00:00:00:00:0a                       |",
+        "+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+",
+        "|           EtherType           |",
+        "|          0x0806 (ARP)         |",
+        "+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+",
+    ]
+    assert diagram(headers["vxlan"])[2:] == [
+        "+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+",
+        "|R|R|R|R|I|R|R|R|                    Reserved                   |",
+        "|0|0|0|0|1|0|0|0|                       0                       |",
+        "+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+",
+        "|                      VNI                      |    Reserved   |",
+        "|                   100 (0x64)                  |       0       |",
+        "+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+",
+    ]
+
+
+def test_a_long_field_is_drawn_without_its_middle() -> None:
+    (data,) = (h for h in dissect(bytes(2000)) if h.key == "outer_payload")
+    assert len(diagram(data)) < 10
+
+
+def test_a_frame_takes_less_than_a_millisecond() -> None:
+    frames = [octets for _, octets in corpus()]
+    started = time.process_time()
+    for octets in frames:
+        as_json(dissect(octets))
+    assert (time.process_time() - started) / len(frames) < 0.001

@@ -1,0 +1,179 @@
+"""/v1/events and `vtep monitor`: what is told adds up to what happened."""
+
+import asyncio
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.frames import MAC_A, MAC_B, frame
+from tests.memory import PEER_1, PEER_2, make, receive, send
+from tests.unit.asked import Asked, until
+from vtep.config import ConfigError
+from vtep.control import events, monitor
+from vtep.control.events import Events, Listener
+from vtep.control.kinds import KINDS, Wanted, read_wanted
+from vtep.counters import Flood
+from vtep.wire import vxlan
+
+FLOOD = 20_000
+
+
+FRAME = frame()
+
+
+def heard(number: int) -> bytes:
+    """Return a frame from the MAC of this number."""
+    return FRAME[:6] + mac_of(number) + FRAME[12:]
+
+
+def mac_of(number: int) -> bytes:
+    return (0x020000000000 + number).to_bytes(6, "big")
+
+
+def told(found: list[dict[str, Any]]) -> Counter[str]:
+    """Add up what was told of each kind."""
+    counted: Counter[str] = Counter()
+    for event in found:
+        counted[event["event"]] += event.get("count", 1)
+    return counted
+
+
+def test_a_flood_of_macs_is_told_in_few_lines_that_add_up() -> None:
+    vtep, port, overlay = make(ageing=10.0, max_address=FLOOD)
+    listener = Listener(vtep, Wanted())
+    found = []
+    with Events(vtep).told_to(listener):
+        for number in range(FLOOD):
+            receive(vtep, heard(number))
+        listener.tick()
+        found += listener.take()
+        assert len(found) < 200
+        for number in range(500):
+            receive(vtep, heard(number), PEER_2)
+            send(vtep, port, mac_of(FLOOD + number) + heard(0)[6:])
+            receive(vtep, heard(FLOOD + number))
+            receive(vtep, heard(number), "10.9.9.9")
+        for _ in range(2):
+            vtep.expire(11.0)
+        listener.tick()
+        found += listener.take()
+    assert len(found) < 400
+    assert told(found) == {
+        "learned": FLOOD,
+        "moved": 501,
+        "expired": FLOOD,
+        "refused": 500,
+        "flooded": overlay.flooded[Flood.UNKNOWN_UNICAST],
+        "dropped": 500,
+    }
+    assert overlay.flooded[Flood.UNKNOWN_UNICAST] == 500
+    [dropped] = [event for event in found if event["event"] == "dropped"]
+    assert (dropped["place"], dropped["reason"], dropped["vni"]) == ("vni 100", "unknown_peer", 100)
+    [more] = [e for e in found if e["event"] == "learned" and "mac" not in e]
+    assert monitor.text(more) == f"dev vx0 vni 100 ... and {more['count']} more learned"
+    assert overlay.fdb.watch is None
+    assert overlay.on_unknown is None
+
+
+def test_a_listener_that_does_not_read_costs_little_and_is_told_the_sum_later() -> None:
+    vtep, _, _ = make()
+    listener = Listener(vtep, Wanted(frozenset({"moved"})))
+    with Events(vtep).told_to(listener):
+        receive(vtep, frame())
+        for number in range(5000):
+            receive(vtep, frame(), (PEER_1, PEER_2)[number % 2])
+            listener.tick()
+        waiting = listener.take()
+        assert len(waiting) <= events.MOST_WAITING
+        listener.tick()
+        assert told(waiting + listener.take()) == {"moved": 4999}
+
+
+def test_each_listener_is_told_what_it_wants() -> None:
+    vtep, port, _ = make()
+    moves, other, drops = (
+        Listener(vtep, wanted)
+        for wanted in (
+            Wanted(frozenset({"moved"})),
+            Wanted(vni=7),
+            Wanted(frozenset({"dropped"}), harmless=True),
+        )
+    )
+    hub = Events(vtep)
+    with hub.told_to(moves), hub.told_to(other), hub.told_to(drops):
+        receive(vtep, frame())
+        receive(vtep, frame(), PEER_2)
+        send(vtep, port, frame(src=MAC_B, dst=MAC_A))
+        send(vtep, port, frame(dst=MAC_B))
+        for listener in (moves, other, drops):
+            listener.tick()
+    assert told(moves.take()) == {"moved": 2}
+    assert other.take() == []
+    assert told(drops.take()) == {"dropped": 1}
+
+
+def test_events_come_as_lines_while_somebody_listens(tmp_path: Path) -> None:
+    async def talk() -> None:
+        asked = Asked(tmp_path / "sock")
+        async with asked.answering():
+            assert not asked.is_watched
+            stream = await asked.stream("/v1/events?event=learned,moved&vni=100")
+            assert asked.is_watched
+            asked.into(vxlan.pack(100) + frame(), PEER_1)
+            asked.into(vxlan.pack(100) + frame(), PEER_2)
+            lines = [json.loads(await stream.reader.readline()) for _ in range(2)]
+            assert [monitor.text(line) for line in lines] == [
+                f"{MAC_A} dev vx0 vni 100 dst {PEER_1} learned",
+                f"{MAC_A} dev vx0 vni 100 dst {PEER_2} was {PEER_1} moved",
+            ]
+            await stream.close()
+            await until(lambda: not asked.is_watched)
+            refused = await asked.stream("/v1/events?event=lerned")
+            assert refused.status == 400
+            await refused.close()
+
+    asyncio.run(asyncio.wait_for(talk(), 10))
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (
+            {
+                "event": "dropped",
+                "place": "underlay",
+                "reason": "short",
+                "meaning": "it is",
+                "count": 3,
+            },
+            "underlay dropped 3 short (it is)",
+        ),
+        (
+            {"event": "flooded", "ifname": "vx0", "vni": 1, "mac": MAC_A},
+            f"{MAC_A} dev vx0 vni 1 flooded",
+        ),
+        (
+            {"event": "expired", "ifname": "vx0", "vni": 1, "mac": MAC_A, "was": "local"},
+            f"{MAC_A} dev vx0 vni 1 was local expired",
+        ),
+    ],
+)
+def test_an_event_is_one_line(event: dict[str, Any], line: str) -> None:
+    assert monitor.text(event) == line
+    stamped = monitor.text(event | {"time": 1795544693.29}, stamp=True)
+    assert stamped.startswith("[2026-11-24T")
+    assert stamped.endswith(f".290000] {line}")
+
+
+def test_what_is_wanted_is_read_and_mistakes_are_named() -> None:
+    assert read_wanted({}).kinds == set(KINDS)
+    assert read_wanted({"event": "moved", "vni": "7", "harmless": "1"}) == Wanted(
+        frozenset({"moved"}), vni=7, harmless=True
+    )
+    with pytest.raises(ConfigError, match="unknown event 'lost': there are learned, moved"):
+        read_wanted({"event": "lost"})
+    with pytest.raises(ConfigError, match="unknown key"):
+        read_wanted({"events": "moved"})

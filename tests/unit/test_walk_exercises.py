@@ -1,0 +1,95 @@
+"""The exercises: a right answer in many spellings, and a wrong one that is told with a hint."""
+
+import pytest
+
+from vtep.config import ConfigError
+from vtep.walk.exercises import EXERCISES, LESSONS, check, is_right
+
+RIGHT = {
+    "1.1": ["10.0.1.41", " 10.0.1.41 "],
+    "1.2": ["50", "50 octets", "50 bytes", "0x32", "+50"],
+    "1.3": ["70"],
+    "2.1": ["0800000000138800", "08 00 00 00 00 13 88 00", "0x0800000000138800",
+            "08:00:00:00:00:13:88:00", "0x08 0x00 0x00 0x00 0x00 0x13 0x88 0x00"],
+    "2.2": ["12345", "12,345", "0x3039", "0x003039"],
+    "2.3": ["bad_flags", "Bad Flags", "bad-flags"],
+    "3.1": ["2", "two", "2 peers", "Two copies"],
+    "3.2": ["10.0.1.4"],
+    "3.3": ["1", "one"],
+    "4.1": ["unknown_vni", "unknown VNI"],
+    "4.2": ["0", "zero", "none"],
+    "4.3": ["16777216", "16,777,216", "16 777 216", "2^24", "2**24", "0x1000000"],
+    "5.1": ["4"],
+    "5.2": ["92"],
+    "5.3": ["unknown_vlan"],
+    "6.1": ["8950"],
+    "6.2": ["1410"],
+    "6.3": ["oversize"],
+    "7.1": ["184"],
+    "7.2": ["92"],
+    "8.1": ["8472"],
+    "8.2": ["0"],
+    "8.3": ["unknown_peer"],
+}  # fmt: skip
+
+
+def test_every_lesson_has_two_or_three_exercises() -> None:
+    assert list(LESSONS) == list(range(1, 9))
+    lessons = [int(number.partition(".")[0]) for number in EXERCISES]
+    assert lessons == sorted(lessons)
+    assert all(lessons.count(lesson) in (2, 3) for lesson in LESSONS)
+
+
+@pytest.mark.parametrize("number", EXERCISES)
+def test_what_is_right_is_right_however_it_is_spelt(number: str) -> None:
+    assert [spelt for spelt in RIGHT[number] if not is_right(number, spelt)] == []
+
+
+@pytest.mark.parametrize("number", EXERCISES)
+def test_what_is_wrong_is_wrong(number: str) -> None:
+    others = {spelt for spelts in RIGHT.values() for spelt in spelts}
+    wrong = [
+        "",
+        "x",
+        "49",
+        "-1",
+        "10.0.1.42",
+        "zz_top",
+        "08",
+        "9" * 5000,
+        "\u0665\u0660",
+        "0800000000138801",
+    ]
+    assert [one for one in wrong if is_right(number, one)] == []
+    assert sum(is_right(number, one) for one in others) <= len(RIGHT[number]) + 2
+
+
+def test_answers_are_told_one_by_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert check(["1.2=50", "1.3=70 octets"]) == 0
+    assert capsys.readouterr().out == "1.2 right\n1.3 right\n"
+    assert check(["1.2=51", "1.3=70"]) == 1
+    said, right = capsys.readouterr().out.splitlines()
+    assert said.startswith("1.2 wrong: Subtract the size at c1 eth0")
+    assert right == "1.3 right"
+
+
+def test_the_questions_are_listed_by_lesson(capsys: pytest.CaptureFixture[str]) -> None:
+    assert check([]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == len(LESSONS) + len(EXERCISES)
+    assert said[0] == "1. Underlay and overlay"
+    assert said[1].startswith("   1.1 c1 pings c2 (vtep walk). ")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("9.1=5", "there is no exercise '9.1': vtep walk --check lists them"),
+        ("1.2", "exercise 1.2 has no answer: write 1.2=ANSWER"),
+        ("1.2= ", "exercise 1.2 has no answer: write 1.2=ANSWER"),
+    ],
+)
+def test_what_is_no_answer_is_told_in_one_line(answer: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check([answer])
+    assert str(caught.value) == said

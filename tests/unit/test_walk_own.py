@@ -1,0 +1,152 @@
+"""Frames of one's own: every way to write one, and octets that nobody would send."""
+
+import json
+import struct
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scapy.utils import wrpcap, wrpcapng
+
+from tests.frames import ARP, IP, UDP, Dot1Q, Ether, frame
+from vtep.config import ConfigError
+from vtep.counters import Drop
+from vtep.dissect import dissect
+from vtep.dissect.chain import MAX_HEADERS
+from vtep.walk.engine import run
+from vtep.walk.model import SHOWN, as_json
+from vtep.walk.options import MAX_FRAME, Options
+from vtep.walk.own import read_frame
+from vtep.walk.page import page
+from vtep.walk.text import Text
+
+FRAME = frame()
+
+
+@pytest.mark.parametrize("written", [FRAME.hex(), FRAME.hex(":"), FRAME.hex(" ").upper(),
+                                     "0x" + FRAME.hex(), FRAME.hex("-", 2)])  # fmt: skip
+def test_hexadecimal_is_read_however_it_is_spaced(written: str) -> None:
+    assert read_frame(written) == FRAME
+
+
+def test_a_capture_file_is_read_by_the_number_of_the_frame(tmp_path: Path) -> None:
+    frames = [Ether(FRAME), Ether(frame(inner=ARP()))]
+    wrpcap(str(tmp_path / "a.pcap"), frames)
+    wrpcapng(str(tmp_path / "b:2.pcapng"), frames)
+    assert read_frame(f"{tmp_path}/a.pcap") == FRAME
+    assert read_frame(f"{tmp_path}/a.pcap:2") == bytes(frames[1])
+    assert read_frame(f"{tmp_path}/b:2.pcapng") == FRAME
+    assert read_frame(f"{tmp_path}/b:2.pcapng:2") == bytes(frames[1])
+
+
+def test_an_expression_is_built_with_the_addresses_of_the_containers() -> None:
+    built = Ether(read_frame("Ether()/Dot1Q(vlan=7)/IP()/UDP(dport=53)/Raw(b'x')"))
+    assert (built.src, built.dst, built[Dot1Q].vlan) == (
+        "02:42:ac:12:00:0b",
+        "02:42:ac:12:00:0c",
+        7,
+    )
+    assert (built[IP].src, built[IP].dst, built[UDP].dport) == ("172.18.0.11", "172.18.0.12", 53)
+    assert read_frame("Ether(src='02:00:00:00:00:01')/IP(ttl=1)")[6:12].hex() == "020000000001"
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("", "the frame is not hexadecimal: write two digits for each octet"),
+        ("0g", "the frame is not hexadecimal: write two digits for each octet"),
+        ("none.pcap", "none.pcap: no such file: give --frame hexadecimal, a capture file, or an"
+                      " expression of scapy"),
+        ("Ether(", "the frame is no expression: "),
+        ("Eter()", "the frame: scapy has no layer 'Eter': write one of its names"),
+        ("open('x')", "the frame: scapy has no layer 'open': write one of its names"),
+        ("Ether().__class__()", "the frame has a Attribute in it: write layers and their fields"),
+        ("(lambda: 1)()", "the frame has a Lambda in it: write layers and their fields only"),
+        ("Raw()/9", "the frame cannot be built: "),
+        ("Ether()/Raw(b'x'*20000)", "the frame has 20014 octets: use at most 9216"),
+    ],
+)  # fmt: skip
+def test_what_is_no_frame_is_told_in_one_line(written: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_frame(written)
+    assert str(caught.value).startswith(said)
+
+
+def test_a_file_that_is_no_capture_is_told_in_one_line(tmp_path: Path) -> None:
+    wrpcap(str(tmp_path / "ip.pcap"), [IP()])
+    wrpcap(str(tmp_path / "one.pcap"), [Ether(FRAME)])
+    (tmp_path / "text").write_text("hello")
+    for name, said in (
+        ("one.pcap:2", "has no frame 2"),
+        ("one.pcap:0", "has no frame 0"),
+        ("ip.pcap", "frame 1 is not Ethernet"),
+        ("text", "neither pcap nor pcapng"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            read_frame(f"{tmp_path}/{name}")
+
+
+def test_a_frame_to_nobody_known_is_flooded_and_one_to_its_own_side_goes_nowhere() -> None:
+    (walk,) = run(Options(frame=FRAME)).walks
+    assert walk.stations[2].decision.startswith("unknown unicast, flooded to 2 peers: ")
+    assert walk.arrived
+    (walk,) = run(Options(frame=frame(src="02:00:00:00:00:0b"))).walks
+    assert walk.stations[-1].drop == Drop.LOCAL_DESTINATION
+    (walk,) = run(Options(frame=frame(vlan=7), vlan=8)).walks
+    assert walk.stations[-1].drop == Drop.UNKNOWN_VLAN
+    (walk,) = run(Options(frame=frame(vlan=7))).walks
+    assert [one.key for one in walk.stations[2].pieces if one.sign == "-"] == ["inner_vlan"]
+
+
+def test_a_long_frame_is_shown_in_part_and_its_size_told() -> None:
+    data = FRAME[:14] + bytes(MAX_FRAME - 14)
+    result = run(Options(frame=data, underlay_mtu=9216, mtu=9166))
+    assert result.walks[0].stations[-1].drop == Drop.OVERSIZE
+    result = run(Options(frame=data[:-50], underlay_mtu=9216))
+    assert result.walks[0].arrived
+    payload = result.walks[0].stations[-1].pieces[-1]
+    assert (len(payload.octets), payload.size) == (SHOWN, MAX_FRAME - 64)
+
+
+def test_a_tower_of_tags_is_shown_in_part_too() -> None:
+    tower = FRAME[:12] + struct.pack(">HH", 0x8100, 7) * 2000
+    assert len(dissect(tower)) == MAX_HEADERS + 1
+    result = run(Options(frame=tower, underlay_mtu=9216))
+    assert len(json.dumps(as_json(result))) < 100_000
+
+
+def seeming(octets: bytes, ethertype: int, tags: int) -> bytes:
+    """Return what begins like a frame of some kind, and goes on with any octets."""
+    tag = struct.pack(">HH", 0x8100, 7) * tags
+    return FRAME[:12] + tag + struct.pack(">H", ethertype) + octets
+
+
+FRAMES = st.binary(max_size=120) | st.builds(
+    seeming,
+    st.binary(max_size=90) | st.builds(bytes.__add__, st.sampled_from(
+        [b"\x45\x00\x00\x40", b"\x60\x00\x00\x00\x00\x20", b"\x4f\x00", b"\x00\x01\x08\x00\x06\x04"]
+    ), st.binary(max_size=90)),
+    st.sampled_from([0x0800, 0x86DD, 0x0806, 0x8100, 0x88A8, 0x0026, 0xFFFF]),
+    st.integers(0, 5),
+)  # fmt: skip
+
+
+@given(
+    FRAMES,
+    st.sampled_from([None, 7]),
+    st.booleans(),
+    st.sampled_from([None, "vni", "flag", "port", "checksum", "peer"]),
+)
+def test_any_octets_can_walk(
+    octets: bytes, vlan: int | None, ipv6: bool, what_if: str | None
+) -> None:
+    result = run(Options(frame=octets, vlan=vlan, ipv6=ipv6, what_if=what_if))  # type: ignore[arg-type]
+    (walk,) = result.walks
+    assert walk.arrived == (walk.stations[-1].drop is None)
+    for station in walk.stations:
+        assert station.size == sum(one.size for one in station.pieces if one.sign != "-")
+    assert b"".join(one.octets for one in walk.stations[0].pieces) == octets
+    json.dumps(as_json(result))
+    assert "\n".join(Text(colour=True, verbose=True).lines(result))
+    assert page(result).startswith("<!doctype html>")

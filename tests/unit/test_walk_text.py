@@ -1,0 +1,146 @@
+"""A walk as text and as a page: what stands there, and that signs do not hang on colour."""
+
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections import Counter
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.examples import ROOT
+from vtep.config import ConfigError
+from vtep.walk.command import main
+from vtep.walk.engine import run
+from vtep.walk.options import WHAT_IFS, Options
+from vtep.walk.page import page
+from vtep.walk.text import WIDTH, Text
+
+ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def lines(options: Options, *, colour: bool = False, verbose: bool = False) -> list[str]:
+    return list(Text(colour=colour, verbose=verbose).lines(run(options)))
+
+
+def test_text_answers_the_three_questions() -> None:
+    text = " ".join(" ".join(lines(Options())).split())
+    assert "20 IPv4 + 8 UDP + 8 VXLAN + 14 Ethernet = 50" in text
+    assert "the number of the overlay, 24 bits in the VXLAN header" in text
+    assert "At first it did not: broadcast, flooded to 2 peers: 10.0.1.41, 10.0.1.42." in text
+    assert "+ 02:42:ac:12:00:0c is behind 10.0.1.41" in text
+
+
+def test_text_can_be_read_in_one_sitting() -> None:
+    shown = lines(Options())
+    assert len(shown) < 230
+    assert all(len(line) <= WIDTH for line in shown)
+    said = [line for line in shown if "room for 16 million" in line]
+    assert len(said) == 1  # what was explained is not explained again
+
+
+def test_signs_stand_there_without_colour_and_colour_changes_nothing_else() -> None:
+    plain, coloured = lines(Options(inner="tcp")), lines(Options(inner="tcp"), colour=True)
+    assert plain == [ESCAPE.sub("", line) for line in coloured]
+    for sign, code in (("+", "32"), ("-", "31"), ("~", "33")):
+        signed = [line for line in coloured if line.startswith(f"\x1b[{code}m       {sign} ")]
+        assert len(signed) > 1
+
+
+def test_verbose_has_every_piece_at_every_station() -> None:
+    shown = lines(Options(inner="arp"), verbose=True)
+    assert len([line for line in shown if "VXLAN             8  08 00" in line]) == 14
+
+
+def test_a_terminal_gets_colour_unless_its_owner_has_said_no() -> None:
+    for no_color, expected in (("", True), ("1", False)):
+        end, terminal = pty.openpty()
+        subprocess.run(
+            [sys.executable, "-m", "vtep", "walk", "--brief", "--inner", "arp"],
+            env=os.environ | {"NO_COLOR": no_color, "PYTHONPATH": str(ROOT)},
+            stdout=terminal,
+            timeout=30,
+            check=True,
+        )
+        assert (b"\x1b[" in os.read(end, 1 << 16)) == expected
+        os.close(end)
+        os.close(terminal)
+
+
+def test_a_page_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none/a\.html: No such file or directory: give --html"):
+        main(["--html", f"{tmp_path}/none/a.html"])
+
+
+class Page(HTMLParser):
+    """What a page is made of."""
+
+    VOID = frozenset({"meta", "rect", "path", "br"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: Counter[str] = Counter()
+        self.attributes: list[tuple[str, str, str]] = []
+        self.headings: list[int] = []
+        self._open: list[str] = []
+        self.feed(text)
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+        if tag not in self.VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def values(self, name: str) -> list[str]:
+        return [value for _, key, value in self.attributes if key == name]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        Options(inner="tcp", vlan=10, ipv6=True),
+        Options(frame=b"\x02>&\"'<" + b"<b>&\"'" * 9),
+        *(Options(what_if=name) for name in WHAT_IFS),  # type: ignore[arg-type]
+    ],
+    ids=str,
+)
+def test_a_page_needs_nothing_else_and_is_well_made(options: Options) -> None:
+    text = page(run(options))
+    made = Page(text)
+    assert not {"script", "link", "img", "iframe", "object", "base"} & made.tags.keys()
+    assert not re.search(r"https?:|url\(|@import|\bon\w+=", text)
+    ids = made.values("id")
+    assert len(ids) == len(set(ids)) > 10
+    for name in ("aria-labelledby", "aria-describedby"):
+        assert set(made.values(name)) <= set(ids)
+    assert {link.removeprefix("#") for link in made.values("href")} <= set(ids)
+    assert made.headings[0] == 1
+    assert made.headings.count(1) == 1
+    assert all(below - above <= 1 for above, below in pairwise(made.headings))
+    assert ("html", "lang", "en") in made.attributes
+    assert "prefers-color-scheme: dark" in text
+
+
+def test_an_octet_of_the_page_says_field_bits_value_and_meaning() -> None:
+    text = page(run(Options(vni=5000)))
+    described = re.search(r'aria-describedby="(tip-\d+)">00 13 88<', text)
+    assert described
+    tip = text.partition(f'id="{described[1]}">')[2].partition("</span></span>")[0]
+    assert "<b>VNI</b> = 5000" in tip
+    assert "24 bits" in tip
+    assert "RFC 7348 section 5" in tip
+    made = Page(text)
+    assert made.values("tabindex").count("0") == made.values("role").count("tooltip") > 100

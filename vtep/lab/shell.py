@@ -1,0 +1,169 @@
+"""The lab for who wants to try things: a shell in it, with a command for each host and container.
+
+Everything ends with the shell, however that ends: what it started is in a PID namespace of its
+own, which the kernel empties when the first process in it dies, and that one is tied to us.
+"""
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from vtep.lab.command import environment
+from vtep.lab.errors import LabError
+from vtep.lab.host import Host
+from vtep.lab.interrupts import as_interrupt
+from vtep.lab.netns import Netns
+from vtep.lab.private import RUNTIME_DIRECTORY
+from vtep.lab.process import tied_to_parent
+from vtep.lab.topology import Family, Lab
+
+MOST_HOSTS = 9
+MTU = 1500
+MOST_MTU = 9216
+
+_COMMANDS = RUNTIME_DIRECTORY / "lab"
+_OVERHEAD = {4: 20 + 8 + 8 + 14, 6: 40 + 8 + 8 + 14}
+_LEAST_MTU = {4: 576 + _OVERHEAD[4], 6: 1280}  # what vtep takes; RFC 8200 section 5
+_PROMPT = "lab$ "
+_COLUMN = 26
+
+
+def run(
+    count: int, family: Family, *, underlay_mtu: int, wire: bool, script: str | None = None
+) -> int:
+    """Build the lab, run a shell in it, and return the shell's exit code.
+
+    The shell is the user's own where there is a terminal; otherwise it is bash, or sh where that is
+    missing, for `script` or for what comes on the standard input.
+    """
+    interactive = script is None and sys.stdin.isatty()
+    try:
+        with as_interrupt(signal.SIGTERM), Lab() as lab:
+            hosts = build(lab, count, family, underlay_mtu=underlay_mtu, wire=wire)
+            picture = drawing(hosts, underlay_mtu)
+            write_commands(hosts, picture)
+            if interactive:
+                print(picture)
+            shell = _interactive_shell() if interactive else _script_shell(script)
+            return _run_inside(shell, interactive=interactive)
+    except KeyboardInterrupt:
+        return 130
+    except LabError as error:
+        print(f"vtep.lab: error: {error}", file=sys.stderr)
+        return 2
+
+
+def least_mtu(family: Family) -> int:
+    """Return the smallest MTU that an underlay of that family may have."""
+    return _LEAST_MTU[family]
+
+
+def build(
+    lab: Lab, count: int, family: Family, *, underlay_mtu: int = MTU, wire: bool = False
+) -> list[Host]:
+    """Make hosts with a bridge br0 and one container each; MACs are the same in every run.
+
+    They, and the addresses, are those that `vtep walk` shows.
+    """
+    hosts = lab.hosts(count, family=family, underlay_mtu=underlay_mtu, wire=wire)
+    for number, host in enumerate(hosts, 1):
+        underlay = int(host.address.replace(":", ".").rpartition(".")[2], 16)
+        host.ip("link", "set", host.device, "address", f"02:00:00:00:01:{underlay:02x}")
+        host.bridge("br0")
+        host.container(
+            f"c{number}",
+            "br0",
+            f"172.18.0.{10 + number}/16",
+            mtu=underlay_mtu - _OVERHEAD[family],
+            mac=f"02:42:ac:12:00:{10 + number:02x}",
+        )
+    return hosts
+
+
+def drawing(hosts: Sequence[Host], underlay_mtu: int) -> str:
+    """Return the picture that a learner is greeted with."""
+    columns = range(len(hosts))
+    containers = [host.containers[0] for host in hosts]
+    rows = [
+        [f"{container.name} {container.address}" for container in containers],
+        ["  | eth0" for _ in columns],
+        ["  | " for _ in columns],
+        [f"br0 in {host.name}" for host in hosts],
+        [""] * len(hosts),
+        [f"  {host.device} {host.address}" for host in hosts],
+        ["  |" for _ in columns],
+    ]
+    lines = ["  " + "".join(text.ljust(_COLUMN) for text in row) for row in rows]
+    wire = "+" + "+".join(["-" * (_COLUMN - 1)] * (len(hosts) - 1)) + "+"
+    names = " ".join([*(host.name for host in hosts), *(c.name for c in containers)])
+    lines += [
+        f"    {wire}  the underlay, MTU {underlay_mtu}",
+        "",
+        f"Put the name of a host or container before a command to run it there: {names}.",
+        "Between br0 and the underlay there is nothing yet: that is the VTEP's place.",
+        "`lab` shows this again. `exit` ends the lab, and all that was started in it.",
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def write_commands(hosts: Sequence[Host], picture: str) -> None:
+    """Write the small programs that the shell finds in its PATH."""
+    _COMMANDS.mkdir(exist_ok=True)
+    places: list[Netns] = [place for host in hosts for place in (host, *host.containers)]
+    for place in places:
+        _write_command(
+            place.name,
+            '[ $# -gt 0 ] || set -- "${SHELL:-sh}"',
+            f'exec ip netns exec {place.name} "$@"',
+        )
+    python = shlex.quote(sys.executable)
+    _write_command("vtep", f'exec {python} -m vtep "$@"')
+    _write_command("vlan", f'exec {python} -m vtep.lab.vlan "$@"')
+    _write_command("lab", "cat <<'END'", picture, "END")
+
+
+def _write_command(name: str, *lines: str) -> None:
+    path = _COMMANDS / name
+    path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
+    path.chmod(0o755)
+
+
+def _script_shell(script: str | None) -> list[str]:
+    shell = shutil.which("bash") or "sh"
+    return [shell] if script is None else [shell, "-c", script]
+
+
+def _interactive_shell() -> list[str]:
+    """Return the command of the user's shell; bash is also told what to prompt with."""
+    shell = os.environ.get("SHELL") or "sh"
+    if Path(shell).name != "bash":
+        return [shell]
+    start = _COMMANDS.parent / "bashrc"
+    path = shlex.quote(str(_COMMANDS))
+    start.write_text(f'[ ! -r ~/.bashrc ] || . ~/.bashrc\nPATH={path}:$PATH PS1="{_PROMPT}"\n')
+    return [shell, "--rcfile", str(start), "-i"]
+
+
+def _run_inside(shell: Sequence[str], *, interactive: bool) -> int:
+    """Run the shell in a PID namespace of its own and return its exit code."""
+    first = ["sh", "-c", '"$@"; exit $?', "sh", *shell]
+    namespaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    inherited = environment()
+    variables = {
+        **inherited,
+        "PATH": os.pathsep.join([str(_COMMANDS), inherited["PATH"]]),
+        "PS1": _PROMPT,
+    }
+    process = subprocess.Popen(tied_to_parent([*namespaces, *first]), env=variables)
+    try:
+        if interactive:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the shell's to handle
+        return process.wait()
+    finally:
+        process.kill()
+        process.wait()
