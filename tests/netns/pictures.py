@@ -23,18 +23,10 @@ _LOADS = ((8, 20), (5, 45), (7, 12), (6, 60), (9, 30))
 def draw(browser: Browser, url: str, folder: Path, page: Page | None = None) -> None:
     """Draw the page as it is now; *page* is one that has been looking for a while."""
     if page is None:
-        page = browser.open(width=1280, height=1240)
+        page = browser.open(width=1280, height=1400)
         _open(page, url)
-    page.wait("document.querySelector('#inspector').ariaBusy === 'false'")
-    page.run(
-        "[...document.querySelectorAll('#frames [role=option]')]"
-        ".find((row) => row.textContent.includes('ICMP')).click()"
-    )
-    page.wait("document.querySelector('#frames [aria-selected=true] .what').innerText[0] === 'I'")
-    page.wait("document.querySelector('#inspector').ariaBusy === 'false'")
-    page.point("[data-at='32']")
     _keep(page, folder, "page-light.png")
-    page.look(width=1280, height=1240, dark=True)
+    page.look(width=1280, height=1400, dark=True)
     _keep(page, folder, "page-dark.png")
     page.look(width=1280, height=1000)
     page.point("#craft button", click=True)
@@ -44,6 +36,17 @@ def draw(browser: Browser, url: str, folder: Path, page: Page | None = None) -> 
     page.look(width=390, height=844)
     _keep(page, folder, "page-phone.png")
     page.close()
+
+
+def _choose_a_ping(page: Page) -> None:
+    """Choose a ping of those listed, and point at the VNI in it."""
+    page.run(
+        "[...document.querySelectorAll('#frames [role=option]')]"
+        ".find((row) => row.textContent.includes('ICMP')).click()"
+    )
+    page.wait("document.querySelector('#frames [aria-selected=true] .what').innerText[0] === 'I'")
+    page.wait("document.querySelector('#inspector').ariaBusy === 'false'")
+    page.point("[data-at='32']")
 
 
 def _open(page: Page, url: str) -> None:
@@ -65,7 +68,7 @@ def main() -> int:
         iperf3_server(lab.c2),
         chromium(lab.h1) as browser,
     ):
-        watching = browser.open(width=1280, height=1240)
+        watching = browser.open(width=1280, height=1400)
         watching.go(f"http://{WEB}/")
         c3 = lab.h1.container("c3", "br0", "172.18.0.13/16")
         c4 = lab.h2.container("c4", "br0", "172.18.0.14/16")
@@ -78,6 +81,7 @@ def main() -> int:
                 rate = ["-b", f"{megabits}M"]
                 lab.c1.run([*iperf3_command(lab.c2.address, seconds=seconds), *rate], timeout=60)
                 stray.sendto(vxlan.pack(101) + bytes(60), (lab.h1.address, vxlan.PORT))
+        _choose_a_ping(watching)
         draw(browser, f"http://{WEB}/", FOLDER, watching)
         for process in pings:
             process.close()
