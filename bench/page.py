@@ -40,7 +40,7 @@ class Run:
 
     Attributes:
         microseconds: of the daemon's processor time for each frame it forwarded.
-        share: of a processor, that the daemon took.
+        share: of a processor that the daemon took, in percent.
         delivered: frames that came out of the tunnel, of those sent, in percent.
         rate: frames a second.
     """
@@ -53,7 +53,7 @@ class Run:
 
 COLUMNS = (
     ("microseconds", "daemon's CPU a frame, us"),
-    ("share", "of a core"),
+    ("share", "of a core, %"),
     ("delivered", "delivered, %"),
     ("rate", "frames a second"),
 )
@@ -121,7 +121,7 @@ def _run(lab: TwoHosts, daemon: Daemon, rate: int, seconds: int) -> Run:
     counted = count(report)
     return Run(
         microseconds=spent / frames * 1e6,
-        share=spent / took,
+        share=100 * spent / took,
         delivered=100 * counted.received / counted.offered,
         rate=counted.offered / counted.seconds,
     )
