@@ -20,15 +20,13 @@ from vtep.lab.interrupts import as_interrupt
 from vtep.lab.netns import Netns
 from vtep.lab.private import RUNTIME_DIRECTORY
 from vtep.lab.process import tied_to_parent
-from vtep.lab.topology import Family, Lab
+from vtep.lab.topology import OVERHEAD, Family, Lab, furnished_hosts
 
 MOST_HOSTS = 9
-MTU = 1500
 MOST_MTU = 9216
 
 _COMMANDS = RUNTIME_DIRECTORY / "lab"
-_OVERHEAD = {4: 20 + 8 + 8 + 14, 6: 40 + 8 + 8 + 14}
-_LEAST_MTU = {4: 576 + _OVERHEAD[4], 6: 1280}  # what vtep takes; RFC 8200 section 5
+_LEAST_MTU = {4: 576 + OVERHEAD[4], 6: 1280}  # what vtep takes; RFC 8200 section 5
 _PROMPT = "lab$ "
 _COLUMN = 26
 
@@ -44,7 +42,7 @@ def run(
     interactive = script is None and sys.stdin.isatty()
     try:
         with as_interrupt(signal.SIGTERM), Lab() as lab:
-            hosts = build(lab, count, family, underlay_mtu=underlay_mtu, wire=wire)
+            hosts = furnished_hosts(lab, count, family, underlay_mtu=underlay_mtu, wire=wire)
             picture = drawing(hosts, underlay_mtu)
             write_commands(hosts, picture)
             if interactive:
@@ -61,28 +59,6 @@ def run(
 def least_mtu(family: Family) -> int:
     """Return the smallest MTU that an underlay of that family may have."""
     return _LEAST_MTU[family]
-
-
-def build(
-    lab: Lab, count: int, family: Family, *, underlay_mtu: int = MTU, wire: bool = False
-) -> list[Host]:
-    """Make hosts with a bridge br0 and one container each; MACs are the same in every run.
-
-    They, and the addresses, are those that `vtep walk` shows.
-    """
-    hosts = lab.hosts(count, family=family, underlay_mtu=underlay_mtu, wire=wire)
-    for number, host in enumerate(hosts, 1):
-        underlay = int(host.address.replace(":", ".").rpartition(".")[2], 16)
-        host.ip("link", "set", host.device, "address", f"02:00:00:00:01:{underlay:02x}")
-        host.bridge("br0")
-        host.container(
-            f"c{number}",
-            "br0",
-            f"172.18.0.{10 + number}/16",
-            mtu=underlay_mtu - _OVERHEAD[family],
-            mac=f"02:42:ac:12:00:{10 + number:02x}",
-        )
-    return hosts
 
 
 def drawing(hosts: Sequence[Host], underlay_mtu: int) -> str:
