@@ -7,9 +7,11 @@ import os
 import pty
 import select
 import signal
+import socket
 import struct
 import subprocess
 import termios
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -20,6 +22,7 @@ from typing import Any
 
 import pytest
 
+from tests.examples import examples, run, says
 from tests.frames import BROADCAST, MAC_B, MAC_C, frame
 from tests.netns.watched import TRUNK_VNI, VLAN, VTEP, Site, open_watched, sending_frames
 from vtep.capfile import read
@@ -32,6 +35,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 FLOOD, AT_ONCE = 20_000, 500
 STRANGE = 5
 FRAME = frame(dst="02:aa:aa:aa:aa:aa", vlan=VLAN)
+BROADCAST_FRAME = frame(dst=BROADCAST, vlan=VLAN)
 
 
 @pytest.fixture(scope="module")
@@ -240,6 +244,45 @@ def test_it_is_an_interface_of_wireshark(site: Site, tmp_path: Path) -> None:
     assert "does not exist" in again.stderr
 
 
+@contextmanager
+def busy(site: Site) -> Iterator[None]:
+    """Have something happen every few milliseconds: what docs/capture.md shows."""
+    over = threading.Event()
+    fresh = itertools.count(0x02CC00000000)
+    c1, c2 = site.lab.c1, site.lab.c2
+    with (
+        sending_frames(site.trunk) as send,
+        c1.socket(socket.AF_INET, socket.SOCK_DGRAM) as talking,
+        c2.socket(socket.AF_INET, socket.SOCK_DGRAM) as listening,
+    ):
+        listening.bind((c2.address, 7000))
+
+        def go_on() -> None:
+            target = (site.lab.h1.address, vxlan.PORT)
+            while not over.wait(0.01):
+                talking.sendto(b"how are you?", (c2.address, 7000))
+                send(BROADCAST_FRAME[:6] + next(fresh).to_bytes(6, "big") + BROADCAST_FRAME[12:])
+                site.peer.sendto(bytes(8), target)
+                site.stranger.sendto(vxlan.pack(TRUNK_VNI) + frame(), target)
+
+        thread = threading.Thread(target=go_on)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+
+def test_every_example_of_the_page_is_so(site: Site, tmp_path: Path) -> None:
+    assert ping(site.lab.c1, site.lab.c2.address)
+    environ = {"HOME": str(tmp_path), "COLUMNS": "80"}
+    with busy(site):
+        for example in examples(DOCS / "capture.md"):
+            printed = run(example, tmp_path, environ)
+            assert says(example, printed), f"{example}:\n{printed}"
+
+
 def test_when_the_daemon_dies_each_view_says_so_and_ends(site: Site, tmp_path: Path) -> None:
     path = tmp_path / "x.pcapng"
     with (
@@ -253,12 +296,12 @@ def test_when_the_daemon_dies_each_view_says_so_and_ends(site: Site, tmp_path: P
         before = path.stat().st_size
         assert ping(site.lab.c1, site.lab.c2.address, count=20)
         wait_until(lambda: path.stat().st_size > before + 5000, what="frames in the file")
-        socket = site.daemon.socket
+        path_of_it = site.daemon.socket
         site.daemon.kill()
         for process in (capture, monitor):
             assert process.wait() == 1
             line = process.stderr()
-            assert line.startswith(f"vtep: error: the vtep at {socket} went away")
+            assert line.startswith(f"vtep: error: the vtep at {path_of_it} went away")
             assert line.count("\n") == 1
         assert b"went away" in shown(terminal, b"went away")
         assert top.wait(5) == 1

@@ -117,5 +117,10 @@ def _open(path: str) -> int:
 
 
 def _summary(blocks: Blocks) -> str:
-    lost = f", {blocks.lost} frames lost: they were not read fast enough" if blocks.lost else ""
-    return f"vtep: captured {blocks.inner} frames inside, {blocks.outer} packets outside{lost}"
+    counted = f"{_some(blocks.inner, 'frame')} inside, {_some(blocks.outer, 'packet')} outside"
+    lost = f"; {_some(blocks.lost, 'frame')} lost, not read fast enough" if blocks.lost else ""
+    return f"vtep: captured {counted}{lost}"
+
+
+def _some(count: int, name: str) -> str:
+    return f"{count} {name}" if count == 1 else f"{count} {name}s"

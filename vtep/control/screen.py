@@ -17,6 +17,8 @@ from vtep.counters import HARMLESS, Drop
 _FIXED = 10
 """Lines of the head, the directions, and the titles of the tables below."""
 _SPARK = 30
+_WORDS = {"", "vni", "tap", "peer", "state", "last 30 s"}
+"""Columns of words and names; all others have figures."""
 _STATES = {"up": "green", "silent": "yellow", "unheard": "red"}
 _HARMLESS = {str(drop) for drop in HARMLESS}
 _MEANINGS = {str(drop): drop.meaning for drop in Drop}
@@ -60,7 +62,6 @@ class Screen:
 
     def _directions(self, now: Stats, before: Stats) -> Table:
         table = _table("", "bit/s", "frames/s", "reads/s", "a batch", "busy", "last 30 s")
-        table.columns[-1].justify = "left"
         sparks = PLAIN_SPARKS if self._console.options.ascii_only else SPARKS
         for name, way, colour in (("out", "tx", "cyan"), ("in", "rx", "magenta")):
             rates = figures.direction(now, before, way)
@@ -138,8 +139,8 @@ def _both_ways(now: Mapping[str, Any], before: Mapping[str, Any], seconds: float
 
 def _table(*names: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for number, name in enumerate(names):
-        table.add_column(name, justify="left" if number < 1 else "right", no_wrap=True)
+    for name in names:
+        table.add_column(name, justify="left" if name in _WORDS else "right", no_wrap=True)
     return table
 
 

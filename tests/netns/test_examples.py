@@ -1,4 +1,4 @@
-"""Every example of docs/control.md, run where the page says."""
+"""Every example of README.md and docs/control.md, run where a vtep runs."""
 
 import os
 import socket
@@ -15,7 +15,11 @@ from vtep.wire import vxlan
 
 pytestmark = pytest.mark.netns
 
-PAGE = ROOT / "docs" / "control.md"
+EXAMPLES = {
+    f"{page.name}:{example}": example
+    for page in (ROOT / "README.md", ROOT / "docs" / "control.md")
+    for example in examples(page)
+}
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +37,7 @@ def host(private_namespace: None) -> Iterator[Host]:
         yield lab.h1
 
 
-@pytest.mark.parametrize("example", examples(PAGE), ids=str)
+@pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES.keys())
 def test_each_example_says_what_stands_there(example: Example, host: Host) -> None:
     path = f"PATH={Path(sys.executable).parent}:{os.environ['PATH']}"
     command = f"exec 2>&1; {example.command}"

@@ -1,0 +1,71 @@
+"""What a capture writes of one frame, where the way it took is a special one."""
+
+import io
+from dataclasses import replace
+
+import pytest
+
+from tests.frames import IP, TCP, frame
+from tests.memory import PEER_1, make, pseudo_sum, put, slots_of, trunk
+from vtep import observe
+from vtep.capfile import read
+from vtep.control.outside import Outside, Way
+from vtep.control.recorder import Recorder
+from vtep.endpoint import Vtep
+from vtep.overlay import AccessPort
+from vtep.wire import virtio, vxlan
+from vtep.wire.slot import TAP_AT
+
+BULK = (
+    IP(src="10.1.0.1", dst="10.1.0.2", flags="DF")
+    / TCP(flags="PA", seq=7)
+    / bytes(range(250))
+    / bytes(3000)
+)
+
+
+def recorder(vtep: Vtep, *taps: str, snaplen: int = 65535) -> Recorder:
+    outside = Outside(4789, lambda _: Way("10.0.1.4", 64))
+    return Recorder(taps, vtep.overlays, outside, snaplen, lambda: 1_795_544_693_123_456_789)
+
+
+def outcome(
+    vtep: Vtep, port: AccessPort, data: bytes, header: virtio.VirtioHeader
+) -> observe.Outcome:
+    raw = virtio.pack(header) + data
+    slots, number = put(slots_of(vtep), TAP_AT, raw)
+    return observe.outbound(vtep, port, (slots, number, TAP_AT + len(raw)), 0.0, ports=range(64))
+
+
+@pytest.mark.parametrize("tag", [0, 4])
+def test_a_super_frame_injected_uncut_is_written_as_the_kernel_cuts_it(tag: int) -> None:
+    if tag:
+        vtep, port, overlay, _ = trunk()
+    else:
+        vtep, port, overlay = make(peers=[(PEER_1, (PEER_1, 4789))])
+    l4 = 34 + tag
+    begun = pseudo_sum(frame(inner=BULK), 6).to_bytes(2, "big")  # as the kernel leaves it
+    bulk = frame(inner=BULK, vlan=10 if tag else None)
+    bulk = bulk[: l4 + 16] + begun + bulk[l4 + 18 :]
+    header = virtio.VirtioHeader(virtio.NEEDS_CSUM, virtio.GSO_TCPV4, l4 + 20, 1000, l4, 16)
+    cut = outcome(vtep, port, bulk, header)
+    assert len(cut.datagrams) == 4 * len(overlay.flood)
+    untagged = bulk[:12] + bulk[12 + tag :]
+    whole = [
+        one._replace(payload=vxlan.pack(overlay.vni) + untagged, rows=4)
+        for one in cut.datagrams[::4]
+    ]
+    written = recorder(vtep, port.name)
+    assert written.blocks(replace(cut, datagrams=tuple(whole))) == written.blocks(cut)
+
+
+def test_the_times_are_of_the_clock_and_the_interfaces_those_of_the_tap() -> None:
+    vtep, port, _ = make()
+    written = recorder(vtep, "other0", "vx0", snaplen=100)
+    told = outcome(vtep, port, frame(), virtio.PLAIN)
+    octets = written.beginning() + written.blocks(told, "a note") + written.losses(7)
+    found = list(read(io.BytesIO(octets)))
+    assert [one.interface.name for one in found] == ["vx0", "vx0-underlay", "vx0-underlay"]
+    assert {one.time for one in found} == {1_795_544_693_123_456_789}
+    assert found[0].comments[0] == "a note"
+    assert [len(one.comments) for one in found] == [2, 1, 1]
