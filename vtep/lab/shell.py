@@ -28,6 +28,7 @@ MOST_MTU = 9216
 _COMMANDS = RUNTIME_DIRECTORY / "lab"
 _LEAST_MTU = {4: 576 + OVERHEAD[4], 6: 1280}  # what vtep takes; RFC 8200 section 5
 _PROMPT = "lab$ "
+_PLACE = "LAB_PLACE"  # in the environment of a shell in a host or container: which one
 _COLUMN = 26
 
 
@@ -44,10 +45,11 @@ def run(
         with as_interrupt(signal.SIGTERM), Lab() as lab:
             hosts = furnished_hosts(lab, count, family, underlay_mtu=underlay_mtu, wire=wire)
             picture = drawing(hosts, underlay_mtu)
-            write_commands(hosts, picture)
+            own = _own_shell()
+            write_commands(hosts, picture, own)
             if interactive:
                 print(picture)
-            shell = _interactive_shell() if interactive else _script_shell(script)
+            shell = own if interactive else _script_shell(script)
             return _run_inside(shell, interactive=interactive)
     except KeyboardInterrupt:
         return 130
@@ -87,14 +89,13 @@ def drawing(hosts: Sequence[Host], underlay_mtu: int) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def write_commands(hosts: Sequence[Host], picture: str) -> None:
+def write_commands(hosts: Sequence[Host], picture: str, own_shell: Sequence[str]) -> None:
     """Write the small programs that the shell finds in its PATH."""
-    _COMMANDS.mkdir(exist_ok=True)
     places: list[Netns] = [place for host in hosts for place in (host, *host.containers)]
     for place in places:
         _write_command(
             place.name,
-            '[ $# -gt 0 ] || set -- "${SHELL:-sh}"',
+            f"[ $# -gt 0 ] || set -- env {_PLACE}={place.name} {shlex.join(own_shell)}",
             f'exec ip netns exec {place.name} "$@"',
         )
     python = shlex.quote(sys.executable)
@@ -114,14 +115,16 @@ def _script_shell(script: str | None) -> list[str]:
     return [shell] if script is None else [shell, "-c", script]
 
 
-def _interactive_shell() -> list[str]:
+def _own_shell() -> list[str]:
     """Return the command of the user's shell; bash is also told what to prompt with."""
+    _COMMANDS.mkdir(exist_ok=True)
     shell = os.environ.get("SHELL") or "sh"
     if Path(shell).name != "bash":
         return [shell]
     start = _COMMANDS.parent / "bashrc"
     path = shlex.quote(str(_COMMANDS))
-    start.write_text(f'[ ! -r ~/.bashrc ] || . ~/.bashrc\nPATH={path}:$PATH PS1="{_PROMPT}"\n')
+    prompt = f"'${{{_PLACE}:-lab}}$ '"
+    start.write_text(f"[ ! -r ~/.bashrc ] || . ~/.bashrc\nPATH={path}:$PATH PS1={prompt}\n")
     return [shell, "--rcfile", str(start), "-i"]
 
 
