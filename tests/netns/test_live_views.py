@@ -74,49 +74,9 @@ def told(monitor: Process) -> Counter[str]:
     return counted
 
 
-@contextmanager
-def busy(site: Site) -> Iterator[None]:
-    """Have something happen every few milliseconds: what docs/capture.md shows."""
-    over = threading.Event()
-    fresh = itertools.count(0x02CC00000000)
-    c1, c2 = site.lab.c1, site.lab.c2
-    with (
-        sending_frames(site.trunk) as send,
-        c1.socket(socket.AF_INET, socket.SOCK_DGRAM) as talking,
-        c2.socket(socket.AF_INET, socket.SOCK_DGRAM) as listening,
-    ):
-        listening.bind((c2.address, 7000))
-
-        def go_on() -> None:
-            target = (site.lab.h1.address, vxlan.PORT)
-            while not over.wait(0.01):
-                talking.sendto(b"how are you?", (c2.address, 7000))
-                send(BROADCAST_FRAME[:6] + next(fresh).to_bytes(6, "big") + BROADCAST_FRAME[12:])
-                for _ in range(2):
-                    site.peer.sendto(bytes(8), target)
-                site.stranger.sendto(vxlan.pack(TRUNK_VNI) + frame(), target)
-
-        thread = threading.Thread(target=go_on)
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
-
-
-def test_every_example_of_the_page_is_so(site: Site, tmp_path: Path) -> None:
-    assert ping(site.lab.c1, site.lab.c2.address)
-    environ = {"HOME": str(tmp_path), "COLUMNS": "80"}
-    with busy(site):
-        for example in examples(DOCS / "capture.md"):
-            printed = run(example, tmp_path, environ)
-            assert says(example, printed), f"{example}:\n{printed}"
-
-
 def test_a_flood_of_macs_is_told_in_few_lines_with_right_counts(site: Site) -> None:
-    wait_until(lambda: overlay(site)["fdb"]["entries"] == 0, what="an empty FDB")
     before = overlay(site)
+    assert before["fdb"]["entries"] == 0
     with site.command("monitor", "-j") as monitor, site.command("monitor", "-t") as in_text:
         until_they_listen(site, monitor, in_text)
         with sending_frames(site.trunk) as send:
@@ -154,6 +114,46 @@ def test_a_flood_of_macs_is_told_in_few_lines_with_right_counts(site: Site) -> N
     assert f"{MAC_C} dev trunk0 vni {TRUNK_VNI} dst {peer} was local moved" in ours
     assert any(line.startswith(f"dev trunk0 vni {TRUNK_VNI} ... and ") for line in ours)
     assert any(" dropped 5 unknown_peer (the sender is no peer" in line for line in ours)
+
+
+@contextmanager
+def busy(site: Site) -> Iterator[None]:
+    """Have something happen every few milliseconds: what docs/capture.md shows."""
+    over = threading.Event()
+    fresh = itertools.count(0x02CC00000000)
+    c1, c2 = site.lab.c1, site.lab.c2
+    with (
+        sending_frames(site.trunk) as send,
+        c1.socket(socket.AF_INET, socket.SOCK_DGRAM) as talking,
+        c2.socket(socket.AF_INET, socket.SOCK_DGRAM) as listening,
+    ):
+        listening.bind((c2.address, 7000))
+
+        def go_on() -> None:
+            target = (site.lab.h1.address, vxlan.PORT)
+            while not over.wait(0.005):
+                talking.sendto(b"how are you?", (c2.address, 7000))
+                send(BROADCAST_FRAME[:6] + next(fresh).to_bytes(6, "big") + BROADCAST_FRAME[12:])
+                for _ in range(2):
+                    site.peer.sendto(bytes(8), target)
+                site.stranger.sendto(vxlan.pack(TRUNK_VNI) + frame(), target)
+
+        thread = threading.Thread(target=go_on)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+
+def test_every_example_of_the_page_is_so(site: Site, tmp_path: Path) -> None:
+    assert ping(site.lab.c1, site.lab.c2.address)
+    environ = {"HOME": str(tmp_path), "COLUMNS": "80"}
+    with busy(site):
+        for example in examples(DOCS / "capture.md"):
+            printed = run(example, tmp_path, environ)
+            assert says(example, printed), f"{example}:\n{printed}"
 
 
 @contextmanager

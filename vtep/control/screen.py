@@ -17,6 +17,8 @@ from vtep.counters import HARMLESS, Drop
 _FIXED = 10
 """Lines of the head, the directions, and the titles of the tables below."""
 _SPARK = 30
+_NARROWEST = 7
+"""Columns are as wide as their longest figures can be, so that they stand still."""
 _WORDS = {"", "vni", "tap", "peer", "state", "last 30 s"}
 """Columns of words and names; all others have figures."""
 _STATES = {"up": "green", "silent": "yellow", "unheard": "red"}
@@ -136,7 +138,9 @@ class Screen:
         table = Table(box=None, pad_edge=False, header_style="dim")
         for name in names:
             justify: JustifyMethod = "left" if name in _WORDS else "right"
-            table.add_column(name, justify=justify, no_wrap=True, overflow=self._overflow)
+            table.add_column(
+                name, justify=justify, no_wrap=True, overflow=self._overflow, min_width=_NARROWEST
+            )
         return table
 
     @property
