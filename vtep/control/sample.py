@@ -5,7 +5,6 @@ import json
 import string
 import time
 from collections import deque
-from functools import cached_property
 from typing import Any, Literal
 
 from aiohttp import web
@@ -15,8 +14,8 @@ from vtep.control.answer import send
 from vtep.control.brief import brief
 from vtep.control.connection import stay
 from vtep.control.frames import FRAMES
-from vtep.control.outside import Outside, outside_of
-from vtep.control.subject import SUBJECT, Subject
+from vtep.control.outside import Outside
+from vtep.control.subject import SUBJECT
 from vtep.control.words import sentence
 from vtep.counters import HARMLESS, Drop
 from vtep.dissect import as_json, dissect
@@ -79,16 +78,18 @@ async def reasons(request: web.Request) -> web.StreamResponse:
 
 
 class Lines:
-    """The line of the frame that passed last, made once however many readers there are."""
+    """The line of the frame that passed last, made once however many readers there are.
 
-    def __init__(self, subject: Subject) -> None:
-        self._subject = subject
+    Args:
+        outside: makes the packets of the underlay.
+        port: the UDP port of VXLAN.
+    """
+
+    def __init__(self, outside: Outside, port: int) -> None:
+        self._outside = outside
+        self._port = port
         self._last: Outcome | None = None
         self._made: dict[bool, str] = {}
-
-    @cached_property
-    def _outside(self) -> Outside:
-        return outside_of(self._subject)
 
     def of(self, outcome: Outcome, *, with_headers: bool) -> str:
         """Return what is told of a frame."""
@@ -105,8 +106,7 @@ class Lines:
         if with_headers:
             octets, is_cut = bytes.fromhex(line["bytes"]), line["size"] > SHOWN
             is_inner = line["first"] == "ethernet"
-            port = self._subject.vtep.port
-            line["headers"] = headers(octets, line["first"], port, is_inner, is_cut)
+            line["headers"] = headers(octets, line["first"], self._port, is_inner, is_cut)
         return f"{json.dumps(line)}\n"
 
 

@@ -15,6 +15,7 @@ from vtep.control.doors import Door
 from vtep.control.events import EVENTS, Events
 from vtep.control.frames import FRAMES, Frames
 from vtep.control.guard import guard, secure
+from vtep.control.outside import outside_of
 from vtep.control.subject import SUBJECT, Subject
 from vtep.control.web import page_routes
 
@@ -32,7 +33,7 @@ async def serve(doors: Sequence[Door], subject: Subject) -> AsyncIterator[None]:
     app[SUBJECT] = subject
     app[FRAMES] = Frames(subject.forwarder)
     app[EVENTS] = Events(subject.vtep)
-    app[sample.LINES] = sample.Lines(subject)
+    app[sample.LINES] = sample.Lines(outside_of(subject), subject.vtep.port)
     app[walks.LINE] = walks.Line()
     app.add_routes([*ROUTES, *page_routes()])
     app.on_response_prepare.append(secure)
