@@ -15,6 +15,7 @@ from vtep.counters import Drop
 from vtep.dissect import dissect
 from vtep.dissect.chain import MAX_HEADERS
 from vtep.walk.engine import run
+from vtep.walk.frames import C1, C2, arp
 from vtep.walk.model import SHOWN, as_json
 from vtep.walk.options import MAX_FRAME, Options
 from vtep.walk.own import read_frame
@@ -25,9 +26,14 @@ FRAME = frame()
 
 
 @pytest.mark.parametrize("written", [FRAME.hex(), FRAME.hex(":"), FRAME.hex(" ").upper(),
-                                     "0x" + FRAME.hex(), FRAME.hex("-", 2)])  # fmt: skip
+                                     "0x" + FRAME.hex(), FRAME.hex("-", 2),
+                                     "\\x" + FRAME.hex(",").replace(",", "\\x")])  # fmt: skip
 def test_hexadecimal_is_read_however_it_is_spaced(written: str) -> None:
     assert read_frame(written) == FRAME
+
+
+def test_hexadecimal_may_be_longer_than_the_name_of_a_file() -> None:
+    assert read_frame((FRAME + bytes(3000)).hex()) == FRAME + bytes(3000)
 
 
 def test_a_capture_file_is_read_by_the_number_of_the_frame(tmp_path: Path) -> None:
@@ -49,13 +55,20 @@ def test_an_expression_is_built_with_the_addresses_of_the_containers() -> None:
     )
     assert (built[IP].src, built[IP].dst, built[UDP].dport) == ("172.18.0.11", "172.18.0.12", 53)
     assert read_frame("Ether(src='02:00:00:00:00:01')/IP(ttl=1)")[6:12].hex() == "020000000001"
+    assert read_frame("Ether(dst='ff:ff:ff:ff:ff:ff')/ARP()") == arp(1, C1, C2)
 
 
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ("", "the frame is not hexadecimal: write two digits for each octet"),
-        ("0g", "the frame is not hexadecimal: write two digits for each octet"),
+        ("", "there are no octets in it: write two hexadecimal digits for each"),
+        ("0g", "not hexadecimal: 'g' is no digit of '0g'"),
+        ("000", "not whole octets: 3 hexadecimal digits, where each has two"),
+        ("0g" * 300, "not hexadecimal: 'g' is no digit of '0g0g"),
+        ("/", "/ cannot be read: Is a directory"),
+        ("1()", "the frame calls what is no layer: "),
+        ("(1)", "the frame is no layer: "),
+        ("(Ether)", "the frame is no layer: "),
         ("none.pcap", "none.pcap: no such file: give --frame hexadecimal, a capture file, or an"
                       " expression of scapy"),
         ("Ether(", "the frame is no expression: "),
