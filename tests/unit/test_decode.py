@@ -230,6 +230,9 @@ def test_a_broken_capture_is_decoded_up_to_where_it_breaks() -> None:
     [
         (["no-such-file"], b"", "'no-such-file' is no file, and not hexadecimal"),
         (["/"], b"", "/ cannot be read: Is a directory"),
+        (["no/such/file"], b"", "'no/such/file' is no file, and not hexadecimal"),
+        (["0g" * 300], b"", "is no file, and not hexadecimal"),
+        ([str(CAPTURE)] * 2, b"", "is a file, and more than one word is given: give one file"),
         (["-"], b"\x7fELF\xff", "neither pcap, pcapng nor hexadecimal"),
         (["-"], b"", "there are no octets in it"),
         (["123"], b"", "not whole octets"),
