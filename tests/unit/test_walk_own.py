@@ -112,6 +112,24 @@ def test_a_frame_to_nobody_known_is_flooded_and_one_to_its_own_side_goes_nowhere
     assert [one.key for one in walk.stations[2].pieces if one.sign == "-"] == ["inner_vlan"]
 
 
+def test_a_bridge_passes_what_the_kernel_passes_and_drops_what_it_drops() -> None:
+    """As seen of a Linux bridge without spanning tree, and with a port of MTU 1450."""
+    group, link_local = b"\x01\x00\x5e\x00\x00\x01", b"\x01\x80\xc2\x00\x00"
+    plain, tagged = FRAME[:14], frame(vlan=7)[:18]
+    for passes, sent in (
+        (True, plain + bytes(1468 - 14)),
+        (False, plain + bytes(1469 - 14)),
+        (True, tagged + bytes(1472 - 18)),
+        (False, tagged + bytes(1473 - 18)),
+        *((last not in range(1, 16), link_local + bytes([last]) + FRAME[6:]) for last in range(34)),
+        (True, group + FRAME[6:]),
+        (False, FRAME[:6] + group + FRAME[12:]),
+        (False, FRAME[:6] + bytes(6) + FRAME[12:]),
+    ):
+        decision = run(Options(frame=sent)).walks[0].stations[1].decision
+        assert ("a bridge would drop it" not in decision) == passes, sent[:20].hex()
+
+
 def test_a_long_frame_is_shown_in_part_and_its_size_told() -> None:
     data = FRAME[:14] + bytes(MAX_FRAME - 14)
     result = run(Options(frame=data, underlay_mtu=9216, mtu=9166))
