@@ -13,7 +13,7 @@ from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 from scapy.layers.vxlan import VXLAN
 
-from tests.examples import ROOT
+from tests.consoles import ROOT
 from vtep.config import ConfigError
 from vtep.host.senders import lane_ports
 from vtep.walk.engine import run

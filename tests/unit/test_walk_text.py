@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.examples import ROOT
+from tests.consoles import ROOT
 from vtep.config import ConfigError
 from vtep.walk.command import main
 from vtep.walk.engine import run
