@@ -14,6 +14,7 @@ HOSTS = 2
 
 help:
 	@echo "make demo    two hosts, two VTEPs, and what happens between them (under a minute)"
+	@echo "              WEB=1: and then stay, with the live page on http://127.0.0.1:8789"
 	@echo "make lab     a shell among two hosts to try things on (HOSTS=3: three); docs/learn uses it"
 	@echo "make test    everything: check, then all tests, Docker's tutorial included"
 	@echo "make check   format, lint, types, file sizes"
@@ -23,7 +24,7 @@ help:
 
 demo:
 	@.ci/setup demo $(LAB_TOOLS)
-	@$(RUN) vtep.lab demo
+	@$(RUN) vtep.lab demo $(if $(WEB),--web $(filter-out 1,$(WEB)))
 
 lab:
 	@.ci/setup demo $(LAB_TOOLS) tcpdump=tcpdump

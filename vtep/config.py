@@ -84,7 +84,8 @@ class Config:
         offload: of vtep.options.OFFLOADS, what the kernel may do for us where it can.
         control: path of the Unix socket to be asked through, or "none"; None: where it is looked
             for.
-        web, metrics: "ADDRESS:PORT" of a TCP socket to be asked through.
+        web, metrics: "ADDRESS:PORT" of a TCP socket to be asked through, or "fd:N" for one that
+            listens already.
         web_remote: `web` may be any address, not only one of the loopback.
 
     Raises:
@@ -158,7 +159,7 @@ def _door_problems(config: Config) -> Iterator[str]:
         yield f"control {config.control!r} is no path: leave the NUL out"
     for name, example in (("web", "127.0.0.1:8789"), ("metrics", "127.0.0.1:9478")):
         place = getattr(config, name)
-        if place is None:
+        if place is None or handed_down(place) is not None:
             continue
         try:
             address, _ = address_and_port(place)
@@ -257,6 +258,12 @@ def _conflicts(overlay: OverlayConfig, other: OverlayConfig, name: str) -> Itera
                 f"{field.replace('_', '-')} is {ours or 'not set'}, but {theirs or 'not set'} in "
                 f"{name} on the same TAP {overlay.tap}: make them equal"
             )
+
+
+def handed_down(place: str) -> int | None:
+    """Return the descriptor in "fd:N", of a socket that was handed down; None for other texts."""
+    found = re.fullmatch(r"fd:(\d{1,9})", place, re.ASCII)
+    return None if found is None else int(found[1])
 
 
 def address_and_port(text: str) -> tuple[str, int]:

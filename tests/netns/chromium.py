@@ -42,6 +42,7 @@ _KEYS = {
     "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40,
 }  # fmt: skip
 _CONTROL = 2
+_TRIES = 20
 
 Reply = dict[str, Any]
 
@@ -233,18 +234,22 @@ class Page:
 
     def point(self, selector: str, *, click: bool = False) -> None:
         """Move the mouse to the middle of an element, and click it."""
-        x, y = self.run(
-            f"(() => {{ const one = document.querySelector({json.dumps(selector)});"
-            " one.scrollIntoView({block: 'center', behavior: 'instant'});"
-            " const box = one.getBoundingClientRect();"
-            " return [box.x + box.width / 2, box.y + box.height / 2]; })()"
-        )
-        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+        one = f"document.querySelector({json.dumps(selector)})"
+        for _ in range(_TRIES):  # what stands above it may grow meanwhile
+            self.run(f"{one}.scrollIntoView({{block: 'center', behavior: 'instant'}})")
+            x, y, width, height = self.run(
+                f"(({{x, y, width, height}}) => [x, y, width, height])"
+                f"({one}.getBoundingClientRect())"
+            )
+            at = {"x": x + width / 2, "y": y + height / 2}
+            self.call("Input.dispatchMouseEvent", type="mouseMoved", **at)
+            if self.run(f"{one}.matches(':hover')"):
+                break
+        else:
+            raise LabError(f"{selector} does not stay where the mouse is")
         if click:
             for kind in ("mousePressed", "mouseReleased"):
-                self.call(
-                    "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1
-                )
+                self.call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **at)
 
     def picture(self) -> bytes:
         """Return what is seen, as PNG."""

@@ -1,11 +1,14 @@
 """The demo, as a person runs it, and as an impatient one ends it."""
 
+import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,20 +56,44 @@ def read_until(process: subprocess.Popen[bytes], text: str, timeout: float = 30.
     return said.decode()
 
 
-def test_the_demo_shows_all_it_promises_in_under_a_minute() -> None:
+def ask(port: int, path: str) -> bytes:
+    """Ask the page's address from here, outside of the demo's namespaces."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+        body: bytes = answer.read()
+        return body
+
+
+def test_the_demo_shows_all_it_promises_and_stays_with_its_page_until_ctrl_c() -> None:
     before, started = surroundings(), time.monotonic()
-    with demo("--seconds", "1") as (process, token):
-        said = read_until(process, "", timeout=60)
+    with demo("--seconds", "1", "--web", "0") as (process, token):
+        said = read_until(process, "Ctrl-C ends it")
+        assert time.monotonic() - started < 60
+        port = int(said.partition("http://127.0.0.1:")[2].partition("/")[0])
+        assert b"<!doctype html>" in ask(port, "/").lower()
+        learned = {entry["mac"]: entry["dst"] for entry in json.loads(ask(port, "/v1/fdb"))}
+        assert learned["02:42:ac:12:00:0b"] == "local"
+        assert learned["02:42:ac:12:00:0c"] == "10.0.1.41"
+
+        def sent() -> int:
+            counters = json.loads(ask(port, "/v1/stats"))["counters"]
+            return int(counters["overlays"]["100"]["tx_frames"])
+
+        first = sent()
+        wait_until(lambda: sent() > first, what="traffic that goes on")
+        process.send_signal(signal.SIGINT)
+        said += read_until(process, "", timeout=20)
         assert process.wait(10) == 0, said
-    assert time.monotonic() - started < 60
+        with pytest.raises(OSError, match="refused"):
+            ask(port, "/")
     for text in (
         "3 sent, 0 came back",
-        "h1 $ python -m vtep --tap vx0 --vni 100 --peer 10.0.1.41 --bridge br0",
+        "h1 $ vtep --tap vx0 --vni 100 --peer 10.0.1.41 --bridge br0",
         "3 sent, 3 came back",
         "100 (0x64)",
         "|R|R|R|R|I|R|R|R|",
         "Why 50 octets",
-        "vx0 (local)",
+        "02:42:ac:12:00:0b dev vx0 dst local vni 100 self",
+        "flooded broadcast 1",
         "Gb/s through both VTEPs",
         "vtep on h2: exit code 0",
     ):
@@ -110,6 +137,18 @@ def test_killed_at_once_it_takes_everything_along(moment: str) -> None:
         wait_until(
             lambda: not bearers(token), what="everything to end", seen=lambda: bearers(token)
         )
+
+
+def test_a_port_that_is_taken_is_said_before_anything_is_built() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with demo("--web", str(port)) as (process, _):
+            said = read_until(process, "")
+            assert process.wait(10) == 2
+    assert said == (
+        f"vtep.lab: error: cannot listen at 127.0.0.1:{port} (Address already in use): "
+        "choose another, as --web 8790\n"
+    )
 
 
 def test_without_rich_it_says_what_to_install() -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from vtep.lab.command import environment
 pytestmark = pytest.mark.netns
 
 LESSONS = sorted(COURSE.glob("[0-9]*.md"))
-PATIENCE_S = 12.0
+PATIENCE_S = 15.0
+AT_A_TIME = 3
 _LOG = re.compile(r"^(INFO|WARNING|ERROR) .*\n?", re.MULTILINE)
 _END = "\x01"
 MAKE_LAB = "python -m vtep.lab shell"
@@ -71,13 +73,33 @@ def lab(options: list[str], directory: Path) -> Iterator[Shell]:
             process.terminate()
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
-def test_a_lesson_shows_what_it_promises(path: Path, tmp_path: Path) -> None:
+def run_lesson(path: Path, directory: Path) -> None:
     lesson = examples(path)
     start = next(step for step in lesson if step.command.startswith(MAKE_LAB))
     lesson[lesson.index(start)] = start._replace(command="lab")  # shows again what it began with
-    with lab(shlex.split(start.command.removeprefix(MAKE_LAB)), tmp_path) as shell:
+    with lab(shlex.split(start.command.removeprefix(MAKE_LAB)), directory) as shell:
         for step in lesson:
             said = shell.run(step)
             where = f"{path.name}:{step.line}: {step.command}"
             assert says(step, said), f"{where}\n--- promised\n{step.output}\n--- was\n{said}"
+
+
+@pytest.fixture(scope="module")
+def under_way(
+    request: pytest.FixtureRequest,
+    private_namespace: None,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[str, Future[None]]]:
+    """Run the wanted lessons, some at a time, for they mostly wait."""
+    wanted = {item.name for item in request.session.items}
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        yield {
+            path.stem: pool.submit(run_lesson, path, tmp_path_factory.mktemp(path.stem))
+            for path in LESSONS
+            if any(f"[{path.stem}]" in name for name in wanted)
+        }
+
+
+@pytest.mark.parametrize("lesson", [path.stem for path in LESSONS])
+def test_a_lesson_shows_what_it_promises(lesson: str, under_way: dict[str, Future[None]]) -> None:
+    under_way[lesson].result()

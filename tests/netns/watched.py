@@ -42,7 +42,7 @@ def open_watched(folder: Path) -> Iterator[Site]:
                 f'[[overlay]]\nvni = 100\ntap = "vx0"\nbridge = "br0"\n'
                 f'peers = ["{other.address}"]\n'
                 f'[[overlay]]\nvni = {TRUNK_VNI}\nvlan = {VLAN}\ntap = "trunk0"\nbridge = "br1"\n'
-                f'peers = ["{other.address}"]\nageing = 1\n'
+                f'peers = ["{other.address}"]\nageing = 0.5\n'
             )
             made = host.vtep("--config", str(config), control=host is lab.h1)
             daemons.append(stack.enter_context(made))

@@ -148,8 +148,9 @@ def test_it_ends_by_count_by_time_and_by_size(tmp_path: Path) -> None:
     assert {one.size for one in records} == {60, 96}
 
 
+@pytest.mark.parametrize("more", ["", "&size=30000"])
 def test_what_is_not_read_in_time_is_lost_counted_and_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str
 ) -> None:
     monkeypatch.setattr(captures, "MOST_WAITING", 20_000)
 
@@ -157,7 +158,7 @@ def test_what_is_not_read_in_time_is_lost_counted_and_told(
         for _ in range(1000):
             asked.out(frame())
 
-    octets, records = captured(tmp_path, "seconds=0.05", traffic)
+    octets, records = captured(tmp_path, f"seconds=0.05{more}", traffic)
     blocks = Blocks()
     assert blocks.whole(octets) == octets
     assert blocks.inner + blocks.lost == 1000

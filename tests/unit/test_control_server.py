@@ -136,3 +136,10 @@ def test_who_asks_nothing_or_does_not_read_is_cut_off(
         assert 0 < got < ENTRIES * 50
 
     run(tmp_path, test)
+
+
+def test_every_path_is_in_the_document() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "control.md").read_text()
+    paths = {route.path for route in server.ROUTES}
+    assert {"/v1/fdb", "/v1/events", "/metrics"} <= paths
+    assert [path for path in paths if f"| `{path}` |" not in page] == []

@@ -14,7 +14,7 @@ PIECE_S = 0.001
 """How long the loop is kept for one part of an answer."""
 STALLED_S = 10.0
 """How long a client may take to read what it was sent."""
-_LOOK_AT_THE_CLOCK = 32
+_LOOK_AT_THE_CLOCK = 4
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 

@@ -56,7 +56,7 @@ async def stats(request: web.Request) -> web.StreamResponse:
 
 async def scrape(request: web.Request) -> web.StreamResponse:
     """`/metrics`: counters for Prometheus."""
-    return await answer(request, metrics.families(request.app[SUBJECT]), metrics.CONTENT_TYPE)
+    return await answer(request, metrics.texts(request.app[SUBJECT]), metrics.CONTENT_TYPE)
 
 
 ROUTES = (

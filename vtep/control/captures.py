@@ -1,8 +1,8 @@
 """`/v1/capture`: every frame that is selected, both sides of the tunnel, as pcapng while it comes.
 
-Each frame is made into blocks at once, for its octets stay where they are only until the next one.
-What a reader does not take in time waits, up to a limit; then frames are lost, counted, and the
-file says so.
+Each frame is made into blocks at once, so that all bounds are told in octets of the file.  What a
+reader does not take in time waits, up to a limit; then frames are lost, counted, and the file says
+so.
 """
 
 import asyncio
@@ -115,11 +115,13 @@ class Recording:
                 self._news.clear()
                 if self._waiting:
                     yield self._taken()
-                if self.lost > said and (self._is_over or self._bounds.size is None):
+                if self.lost > said and self._bounds.size is None:
                     said = self.lost
                     yield self._recorder.losses(said)
                 if not self._waiting and not self._is_over:
                     await self._wait()
+            if self.lost > said:
+                yield self._recorder.losses(self.lost)
         finally:
             if timer is not None:
                 timer.cancel()

@@ -13,7 +13,7 @@ from typing import Literal
 
 from vtep import log
 from vtep.bringup import Running
-from vtep.config import Config, address_and_port
+from vtep.config import Config, address_and_port, handed_down
 from vtep.control import unix
 from vtep.forwarder import Forwarder
 from vtep.host.linux import HostError
@@ -82,7 +82,8 @@ def open_doors(config: Config) -> Iterator[Doors]:
         tcp: list[tuple[Kind, str | None]] = [("web", config.web), ("metrics", config.metrics)]
         for kind, place in tcp:
             if place is not None:
-                door = _listen(kind, place)
+                fd = handed_down(place)
+                door = _listen(kind, place) if fd is None else _adopt(kind, fd, config.web_remote)
                 undo.callback(door.socket.close)
                 doors.append(door)
         if doors:
@@ -114,6 +115,32 @@ def _listen(kind: Kind, place: str) -> Door:
         raise HostError(
             f"cannot listen for --{kind} at {place} ({error.strerror}): choose another"
         ) from error
-    bound = listener.getsockname()
-    name = f"[{bound[0]}]:{bound[1]}" if family == socket.AF_INET6 else f"{bound[0]}:{bound[1]}"
+    return _door(kind, listener)
+
+
+def _adopt(kind: Kind, fd: int, web_remote: bool) -> Door:
+    """Take over a socket that listens already: perhaps in another network namespace than ours."""
+    try:
+        listener = socket.socket(fileno=fd)
+    except OSError as error:
+        raise HostError(f"--{kind} fd:{fd}: {error.strerror}: hand down a listening socket") from (
+            error
+        )
+    is_tcp = listener.family in (socket.AF_INET, socket.AF_INET6)
+    if not is_tcp or not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        listener.close()
+        raise HostError(f"--{kind} fd:{fd} is no TCP socket that listens: hand down one that does")
+    door = _door(kind, listener)
+    if kind == "web" and not door.is_loopback and not web_remote:
+        listener.close()
+        raise HostError(
+            f"web {door.name} can be reached from other hosts: use a loopback address, or add "
+            "--web-remote"
+        )
+    return door
+
+
+def _door(kind: Kind, listener: socket.socket) -> Door:
+    address, port, *_ = listener.getsockname()
+    name = f"[{address}]:{port}" if listener.family == socket.AF_INET6 else f"{address}:{port}"
     return Door(kind, listener, name, ipaddress.ip_address(address).is_loopback)

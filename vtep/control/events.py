@@ -128,14 +128,14 @@ class Listener:
         self._waiting.append(event)
 
     def _compare_drops(self) -> None:
-        for number, (place, overlay, drops) in enumerate(self._places):
+        for (place, overlay, drops), before in zip(self._places, self._drops, strict=True):
             for reason, count in drops.items():
-                more = count - self._drops[number][reason]
+                more = count - before[reason]
                 if more > 0 and reason not in self._unsaid:
                     event = _event(DROPPED, overlay)
                     told = {"place": place, "reason": str(reason), "meaning": reason.meaning}
                     self._put(event | told | {"count": more})
-            self._drops[number] = Counter(drops)
+                before[reason] = count
 
     def _compare_floods(self) -> None:
         for overlay, told in self._floods.items():

@@ -6,7 +6,7 @@ Imported by `vtep top` alone.
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group, JustifyMethod, OverflowMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +17,8 @@ from vtep.counters import HARMLESS, Drop
 _FIXED = 10
 """Lines of the head, the directions, and the titles of the tables below."""
 _SPARK = 30
+_NARROWEST = 7
+"""Columns are as wide as their longest figures can be, so that they stand still."""
 _WORDS = {"", "vni", "tap", "peer", "state", "last 30 s"}
 """Columns of words and names; all others have figures."""
 _STATES = {"up": "green", "silent": "yellow", "unheard": "red"}
@@ -30,11 +32,14 @@ class Screen:
     Args:
         console: where to; its size counts.
         title: which daemon it is.
+        hint: how to end it.
     """
 
-    def __init__(self, console: Console, title: str) -> None:
+    def __init__(self, console: Console, title: str, hint: str = "") -> None:
         self._console = console
         self._title = title
+        self._hint = hint
+        self._is_plain = console.options.ascii_only
         self._history = {"tx": History(), "rx": History()}
 
     def draw(self, now: Stats, before: Stats) -> RenderableType:
@@ -55,14 +60,13 @@ class Screen:
     def _head(self, now: Stats) -> Text:
         minutes, seconds = divmod(int(now["uptime"]), 60)
         hours, minutes = divmod(minutes, 60)
+        width = max(self._console.width - len(self._hint), 2)
         left = f"vtep {self._title}  up {hours}:{minutes:02}:{seconds:02}"
-        return Text(
-            left.ljust(self._console.width - 8)[: self._console.width - 8] + " q quits", "bold"
-        )
+        return Text(f"{left:{width - 1}.{width - 1}} {self._hint}".rstrip(), "bold")
 
     def _directions(self, now: Stats, before: Stats) -> Table:
-        table = _table("", "bit/s", "frames/s", "reads/s", "a batch", "busy", "last 30 s")
-        sparks = PLAIN_SPARKS if self._console.options.ascii_only else SPARKS
+        table = self._table("", "bit/s", "frames/s", "reads/s", "a batch", "busy", "last 30 s")
+        sparks = PLAIN_SPARKS if self._is_plain else SPARKS
         for name, way, colour in (("out", "tx", "cyan"), ("in", "rx", "magenta")):
             rates = figures.direction(now, before, way)
             self._history[way].add(rates.bits)
@@ -75,7 +79,7 @@ class Screen:
         return table
 
     def _overlays(self, now: Stats, before: Stats, room: int) -> Table:
-        table = _table(
+        table = self._table(
             "vni", "tap", "out bit/s", "in bit/s", "flooded/s", "fdb", "learned/s", "moved"
         )
         seconds = figures.seconds_between(now, before)
@@ -94,7 +98,7 @@ class Screen:
         return _with_rest(table, more)
 
     def _peers(self, now: Stats, before: Stats, room: int) -> Table:
-        table = _table("peer", "vni", "state", "heard", "out bit/s", "in bit/s")
+        table = self._table("peer", "vni", "state", "heard", "out bit/s", "in bit/s")
         seconds = figures.seconds_between(now, before)
         then = figures.peers_before(before)
         shown, more = most(now["peers"], room)
@@ -115,7 +119,7 @@ class Screen:
         for name in ("dropped", "a second"):
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column("where", no_wrap=True)
-        table.add_column("why", no_wrap=True, overflow="ellipsis", ratio=1)
+        table.add_column("why", no_wrap=True, overflow=self._overflow, ratio=1)
         shown, more = most(lost, room)
         for one in shown:
             style = "red" if one.rate and one.reason not in _HARMLESS else ""
@@ -124,6 +128,20 @@ class Screen:
         if more:
             table.add_row("", "", "", f"and {more} more reasons")
         return table
+
+    def _table(self, *names: str) -> Table:
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for name in names:
+            justify: JustifyMethod = "left" if name in _WORDS else "right"
+            table.add_column(
+                name, justify=justify, no_wrap=True, overflow=self._overflow, min_width=_NARROWEST
+            )
+        return table
+
+    @property
+    def _overflow(self) -> OverflowMethod:
+        """What becomes of text that is too long; the three dots are one sign that is not ASCII."""
+        return "crop" if self._is_plain else "ellipsis"
 
 
 def _meaning(reason: str) -> str:
@@ -135,13 +153,6 @@ def _both_ways(now: Mapping[str, Any], before: Mapping[str, Any], seconds: float
     return [
         scaled(8 * figures.rate(now, before, name, seconds)) for name in ("tx_bytes", "rx_bytes")
     ]
-
-
-def _table(*names: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in names:
-        table.add_column(name, justify="left" if name in _WORDS else "right", no_wrap=True)
-    return table
 
 
 def _with_rest(table: Table, more: int) -> Table:

@@ -46,7 +46,8 @@ def main(words: Sequence[str]) -> int:
     client = find(arguments.socket, tap_of(arguments.words))
     try:
         with _terminated():
-            screen = Screen(console, ", ".join(client.get("/v1")["taps"]))
+            hint = "" if arguments.once else "q quits"
+            screen = Screen(console, ", ".join(client.get("/v1")["taps"]), hint)
             before = client.get("/v1/stats")
             if arguments.once:
                 time.sleep(_REFRESH_S)

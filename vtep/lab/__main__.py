@@ -23,11 +23,23 @@ def _add_demo(demo: argparse.ArgumentParser) -> None:
     demo.add_argument(
         "--seconds", type=int, default=5, help="how long iperf3 runs (default %(default)s)"
     )
+    demo.add_argument(
+        "--web",
+        type=int,
+        nargs="?",
+        const=8789,
+        metavar="PORT",
+        help="stay, with the live page on 127.0.0.1 at this port (8789), until Ctrl-C",
+    )
     demo.set_defaults(run=_demo, check=_demo_problem)
 
 
 def _demo_problem(arguments: argparse.Namespace) -> str | None:
-    return "--seconds must be at least 1" if arguments.seconds < 1 else None
+    if arguments.seconds < 1:
+        return "--seconds must be at least 1"
+    if arguments.web is not None and not 0 <= arguments.web <= 65535:
+        return "--web must be 0 to 65535"
+    return None
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -38,7 +50,7 @@ def _demo(arguments: argparse.Namespace) -> int:
             raise
         print("vtep.lab: error: the demo draws with rich: pip install rich", file=sys.stderr)
         return 2
-    return run(arguments.seconds)
+    return run(arguments.seconds, arguments.web)
 
 
 def _add_shell(shell: argparse.ArgumentParser) -> None:

@@ -29,18 +29,26 @@ class Daemon:
 
     @classmethod
     def start(
-        cls, host: Netns, arguments: Sequence[str], timeout: float, *, control: bool
+        cls,
+        host: Netns,
+        arguments: Sequence[str],
+        timeout: float,
+        *,
+        control: bool,
+        pass_fds: Sequence[int] = (),
     ) -> "Daemon":
         """Start it in `host` and wait for the byte on its --ready-fd; LabError if none comes.
 
         Without `control` it has no control socket, unless the arguments say otherwise: it is ready
-        the sooner.
+        the sooner. `pass_fds` are handed down under the same numbers.
         """
         options = ["--log-format", "json", *arguments]
         if not control and "--control" not in arguments:
             options += ["--control", "none"]
         process, _ = start_ready(
-            lambda fd: host.start_module("vtep", "--ready-fd", str(fd), *options, pass_fds=[fd]),
+            lambda fd: host.start_module(
+                "vtep", "--ready-fd", str(fd), *options, pass_fds=[fd, *pass_fds]
+            ),
             timeout,
         )
         return cls(process)

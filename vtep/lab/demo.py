@@ -3,6 +3,7 @@
 import contextlib
 import shlex
 import signal
+import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -19,7 +20,8 @@ from vtep.lab.daemon import Daemon
 from vtep.lab.errors import LabError
 from vtep.lab.host import Host
 from vtep.lab.interrupts import as_interrupt
-from vtep.lab.topology import TwoHosts, two_hosts
+from vtep.lab.live import address_of, listen, talk_until_interrupted
+from vtep.lab.topology import Lab, TwoHosts, furnished_hosts
 from vtep.lab.traffic import iperf3_command, iperf3_result, iperf3_server, ping
 
 VNI = 100
@@ -30,6 +32,10 @@ OVERHEAD = (
     ("inner Ethernet header", 14),
 )
 
+MORE = """\
+To try it yourself: make lab, with the lessons in docs/learn. One frame, every byte: vtep walk.
+A captured one: vtep decode. In a browser: make demo WEB=1."""
+
 DRAWING = """\
    c1 172.18.0.11                                        c2 172.18.0.12
    eth0 |                                                eth0 |
@@ -39,13 +45,23 @@ DRAWING = """\
    +---------------------------------------+   +--------------------------------------+"""
 
 
-def run(seconds: int) -> int:
-    """Show the demo on the terminal and return the exit code; whatever happens, nothing is left."""
+def run(seconds: int, web_port: int | None = None) -> int:
+    """Show the demo on the terminal and return the exit code; whatever happens, nothing is left.
+
+    With `web_port` h1's vtep has its page there, on the loopback of the caller's own network, and
+    after the tour the lab stays until Ctrl-C.
+    """
     terminal = sys.stdout.isatty()
     console = Console(highlight=False, emoji=False, width=None if terminal else 110)
     try:
-        with as_interrupt(signal.SIGTERM), two_hosts() as lab:
-            _show(console, lab, seconds)
+        with (
+            as_interrupt(signal.SIGTERM),
+            contextlib.nullcontext() if web_port is None else listen(web_port) as page,
+            Lab() as lab,
+        ):
+            h1, h2 = furnished_hosts(lab, 2)
+            scene = TwoHosts(h1, h2, h1.containers[0], h2.containers[0])
+            _show(console, scene, seconds, page)
     except KeyboardInterrupt:
         console.print("\nInterrupted: hosts, devices and processes are removed.")
         return 130
@@ -53,35 +69,53 @@ def run(seconds: int) -> int:
         print(f"vtep.lab: error: {error}", file=sys.stderr)
         return 2
     console.print("Hosts, devices and processes are removed: nothing is left on this machine.")
+    console.print(MORE, markup=False)
     return 0
 
 
-def _show(console: Console, lab: TwoHosts, seconds: int) -> None:
+def _show(console: Console, lab: TwoHosts, seconds: int, page: socket.socket | None) -> None:
     _heading(console, "Two hosts, a container on each; only 10.0.1.0/24 lies between them")
     console.print(DRAWING, style="cyan", markup=False)
     _heading(console, "Before the tunnel: c1 asks for c2, and nobody answers")
     _ping(console, lab, expected=False)
     with lab.h1.capture("u1", is_vxlan) as capture, contextlib.ExitStack() as tunnel:
         _heading(console, "One command on each host")
-        ends = [_start(console, tunnel, *pair) for pair in ((lab.h1, lab.h2), (lab.h2, lab.h1))]
+        ends = [
+            _start(console, tunnel, lab.h1, lab.h2, page),
+            _start(console, tunnel, lab.h2, lab.h1, None),
+        ]
         _heading(console, "After: the same ping")
         _ping(console, lab, expected=True)
         _heading(console, "The first frame that crossed the underlay, as captured on u1")
         _first_frame(console, capture)
         _heading(console, "What both ends have learned from the frames they saw")
-        _learned(console, lab, ends)
+        _learned(console, lab)
         capture.close()
         _heading(console, f"iperf3, c1 to c2, TCP, {seconds} seconds")
         _throughput(console, lab, seconds)
+        _heading(console, "What h1 has counted")
+        _ask(console, lab.h1, "show", "-s")
+        if page is not None:
+            _heading(console, "The page of h1's vtep, while c1 and c2 go on talking")
+            console.print(f"   {address_of(page)}   (Ctrl-C ends it)")
+            talk_until_interrupted(lab.c1, lab.c2)
         _heading(console, "The end: SIGTERM to both")
         for host, end in zip((lab.h1, lab.h2), ends, strict=True):
             console.print(f"vtep on {host.name}: exit code {end.stop()}")
 
 
-def _start(console: Console, tunnel: contextlib.ExitStack, host: Host, peer: Host) -> Daemon:
+def _start(
+    console: Console,
+    tunnel: contextlib.ExitStack,
+    host: Host,
+    peer: Host,
+    page: socket.socket | None,
+) -> Daemon:
     arguments = ["--tap", "vx0", "--vni", str(VNI), "--peer", peer.address, "--bridge", "br0"]
-    _prompt(console, host.name, ["python", "-m", "vtep", *arguments])
-    daemon = tunnel.enter_context(host.vtep(*arguments))
+    _prompt(console, host.name, ["vtep", *arguments])
+    web = [] if page is None else [page.fileno()]
+    more = [word for fd in web for word in ("--web", f"fd:{fd}")]
+    daemon = tunnel.enter_context(host.vtep(*arguments, *more, control=True, pass_fds=web))
     for record in daemon.log:
         console.print(f"   {escape(str(record['message']))}", style="dim")
     return daemon
@@ -130,17 +164,19 @@ def _first_frame(console: Console, capture: Capture) -> None:
     console.print("   the outer Ethernet header is not in it, the inner one is.")
 
 
-def _learned(console: Console, lab: TwoHosts, ends: Sequence[Daemon]) -> None:
-    owners = {c.link("eth0")["address"]: c.name for c in (lab.c1, lab.c2)}
-    table = _table(console, "host", "vni", "mac", "is", "behind", "age")
-    for host, daemon in zip((lab.h1, lab.h2), ends, strict=True):
-        for entry in daemon.fdb():
-            mac = entry["mac"]
-            behind = "vx0 (local)" if entry["dst"] == "local" else entry["dst"]
-            owner = owners.get(mac, "a device of the host")
-            row = (host.name, str(entry["vni"]), mac, owner, behind, f"{entry['age']:.1f} s")
-            table.add_row(*row)
-    console.print(table)
+def _learned(console: Console, lab: TwoHosts) -> None:
+    for host in (lab.h1, lab.h2):
+        _ask(console, host, "fdb", "show")
+    owners = ", ".join(f"{c.link('eth0')['address']} is {c.name}" for c in (lab.c1, lab.c2))
+    console.print(f"   {owners};")
+    console.print("   00:00:00:00:00:00 is the flood list, for all that is not known.")
+
+
+def _ask(console: Console, host: Host, *words: str) -> None:
+    """Show a command that asks the host's vtep, and its answer."""
+    _prompt(console, host.name, ["vtep", *words])
+    answer = host.run([sys.executable, "-m", "vtep", *words]).stdout
+    console.print("\n".join(f"   {line}" for line in answer.splitlines()), markup=False)
 
 
 def _throughput(console: Console, lab: TwoHosts, seconds: int) -> None:

@@ -102,13 +102,20 @@ class Host(Netns):
         self.ip("link", "set", name, "master", bridge, "up")
         return name
 
-    def vtep(self, *arguments: str, timeout: float = 15.0, control: bool = False) -> Daemon:
+    def vtep(
+        self,
+        *arguments: str,
+        timeout: float = 15.0,
+        control: bool = False,
+        pass_fds: Sequence[int] = (),
+    ) -> Daemon:
         """Start `python -m vtep ARGUMENTS` here and return it once it says that it is ready.
 
-        With `control` it has its usual control socket, which costs 0.15 s. Raises LabError with
-        what it wrote when it ends instead, or is not ready in `timeout` s.
+        With `control` it has its usual control socket, which costs 0.15 s; `pass_fds` are handed
+        down to it. Raises LabError with what it wrote when it ends instead, or is not ready in
+        `timeout` s.
         """
-        return Daemon.start(self, arguments, timeout, control=control)
+        return Daemon.start(self, arguments, timeout, control=control, pass_fds=pass_fds)
 
     def close(self) -> None:
         """End every process, here and in the containers, and delete all their namespaces."""

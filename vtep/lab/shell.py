@@ -20,16 +20,15 @@ from vtep.lab.interrupts import as_interrupt
 from vtep.lab.netns import Netns
 from vtep.lab.private import RUNTIME_DIRECTORY
 from vtep.lab.process import tied_to_parent
-from vtep.lab.topology import Family, Lab
+from vtep.lab.topology import OVERHEAD, Family, Lab, furnished_hosts
 
 MOST_HOSTS = 9
-MTU = 1500
 MOST_MTU = 9216
 
 _COMMANDS = RUNTIME_DIRECTORY / "lab"
-_OVERHEAD = {4: 20 + 8 + 8 + 14, 6: 40 + 8 + 8 + 14}
-_LEAST_MTU = {4: 576 + _OVERHEAD[4], 6: 1280}  # what vtep takes; RFC 8200 section 5
+_LEAST_MTU = {4: 576 + OVERHEAD[4], 6: 1280}  # what vtep takes; RFC 8200 section 5
 _PROMPT = "lab$ "
+_PLACE = "LAB_PLACE"  # in the environment of a shell in a host or container: which one
 _COLUMN = 26
 
 
@@ -44,12 +43,13 @@ def run(
     interactive = script is None and sys.stdin.isatty()
     try:
         with as_interrupt(signal.SIGTERM), Lab() as lab:
-            hosts = build(lab, count, family, underlay_mtu=underlay_mtu, wire=wire)
+            hosts = furnished_hosts(lab, count, family, underlay_mtu=underlay_mtu, wire=wire)
             picture = drawing(hosts, underlay_mtu)
-            write_commands(hosts, picture)
+            own = _own_shell()
+            write_commands(hosts, picture, own)
             if interactive:
                 print(picture)
-            shell = _interactive_shell() if interactive else _script_shell(script)
+            shell = own if interactive else _script_shell(script)
             return _run_inside(shell, interactive=interactive)
     except KeyboardInterrupt:
         return 130
@@ -61,28 +61,6 @@ def run(
 def least_mtu(family: Family) -> int:
     """Return the smallest MTU that an underlay of that family may have."""
     return _LEAST_MTU[family]
-
-
-def build(
-    lab: Lab, count: int, family: Family, *, underlay_mtu: int = MTU, wire: bool = False
-) -> list[Host]:
-    """Make hosts with a bridge br0 and one container each; MACs are the same in every run.
-
-    They, and the addresses, are those that `vtep walk` shows.
-    """
-    hosts = lab.hosts(count, family=family, underlay_mtu=underlay_mtu, wire=wire)
-    for number, host in enumerate(hosts, 1):
-        underlay = int(host.address.replace(":", ".").rpartition(".")[2], 16)
-        host.ip("link", "set", host.device, "address", f"02:00:00:00:01:{underlay:02x}")
-        host.bridge("br0")
-        host.container(
-            f"c{number}",
-            "br0",
-            f"172.18.0.{10 + number}/16",
-            mtu=underlay_mtu - _OVERHEAD[family],
-            mac=f"02:42:ac:12:00:{10 + number:02x}",
-        )
-    return hosts
 
 
 def drawing(hosts: Sequence[Host], underlay_mtu: int) -> str:
@@ -111,14 +89,13 @@ def drawing(hosts: Sequence[Host], underlay_mtu: int) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def write_commands(hosts: Sequence[Host], picture: str) -> None:
+def write_commands(hosts: Sequence[Host], picture: str, own_shell: Sequence[str]) -> None:
     """Write the small programs that the shell finds in its PATH."""
-    _COMMANDS.mkdir(exist_ok=True)
     places: list[Netns] = [place for host in hosts for place in (host, *host.containers)]
     for place in places:
         _write_command(
             place.name,
-            '[ $# -gt 0 ] || set -- "${SHELL:-sh}"',
+            f"[ $# -gt 0 ] || set -- env {_PLACE}={place.name} {shlex.join(own_shell)}",
             f'exec ip netns exec {place.name} "$@"',
         )
     python = shlex.quote(sys.executable)
@@ -138,14 +115,16 @@ def _script_shell(script: str | None) -> list[str]:
     return [shell] if script is None else [shell, "-c", script]
 
 
-def _interactive_shell() -> list[str]:
+def _own_shell() -> list[str]:
     """Return the command of the user's shell; bash is also told what to prompt with."""
+    _COMMANDS.mkdir(exist_ok=True)
     shell = os.environ.get("SHELL") or "sh"
     if Path(shell).name != "bash":
         return [shell]
     start = _COMMANDS.parent / "bashrc"
     path = shlex.quote(str(_COMMANDS))
-    start.write_text(f'[ ! -r ~/.bashrc ] || . ~/.bashrc\nPATH={path}:$PATH PS1="{_PROMPT}"\n')
+    prompt = f"'${{{_PLACE}:-lab}}$ '"
+    start.write_text(f"[ ! -r ~/.bashrc ] || . ~/.bashrc\nPATH={path}:$PATH PS1={prompt}\n")
     return [shell, "--rcfile", str(start), "-i"]
 
 

@@ -25,6 +25,9 @@ from vtep.lab.private import enter
 
 Family = Literal[4, 6]
 
+OVERHEAD = {4: 20 + 8 + 8 + 14, 6: 40 + 8 + 8 + 14}
+"""Octets that the underlay's MTU must have more than a container's, by family of the underlay."""
+
 _FIRST = {4: "10.0.1.4/24", 6: "fd00:1::4/64"}
 _SECOND = {4: "10.0.1.41/24", 6: "fd00:1::41/64"}
 
@@ -116,6 +119,28 @@ def two_hosts(
         c1 = h1.container("c1", "br0", "172.18.0.11/16", mtu=container_mtu)
         c2 = h2.container("c2", "br0", "172.18.0.12/16", mtu=container_mtu)
         yield TwoHosts(h1, h2, c1, c2)
+
+
+def furnished_hosts(
+    lab: Lab, count: int, family: Family = 4, *, underlay_mtu: int = 1500, wire: bool = False
+) -> list[Host]:
+    """Make hosts with a bridge br0 and one container each, the same MACs in every run.
+
+    They, and the addresses, are those that `vtep walk` shows.
+    """
+    hosts = lab.hosts(count, family=family, underlay_mtu=underlay_mtu, wire=wire)
+    for number, host in enumerate(hosts, 1):
+        last = host.address.replace(":", ".").rpartition(".")[2]
+        host.ip("link", "set", host.device, "address", f"02:00:00:00:01:{last:0>2}")
+        host.bridge("br0")
+        host.container(
+            f"c{number}",
+            "br0",
+            f"172.18.0.{10 + number}/16",
+            mtu=underlay_mtu - OVERHEAD[family],
+            mac=f"02:42:ac:12:00:{10 + number:02x}",
+        )
+    return hosts
 
 
 def _plug(

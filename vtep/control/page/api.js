@@ -44,8 +44,27 @@ export async function again(once, every, told = () => {}) {
     }
     const wait = error ? WAITS_MS[Math.min(failures, WAITS_MS.length) - 1] : every;
     told(error, wait);
-    await new Promise((resolve) => setTimeout(resolve, wait));
+    await sleep(wait);
   }
+}
+
+const sleepers = new Set();
+
+/** Let all that wait for another try do it now: the daemon is back. */
+export function wake() {
+  for (const go of sleepers) go();
+}
+
+function sleep(ms) {
+  return new Promise((resolve) => {
+    const go = () => {
+      clearTimeout(timer);
+      sleepers.delete(go);
+      resolve();
+    };
+    const timer = setTimeout(go, ms);
+    sleepers.add(go);
+  });
 }
 
 /** Read a stream of JSON lines to its end; it is left when the page is hidden. */

@@ -41,9 +41,13 @@ export class Fdb {
       if (!row) {
         row = this.#row(entry);
         this.rows.set(key, row);
-        this.body.append(row.node);
-        if (!this.first) fresh.push(entry);
-        if (!this.first) flash(row.node);
+        if (this.first) {
+          this.body.append(row.node);
+        } else {
+          this.body.prepend(row.node); // where it is seen
+          flash(row.node);
+          fresh.push(entry);
+        }
       }
       if (row.dst !== entry.dst) {
         if (row.dst !== undefined) fresh.push(entry);

@@ -33,6 +33,7 @@ export class Frames {
     this.chosen = null;
     this.paused = false;
     this.count = 0;
+    this.missed = 0;
     this.lostThere = 0;
     this.followedAt = 0;
     this.list.addEventListener("click", (event) => this.#onClick(event));
@@ -45,8 +46,9 @@ export class Frames {
   add(frame) {
     this.count += 1;
     frame.id = `frame-${this.count}`;
-    if (this.paused) this.waiting.push(frame);
-    else this.fresh.push(frame);
+    if (!this.paused) this.fresh.push(frame);
+    else if (this.waiting.size < WAITING) this.waiting.push(frame);
+    else this.missed += 1;
     if (this.fresh.length > SHOWN) this.fresh.shift();
     if (this.paused || this.drawing) return;
     this.drawing = setTimeout(() => this.#draw(), 200);
@@ -62,6 +64,7 @@ export class Frames {
     this.paused = false;
     this.fresh.push(...this.waiting.items.slice(-SHOWN));
     this.waiting.clear();
+    this.missed = 0;
     this.#draw();
     this.#note();
   }
@@ -126,7 +129,8 @@ export class Frames {
   #follow() {
     const now = performance.now();
     if (!byId("follow").checked || !this.ring.size || this.ring.last === this.chosen) return;
-    if (this.chosen && byId("inspector").matches(":hover, :focus-within")) return;
+    const isRead = byId("inspector").matches(":hover, :focus-within") || this.list.matches(":focus");
+    if (this.chosen && isRead) return;
     if (this.chosen && now - this.followedAt < FOLLOW_MS) return;
     this.followedAt = now;
     this.choose(this.ring.last);
@@ -144,7 +148,7 @@ export class Frames {
     const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, End: SHOWN, Home: -SHOWN };
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     if (event.key in moves) this.move(moves[event.key]);
-    else if (event.key === "Enter") byId("inspector").querySelector("[tabindex='0']")?.focus();
+    else if (event.key === "Enter") byId("inspector").querySelector("[role=gridcell][tabindex='0']")?.focus();
     else return;
     event.preventDefault();
   }
@@ -152,6 +156,7 @@ export class Frames {
   #note() {
     const said = [];
     if (!this.ring.size && !this.paused) said.push("No frame yet. Let a container ping another.");
+    if (this.missed) said.push(`${format.plural(this.missed, "frame")} found no room to wait: ${WAITING} do.`);
     if (this.ring.lost) said.push(`The last ${SHOWN} are kept.`);
     if (this.lostThere) said.push(`${format.plural(this.lostThere, "frame")} of the sample came too fast for this page.`);
     say(byId("frames-note"), said.join(" "));

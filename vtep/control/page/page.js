@@ -1,6 +1,6 @@
 // The page: asks the daemon, keeps the little that is kept, and lets each part draw.
 
-import { again, ask, listen, Refusal } from "./api.js";
+import { again, ask, listen, Refusal, wake } from "./api.js";
 import { Charts } from "./charts.js";
 import { Craft } from "./craft.js";
 import { Drops } from "./drops.js";
@@ -58,6 +58,7 @@ function draw() {
 
 function told(error, wait) {
   const line = byId("link");
+  const wasGone = line.dataset.state === "gone";
   const seconds = Math.round(wait / 1000);
   if (!error) {
     line.dataset.state = state.paused ? "paused" : "live";
@@ -71,6 +72,7 @@ function told(error, wait) {
     say(line, `The daemon does not answer${next}. What is shown is old.`);
   }
   document.body.classList.toggle("gone", Boolean(error));
+  if (wasGone && !error) wake();
 }
 
 function pause(paused) {

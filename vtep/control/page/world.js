@@ -4,7 +4,7 @@ import { element, say } from "./elements.js";
 import { lost } from "./drops.js";
 import * as format from "./format.js";
 
-const HEARD_LATELY_S = 2;
+const HEARD_LATELY_S = 8; // the table is asked for each five seconds
 
 /** Rates a second between two answers of /v1/stats: {total, peers: Map(ip -> {out, in}), drops}. */
 export function rates(stats, before, reasons) {
