@@ -114,7 +114,7 @@ def _help_line(option: Option) -> str:
 
 def _run(config: Config) -> int:
     """`vtep`: be the VTEP until SIGINT or SIGTERM."""
-    from vtep.control.doors import open_doors
+    from vtep.control.server.doors import open_doors
     from vtep.daemon import run, settle_descriptors
     from vtep.host.linux import HostError
 

@@ -5,9 +5,9 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
 
 from tests.frames import MAC_A, MAC_B, frame
-from vtep.control.outside import Outside, Way, ask_kernel
-from vtep.control.selection import Bounds, Selection, read
-from vtep.control.words import sentence
+from vtep.control.watch.outside import Outside, Way, ask_kernel
+from vtep.control.watch.selection import Bounds, Selection, read
+from vtep.control.watch.words import sentence
 from vtep.counters import Drop
 from vtep.observe import Decision, Outcome, Sent
 from vtep.wire import virtio, vxlan

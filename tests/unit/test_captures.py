@@ -15,11 +15,12 @@ from tests.frames import IP, MAC_A, MAC_B, TCP, frame
 from tests.memory import PEER_1, PEER_2
 from tests.unit.asked import Asked, Stream, until
 from vtep.capfile import ETHERNET, RAW_IP, Record, read
-from vtep.control import captures, sample, walks
-from vtep.control.blocks import Blocks
-from vtep.control.capture import _copy
-from vtep.control.output import Interrupts
-from vtep.control.sample import record
+from vtep.control.commands.blocks import Blocks
+from vtep.control.commands.capture import _copy
+from vtep.control.commands.output import Interrupts
+from vtep.control.server import walks
+from vtep.control.watch import captures, sample
+from vtep.control.watch.sample import record
 from vtep.wire import virtio, vxlan
 
 SUPER = virtio.VirtioHeader(virtio.NEEDS_CSUM, virtio.GSO_TCPV4, 54, 1000, 34, 16)

@@ -10,10 +10,11 @@ import pytest
 from tests.frames import ARP, BROADCAST, ICMP, IP, MAC_A, MAC_B, TCP, UDP, IPv6, frame
 from tests.memory import PEER_1
 from tests.unit.asked import PORTS, Asked, Stream, until
-from vtep.control import sample, walks
-from vtep.control.brief import Brief, brief
-from vtep.control.outside import Outside, Way
-from vtep.control.sample import Lines, Sample
+from vtep.control.server import walks
+from vtep.control.watch import sample
+from vtep.control.watch.brief import Brief, brief
+from vtep.control.watch.outside import Outside, Way
+from vtep.control.watch.sample import Lines, Sample
 from vtep.counters import HARMLESS, Drop
 from vtep.dissect import dissect
 from vtep.wire import vxlan

@@ -20,11 +20,11 @@ import uvloop
 from aiohttp import web
 
 from vtep import log
-from vtep.control import answer, connection, server
-from vtep.control.client import Client
-from vtep.control.doors import Door
-from vtep.control.subject import Subject
-from vtep.control.unix import Listener
+from vtep.control.commands.client import Client
+from vtep.control.server import answer, application, connection
+from vtep.control.server.doors import Door
+from vtep.control.server.subject import Subject
+from vtep.control.server.unix import Listener
 from vtep.endpoint import Vtep
 from vtep.overlay import AccessPort, Overlay
 
@@ -48,7 +48,7 @@ def subject() -> Subject:
 async def serving(path: Path) -> AsyncIterator[Client]:
     listener = Listener(str(path / "vtep.sock"))
     try:
-        async with server.serve([Door("control", listener.socket, listener.path)], subject()):
+        async with application.serve([Door("control", listener.socket, listener.path)], subject()):
             yield Client(listener.path)
     finally:
         listener.close()
@@ -89,7 +89,7 @@ def test_an_error_of_ours_is_told_and_logged_and_the_next_is_answered(
             await answer.send(await answer.begin(request, "text/plain"), b"so far")
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(server, "ROUTES", (*server.ROUTES, web.get("/fail", fail)))
+    monkeypatch.setattr(application, "ROUTES", (*application.ROUTES, web.get("/fail", fail)))
     log.setup(logging.INFO, "text")
 
     async def test(client: Client) -> None:
@@ -180,6 +180,6 @@ def test_a_pager_may_take_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_every_path_is_in_the_document() -> None:
     page = (Path(__file__).parents[2] / "docs" / "control.md").read_text()
-    paths = {route.path for route in server.ROUTES}
+    paths = {route.path for route in application.ROUTES}
     assert {"/v1/fdb", "/v1/events", "/metrics"} <= paths
     assert [path for path in paths if f"| `{path}` |" not in page] == []

@@ -13,10 +13,10 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from vtep.config import ConfigError
-from vtep.control import unix
-from vtep.control.client import Client, Forbidden, Gone
-from vtep.control.find import find
-from vtep.control.unix import Listener, listen_at, listen_somewhere
+from vtep.control.commands.client import Client, Forbidden, Gone
+from vtep.control.commands.find import find
+from vtep.control.server import unix
+from vtep.control.server.unix import Listener, listen_at, listen_somewhere
 from vtep.host.linux import HostError
 
 
@@ -113,7 +113,8 @@ def test_who_may_not_ask_is_told_so(places: tuple[Path, Path]) -> None:
         listener = Listener(os.path.join(public, "vx0.sock"))
         for directory in (public, str(places[0])):
             script = (
-                "import os, sys; from vtep.control import find, unix; os.setuid(65534);"
+                "import os, sys; from vtep.control.commands import find;"
+                "from vtep.control.server import unix; os.setuid(65534);"
                 "unix.RUNTIME_DIRECTORY = sys.argv[1]; find.find()"
             )
             done = subprocess.run(

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from vtep.control import figures
-from vtep.control.figures import PLAIN_SPARKS, History, Lost, most, scaled
-from vtep.control.screen import Screen, terminal
+from vtep.control.commands import figures
+from vtep.control.commands.figures import PLAIN_SPARKS, History, Lost, most, scaled
+from vtep.control.commands.screen import Screen, terminal
 from vtep.counters import Drop
 
 

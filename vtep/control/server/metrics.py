@@ -19,7 +19,7 @@ from prometheus_client.core import (
 from prometheus_client.metrics_core import Metric
 
 from vtep import __version__, report
-from vtep.control.subject import Subject
+from vtep.control.server.subject import Subject
 from vtep.counters import Drop, Flood
 from vtep.forwarder import Batches
 from vtep.overlay import Overlay

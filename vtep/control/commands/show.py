@@ -4,10 +4,10 @@ import json
 from collections.abc import Sequence
 
 from vtep.config import ConfigError
-from vtep.control import text
-from vtep.control.client import TIMEOUT_S, ahead
-from vtep.control.command import asking, number, pairs, parser_of
-from vtep.control.find import find
+from vtep.control.commands import text
+from vtep.control.commands.client import TIMEOUT_S, ahead
+from vtep.control.commands.command import asking, number, pairs, parser_of
+from vtep.control.commands.find import find
 
 _COUNTED = {"stats64", "flooded", "reserved_bits", "clamped", "last_refused", "fdb"}
 _COUNTED |= {"drops", "tap_drops", "underlay_drops"}

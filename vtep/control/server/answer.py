@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from vtep.control.connection import stay
+from vtep.control.server.connection import stay
 
 PIECE_S = 0.001
 """How long the loop is kept for one part of an answer."""

@@ -9,15 +9,16 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from vtep.control import api, captures, events, sample, walks
-from vtep.control.connection import Connection, Full
-from vtep.control.doors import Door
-from vtep.control.events import EVENTS, Events
-from vtep.control.frames import FRAMES, Frames
-from vtep.control.guard import guard, secure
-from vtep.control.outside import outside_of
-from vtep.control.subject import SUBJECT, Subject
-from vtep.control.web import page_routes
+from vtep.control.server import api, walks
+from vtep.control.server.connection import Connection, Full
+from vtep.control.server.doors import Door
+from vtep.control.server.guard import guard, secure
+from vtep.control.server.subject import SUBJECT, Subject
+from vtep.control.server.web import page_routes
+from vtep.control.watch import captures, events, sample
+from vtep.control.watch.events import EVENTS, Events
+from vtep.control.watch.frames import FRAMES, Frames
+from vtep.control.watch.outside import outside_of
 
 MOST_CONNECTIONS = 32
 """Of one door at a time."""

@@ -16,10 +16,10 @@ from typing import Any
 
 from aiohttp import web
 
-from vtep.control.answer import lines, send
-from vtep.control.connection import stay
-from vtep.control.kinds import DROPPED, FLOODED, Wanted, read_wanted
-from vtep.control.subject import SUBJECT
+from vtep.control.server.answer import lines, send
+from vtep.control.server.connection import stay
+from vtep.control.server.subject import SUBJECT
+from vtep.control.watch.kinds import DROPPED, FLOODED, Wanted, read_wanted
 from vtep.counters import HARMLESS, Drop, Flood
 from vtep.endpoint import Vtep
 from vtep.fdb import Change

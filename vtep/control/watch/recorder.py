@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from vtep import __version__
 from vtep.capfile import ETHERNET, RAW_IP, frame_block, interface_block, section_block
-from vtep.control.outside import DESCRIPTION, Outside
-from vtep.control.words import sentence
+from vtep.control.watch.outside import DESCRIPTION, Outside
+from vtep.control.watch.words import sentence
 from vtep.observe import Outcome, Sent
 from vtep.offload.segment import plan, segment
 from vtep.overlay import Overlay

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 
 from vtep import __version__
 from vtep.config import ConfigError
-from vtep.control import capture
-from vtep.control.find import Found, running
-from vtep.control.unix import SUFFIX
+from vtep.control.commands import capture
+from vtep.control.commands.find import Found, running
+from vtep.control.server.unix import SUFFIX
 from vtep.counters import Drop
 
 PREFIX = "vtep-"

@@ -4,8 +4,8 @@ import os
 from typing import NamedTuple
 
 from vtep.config import ConfigError
-from vtep.control.client import Client, Forbidden, Gone, Refused, own_netns
-from vtep.control.unix import SUFFIX, directories
+from vtep.control.commands.client import Client, Forbidden, Gone, Refused, own_netns
+from vtep.control.server.unix import SUFFIX, directories
 
 _ANSWER_S = 2.0
 _EXAMPLE = "vtep --tap vx0 --vni 100 --peer HOST"

@@ -14,7 +14,7 @@ from typing import Literal
 from vtep import log
 from vtep.bringup import Running
 from vtep.config import Config, address_and_port, handed_down
-from vtep.control import unix
+from vtep.control.server import unix
 from vtep.forwarder import Forwarder
 from vtep.host.linux import HostError
 
@@ -57,8 +57,8 @@ class Doors:
         if not self._doors:
             yield
             return
-        from vtep.control.server import serve  # imported already, by open_doors
-        from vtep.control.subject import Subject
+        from vtep.control.server.application import serve  # imported already, by open_doors
+        from vtep.control.server.subject import Subject
 
         async with serve(self._doors, Subject(config, running, forwarder)):
             for door in self._doors:
@@ -87,7 +87,7 @@ def open_doors(config: Config) -> Iterator[Doors]:
                 undo.callback(door.socket.close)
                 doors.append(door)
         if doors:
-            import vtep.control.server  # noqa: F401 (0.15 s, before anything waits for us)
+            import vtep.control.server.application  # noqa: F401 (0.15 s, before anything waits for us)
         yield Doors(doors, unwritable=config.control is None and control is None)
 
 

@@ -10,13 +10,13 @@ from typing import Any, Literal
 from aiohttp import web
 
 from vtep.config import ConfigError
-from vtep.control.answer import send
-from vtep.control.brief import brief
-from vtep.control.connection import stay
-from vtep.control.frames import FRAMES
-from vtep.control.outside import Outside
-from vtep.control.subject import SUBJECT
-from vtep.control.words import sentence
+from vtep.control.server.answer import send
+from vtep.control.server.connection import stay
+from vtep.control.server.subject import SUBJECT
+from vtep.control.watch.brief import brief
+from vtep.control.watch.frames import FRAMES
+from vtep.control.watch.outside import Outside
+from vtep.control.watch.words import sentence
 from vtep.counters import HARMLESS, Drop
 from vtep.dissect import as_json, dissect
 from vtep.observe import Outcome

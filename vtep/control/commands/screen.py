@@ -10,8 +10,8 @@ from rich.console import Console, Group, JustifyMethod, OverflowMethod, Renderab
 from rich.table import Table
 from rich.text import Text
 
-from vtep.control import figures
-from vtep.control.figures import PLAIN_SPARKS, SPARKS, History, Lost, Stats, most, scaled
+from vtep.control.commands import figures
+from vtep.control.commands.figures import PLAIN_SPARKS, SPARKS, History, Lost, Stats, most, scaled
 from vtep.counters import HARMLESS, Drop
 
 _FIXED = 10

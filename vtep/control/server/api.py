@@ -7,9 +7,9 @@ from contextlib import closing
 from aiohttp import web
 
 from vtep import __version__
-from vtep.control import metrics, state
-from vtep.control.answer import answer, lines, pieces
-from vtep.control.subject import SUBJECT
+from vtep.control.server import metrics, state
+from vtep.control.server.answer import answer, lines, pieces
+from vtep.control.server.subject import SUBJECT
 
 API = 1
 NDJSON = "application/x-ndjson"

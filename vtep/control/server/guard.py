@@ -9,8 +9,8 @@ from aiohttp import web
 
 from vtep import log
 from vtep.config import ConfigError
-from vtep.control.connection import connection_of
-from vtep.control.doors import Door
+from vtep.control.server.connection import connection_of
+from vtep.control.server.doors import Door
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

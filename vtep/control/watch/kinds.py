@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vtep.config import ConfigError
-from vtep.control.selection import number
+from vtep.control.watch.selection import number
 
 FLOODED, DROPPED = "flooded", "dropped"
 KINDS = ("learned", "moved", "expired", "refused", FLOODED, DROPPED)

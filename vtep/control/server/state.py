@@ -12,7 +12,7 @@ from typing import Any
 
 from vtep import report
 from vtep.config import ConfigError
-from vtep.control.subject import Subject
+from vtep.control.server.subject import Subject
 from vtep.fdb import Peer, Sighting
 from vtep.host import linux
 from vtep.overlay import Overlay

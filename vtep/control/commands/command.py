@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from vtep.arguments import Parser
 from vtep.config import ConfigError
-from vtep.control.client import Gone
+from vtep.control.commands.client import Gone
 
 WENT_AWAY = 1
 

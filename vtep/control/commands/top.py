@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from vtep.arguments import Parser
 from vtep.config import ConfigError
-from vtep.control.client import Client, Gone
-from vtep.control.command import add_socket, asking, tap_of
-from vtep.control.figures import Stats
-from vtep.control.find import find
+from vtep.control.commands.client import Client, Gone
+from vtep.control.commands.command import add_socket, asking, tap_of
+from vtep.control.commands.figures import Stats
+from vtep.control.commands.find import find
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -35,7 +35,7 @@ def main(words: Sequence[str]) -> int:
     """
     arguments = _parse(words)
     try:
-        from vtep.control.screen import Screen, terminal
+        from vtep.control.commands.screen import Screen, terminal
     except ImportError:
         raise ConfigError("top needs the package rich: pip install rich") from None
     console = terminal()

@@ -30,7 +30,7 @@ HEADERS = {
 def page_routes() -> list[web.RouteDef]:
     """Return the paths of the page: `/`, and one for each of its files."""
     routes = []
-    for file in files("vtep.control").joinpath("page").iterdir():
+    for file in files("vtep.control.server").joinpath("page").iterdir():
         kind = _TYPES.get(file.name.rpartition(".")[2])
         if kind is not None:
             path = "/" if file.name == "index.html" else f"/{file.name}"

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from vtep.arguments import Parser
-from vtep.control.client import Gone
-from vtep.control.command import add_socket, asking, pairs
-from vtep.control.find import find
-from vtep.control.kinds import DROPPED, KINDS, read_wanted
-from vtep.control.output import STDOUT, Interrupts, interrupt_when_nobody_reads, write_all
+from vtep.control.commands.client import Gone
+from vtep.control.commands.command import add_socket, asking, pairs
+from vtep.control.commands.find import find
+from vtep.control.commands.output import STDOUT, Interrupts, interrupt_when_nobody_reads, write_all
+from vtep.control.watch.kinds import DROPPED, KINDS, read_wanted
 
 _EXAMPLES = f"""\
 Events: {", ".join(KINDS)}.  Without one: all.

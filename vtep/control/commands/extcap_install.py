@@ -14,7 +14,7 @@ NAME = "vtep"
 _MARK = "# Made by `vtep extcap install`; `vtep extcap uninstall` removes it."
 _CODE = (
     "import sys; sys.path.insert(0, {}); "
-    "from vtep.control.extcap import main; sys.exit(main(sys.argv[1:]))"
+    "from vtep.control.commands.extcap import main; sys.exit(main(sys.argv[1:]))"
 )
 _ASK_S = 10.0
 _NOTES = """\
@@ -51,7 +51,7 @@ def main(words: Sequence[str]) -> int:
 
 def script() -> str:
     """Return the program: it runs with the Python that runs us, and finds the vtep we are."""
-    ours = repr(str(Path(__file__).resolve().parents[2]))
+    ours = repr(str(Path(__file__).resolve().parents[3]))
     command = shlex.join([sys.executable, "-c", _CODE.format(ours)])
     return f'#!/bin/sh\n{_MARK}\nexec {command} "$@"\n'
 

@@ -8,12 +8,12 @@ from contextlib import suppress
 
 from vtep.arguments import Parser
 from vtep.config import ConfigError
-from vtep.control.blocks import Blocks
-from vtep.control.client import Gone
-from vtep.control.command import WENT_AWAY, add_socket, tap_of
-from vtep.control.find import find
-from vtep.control.output import STDOUT, Interrupts, interrupt_when_nobody_reads, write_all
-from vtep.control.selection import KEYS, read
+from vtep.control.commands.blocks import Blocks
+from vtep.control.commands.client import Gone
+from vtep.control.commands.command import WENT_AWAY, add_socket, tap_of
+from vtep.control.commands.find import find
+from vtep.control.commands.output import STDOUT, Interrupts, interrupt_when_nobody_reads, write_all
+from vtep.control.watch.selection import KEYS, read
 
 _EXAMPLES = """\
 Examples:

@@ -14,13 +14,13 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from vtep.config import ConfigError
-from vtep.control.answer import read_within
-from vtep.control.connection import stay
-from vtep.control.frames import FRAMES
-from vtep.control.outside import outside_of
-from vtep.control.recorder import Recorder
-from vtep.control.selection import Bounds, Selection, read
-from vtep.control.subject import SUBJECT, Subject
+from vtep.control.server.answer import read_within
+from vtep.control.server.connection import stay
+from vtep.control.server.subject import SUBJECT, Subject
+from vtep.control.watch.frames import FRAMES
+from vtep.control.watch.outside import outside_of
+from vtep.control.watch.recorder import Recorder
+from vtep.control.watch.selection import Bounds, Selection, read
 from vtep.observe import Outcome
 
 MOST_WAITING = 4 << 20

@@ -12,7 +12,7 @@ from contextlib import closing
 from functools import partial
 from typing import NamedTuple
 
-from vtep.control.subject import Subject
+from vtep.control.server.subject import Subject
 from vtep.observe import Sent
 from vtep.wire import ethernet, ip, outer
 from vtep.wire.checksum import complement, ones_sum

@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from vtep import log
-from vtep.control.doors import Door
+from vtep.control.server.doors import Door
 
 MOST_OCTETS = 16_384
 """Of the one request; there is no reason to send more."""
