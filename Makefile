@@ -32,7 +32,7 @@ lab:
 
 test: check
 	@.ci/setup test,lint $(TEST_TOOLS)
-	$(RUN) pytest --numprocesses=2 --dist=loadfile --durations=10
+	$(RUN) pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=10
 
 check:
 	@.ci/setup test,lint

@@ -269,8 +269,13 @@ def test_it_is_an_interface_of_wireshark(site: Site, tmp_path: Path) -> None:
         )
         assert wireshark.wait() == 0
     rows = [line.split("|") for line in wireshark.stdout().splitlines()]
-    assert [name for name, _ in rows] == ["vx0", "vx0-underlay", "vx0-underlay", "vx0"]
-    assert rows[0][1].startswith("unicast: FDB hit, age ")
+    sides = {"unicast: FDB hit, age ": ["vx0", "vx0-underlay"], "from ": ["vx0-underlay", "vx0"]}
+    ways = [way for way in sides for (_, comment) in rows[::2] if comment.startswith(way)]
+    assert len(ways) == 2, rows
+    assert {*ways} == {*sides}  # a ping and its answer, or an answer and the next ping
+    for (first, comment), (second, other) in (rows[:2], rows[2:]):
+        assert comment == other
+        assert [first, second] == next(sides[way] for way in ways if comment.startswith(way))
     assert vtep("extcap", "uninstall").stdout == f"removed {program}\n"
     again = vtep("extcap", "uninstall")
     assert again.returncode == 2
