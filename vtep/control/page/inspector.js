@@ -5,6 +5,8 @@ import { byId, element, say } from "./elements.js";
 import * as format from "./format.js";
 import { fieldTable, fromHex, kind, Octets, sentence, sided } from "./octets.js";
 
+const ETHERNET = 14;
+
 /** What the tunnel adds, as a sum. */
 function summed(frame) {
   const vxlan = frame.headers.find((header) => kind(header.key) === "vxlan");
@@ -13,7 +15,7 @@ function summed(frame) {
   const inner = frame.size - around;
   const sum = (wanted) => frame.headers.filter((header) => wanted.test(header.key)).reduce((octets, header) => octets + header.length, 0);
   const ethernet = sum(/^inner_(ethernet|vlan)$/);
-  if (frame.first !== "ip" || !ethernet) return `${format.plural(inner, "octet")} behind the VXLAN header.`;
+  if (frame.first !== "ip" || ethernet < ETHERNET) return `${format.plural(inner, "octet")} behind the VXLAN header.`;
   const carried = format.plural(inner - ethernet, "octet");
   const became = sum(/^inner_ipv/) ? `An IP packet of ${carried} became one of` : `The ${carried} in the frame became an IP packet of`;
   return `${became} ${format.whole(frame.size)}: `
