@@ -5,6 +5,8 @@ that only asks or checks starts at once.
 """
 
 import argparse
+import errno
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -18,6 +20,9 @@ from vtep.sources import from_arguments
 
 USAGE_ERROR = 2
 """Exit code when the command cannot be carried out as given; one line on stderr says why."""
+
+OUTPUT_ERROR = 1
+"""Exit code when the command was right, and its output found no room."""
 
 _USAGE = """\
 vtep joins Ethernets over an IP network: a VXLAN tunnel endpoint (RFC 7348).
@@ -44,6 +49,8 @@ file and a variable, as VTEP_TAP or VTEP_PEER: see docs/options.md.
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out the command line `argv` (default: this process's) and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a comment in a capture may have any letter
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         if words and not words[0].startswith("-"):
             code = _command(words[0])(words[1:])
@@ -53,13 +60,24 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         return code
     except BrokenPipeError:  # the reader has seen enough, as in `vtep fdb show | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()
         return 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _give_up_output()
+        print(f"vtep: error: the output cannot be written: {error.strerror}", file=sys.stderr)
+        return OUTPUT_ERROR
     except ConfigError as error:
         print("vtep: error:", " ".join(str(error).splitlines()), file=sys.stderr)
         return USAGE_ERROR
     except KeyboardInterrupt:
         return 130  # as a shell has it for SIGINT; only before the daemon handles it
+
+
+def _give_up_output() -> None:
+    """Let what is still in the buffer go nowhere, so that it makes no trouble at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _configured(words: Sequence[str], command: Callable[[Config], int]) -> int:
@@ -96,7 +114,7 @@ def _help_line(option: Option) -> str:
 
 def _run(config: Config) -> int:
     """`vtep`: be the VTEP until SIGINT or SIGTERM."""
-    from vtep.control.doors import open_doors
+    from vtep.control.server.doors import open_doors
     from vtep.daemon import run, settle_descriptors
     from vtep.host.linux import HostError
 

@@ -19,43 +19,43 @@ class Command(NamedTuple):
 
 
 def _show(words: Sequence[str]) -> int:
-    from vtep.control.show import show
+    from vtep.control.commands.show import show
 
     return show(words)
 
 
 def _fdb(words: Sequence[str]) -> int:
-    from vtep.control.show import fdb
+    from vtep.control.commands.show import fdb
 
     return fdb(words)
 
 
 def _peer(words: Sequence[str]) -> int:
-    from vtep.control.show import peer
+    from vtep.control.commands.show import peer
 
     return peer(words)
 
 
 def _monitor(words: Sequence[str]) -> int:
-    from vtep.control.monitor import main
+    from vtep.control.commands.monitor import main
 
     return main(words)
 
 
 def _capture(words: Sequence[str]) -> int:
-    from vtep.control.capture import main
+    from vtep.control.commands.capture import main
 
     return main(words)
 
 
 def _top(words: Sequence[str]) -> int:
-    from vtep.control.top import main
+    from vtep.control.commands.top import main
 
     return main(words)
 
 
 def _extcap(words: Sequence[str]) -> int:
-    from vtep.control.extcap_install import main
+    from vtep.control.commands.extcap_install import main
 
     return main(words)
 

@@ -92,7 +92,7 @@ class Change(NamedTuple):
 
 
 class _Walk:
-    """How far a listing is: entries below `left` are still to come, `told` is not to come again."""
+    """How far a listing is: entries below `left` are still to come, but for those of `told`."""
 
     def __init__(self, left: int) -> None:
         self.left = left
@@ -219,8 +219,12 @@ class Fdb:
         try:
             while walk.left:
                 walk.left -= 1
-                mac = macs[walk.left] if walk.left < len(macs) else b""
-                yield None if not mac or mac in walk.told else (mac, self._entries[mac])
+                mac = macs[walk.left]
+                if mac in walk.told:
+                    walk.told.remove(mac)
+                    yield None
+                else:
+                    yield mac, self._entries[mac]
         finally:
             self._walks.remove(walk)
 
@@ -234,7 +238,8 @@ class Fdb:
 
 def _keep_right(walk: _Walk, macs: list[bytes], at: int) -> None:
     """Note what must not come twice when the last of *macs* takes the place of the one at *at*."""
-    if at >= walk.left:
-        walk.told.add(macs[at])  # it may be learned again, further down
-    elif len(macs) > walk.left:
-        walk.told.add(macs[-1])
+    if at < walk.left:
+        walk.told.discard(macs[at])
+        if len(macs) > walk.left:
+            walk.told.add(macs[-1])
+    walk.left = min(walk.left, len(macs) - 1)  # what is learned from now on does not come

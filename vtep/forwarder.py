@@ -20,7 +20,7 @@ from vtep.host.linux import Buffer
 from vtep.host.tap import Tap
 from vtep.host.underlay import CANNOT_CUT
 from vtep.inbox import Message
-from vtep.observe import Outcome, inbound, outbound
+from vtep.observe import Outcome, apart, inbound, outbound
 from vtep.offload.finish import finish
 from vtep.offload.inject import Envelopes, Whole
 from vtep.outbox import Route, Transmit
@@ -284,7 +284,8 @@ class Forwarder:
             got += 1
             octets, sender, size = received
             message = Message(large, 0, UDP_AT + octets, sender, size or octets)
-            witness(inbound(self._vtep, message, now, self._deliver, underlay.source_port))
+            for part in apart(message):
+                witness(inbound(self._vtep, part, now, self._deliver, underlay.source_port))
         self.decap.count(got, now)
 
 

@@ -8,13 +8,15 @@ something else than what happened.  It costs ten times the forwarding: only whil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 from typing import Literal, NamedTuple, TypeAlias
 
 from vtep.counters import Drop, Flood
 from vtep.decapsulate import Delivery
 from vtep.endpoint import Vtep
 from vtep.fdb import Fdb
-from vtep.inbox import Message
+from vtep.inbox import Message, is_one_packet
 from vtep.outbox import Transmit
 from vtep.overlay import AccessPort, Overlay
 from vtep.wire import ethernet, virtio, vxlan
@@ -49,12 +51,13 @@ class Outcome:
     Attributes:
         way: "out" to the underlay, "in" from it.
         tap, vni: of its overlay; None where none was found.
-        frames: out: the one, as read from the TAP; in: those for the TAP, as they are written.
-        datagrams: out: those for the peers, in the order sent; in: those that came.
+        frames: out: the one, as read from the TAP; in: those that were written to it.
+        datagrams: out: those for the peers, in the order sent, without what left for nobody; in:
+            those that came.
         source: what the FDB did with the source MAC; None if it was not asked.
         source_before: where that MAC was: an IP address, "local", or None for nowhere.
         decision: what was decided.  "dropped": it went nowhere.
-        peers: who got it, or sent it.
+        peers: who was to get it, or sent it.
         age: for how many seconds the destination MAC had not been heard, out to one peer only.
         drops: what was counted, each with how many; also where only some of it was lost.
     """
@@ -97,11 +100,16 @@ def outbound(
     overlay = port.overlay_of(ethernet.vlan_id(frame, 0)) if is_whole else None
     before = _Before(port.drops, overlay, frame, now)
     sent: list[Sent] = []
+    peers: dict[str, None] = {}
 
     def noted() -> Iterator[Transmit]:
         for transmit in vtep.outbound.encapsulate(port, [place], now):
-            sent.extend(_datagrams(transmit, ports))
+            made, lost = list(_datagrams(transmit, ports)), transmit.overlay.drops.total()
+            peers.update((peer.ip, None) for peer in transmit.peers)
             yield transmit
+            lost = transmit.overlay.drops.total() - lost
+            if lost < sum(one.rows for one in made):  # else it left for nobody
+                sent.extend(made)
 
     if send is not None:
         send(noted())
@@ -117,7 +125,7 @@ def outbound(
         source=before.source_now(now),
         source_before=before.source_before,
         decision=before.decision(bool(sent)),
-        peers=tuple(dict.fromkeys(one.peer for one in sent)),
+        peers=tuple(peers),
         age=before.age if sent and not before.flood() else None,
         drops=before.drops(),
     )
@@ -134,13 +142,16 @@ def inbound(
 
     Args:
         vtep: who received it.
-        message: where it lies.
+        message: where it lies; all of one VNI (see `apart`).
         now: monotonic seconds.
         deliver: takes each frame for a TAP; None for nowhere.
         port: the UDP source port it came from.
     """
     slots, number, end, sender, size = message
-    octets = bytes(slots.views[number][UDP_AT:end])
+    slot = slots.views[number]
+    octets = bytes(slot[UDP_AT:end])
+    if is_one_packet(slot, end, size):
+        size = len(octets)
     payloads = [octets[at : at + size] for at in range(0, len(octets), size or 1)] or [b""]
     vni = vxlan.parse(octets)
     overlay = None if vni is None else vtep.overlays.get(vni)
@@ -148,10 +159,11 @@ def inbound(
     before = _Before(vtep.inbound.drops, overlay, frame, now)
     frames = []
     for delivery in vtep.inbound.decapsulate([message], now):
-        whole = b"".join(delivery.parts)
-        frames.append((virtio.parse(whole), whole[virtio.HEADER_LEN :]))
+        whole, lost = b"".join(delivery.parts), delivery.overlay.drops.total()
         if deliver is not None:
             deliver(delivery)
+        if delivery.overlay.drops.total() == lost:
+            frames.append((virtio.parse(whole), whole[virtio.HEADER_LEN :]))
     return Outcome(
         way="in",
         tap=None if overlay is None else overlay.port.name,
@@ -165,6 +177,24 @@ def inbound(
         age=None,
         drops=before.drops(),
     )
+
+
+def apart(message: Message) -> Iterator[Message]:
+    """Yield a message in parts of one VNI each; the kernel may have merged several.
+
+    Each lies where the message does, and is to be done with before the next is asked for.
+    """
+    slots, number, end, sender, size = message
+    slot = slots.views[number]
+    if end - UDP_AT <= size or is_one_packet(slot, end, size):
+        yield message
+        return
+    octets = bytes(slot[UDP_AT:end])
+    for _, run in groupby(range(0, len(octets), size), partial(vxlan.parse, octets)):
+        starts = list(run)
+        part = octets[starts[0] : starts[-1] + size]
+        slot[UDP_AT : UDP_AT + len(part)] = part
+        yield Message(slots, number, UDP_AT + len(part), sender, min(size, len(part)))
 
 
 class _Before:

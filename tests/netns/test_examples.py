@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.examples import ROOT, Example, examples, says
+from tests.consoles import ROOT, Example, examples, says
 from tests.netns.tools import options
 from vtep.lab import Host, ping, two_hosts
 from vtep.wire import vxlan

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lessons import COURSE, Step, matches, steps
+from tests.consoles import COURSE, Example, examples, says
 from vtep.lab.command import environment
 
 pytestmark = pytest.mark.netns
@@ -33,7 +33,7 @@ class Shell:
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
 
-    def run(self, step: Step) -> str:
+    def run(self, step: Example) -> str:
         """Return what the command writes; some time is given to what runs in the background."""
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin
@@ -41,9 +41,7 @@ class Shell:
         stdin.write(f"{step.command}\necho '{_END}'\n".encode())
         stdin.flush()
         said, deadline = "", time.monotonic() + PATIENCE_S
-        while not (
-            _END in said and said.endswith("\n") and matches(step.output, _shown(said, step))
-        ):
+        while not (_END in said and said.endswith("\n") and says(step, _shown(said, step))):
             wait = max(0.0, deadline - time.monotonic())
             if not select.select([stdout], [], [], wait)[0] or not (
                 got := os.read(stdout.fileno(), 65536)
@@ -53,7 +51,7 @@ class Shell:
         return _shown(said, step)
 
 
-def _shown(said: str, step: Step) -> str:
+def _shown(said: str, step: Example) -> str:
     """Return it without our mark, and without what a daemon may log at any time."""
     said = said.replace(f"{_END}\n", "")
     return said if _LOG.search(step.output) else _LOG.sub("", said)
@@ -76,16 +74,14 @@ def lab(options: list[str], directory: Path) -> Iterator[Shell]:
 
 
 def run_lesson(path: Path, directory: Path) -> None:
-    lesson = list(steps(path.read_text()))
+    lesson = examples(path)
     start = next(step for step in lesson if step.command.startswith(MAKE_LAB))
     lesson[lesson.index(start)] = start._replace(command="lab")  # shows again what it began with
     with lab(shlex.split(start.command.removeprefix(MAKE_LAB)), directory) as shell:
         for step in lesson:
             said = shell.run(step)
             where = f"{path.name}:{step.line}: {step.command}"
-            assert matches(step.output, said), (
-                f"{where}\n--- promised\n{step.output}\n--- was\n{said}"
-            )
+            assert says(step, said), f"{where}\n--- promised\n{step.output}\n--- was\n{said}"
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 
-from tests.examples import examples, run, says
+from tests.consoles import examples, run, says
 from tests.frames import BROADCAST, MAC_B, MAC_C, frame
 from tests.netns.watched import TRUNK_VNI, VLAN, VTEP, Site, open_watched, sending_frames
 from vtep.capfile import read

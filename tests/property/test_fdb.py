@@ -101,6 +101,7 @@ def test_a_walk_tells_each_mac_once_and_forgets_none(rounds: list[tuple[set[byte
             fdb.learn(mac, LOCAL, now)
         fdb.expire(now)
         all_along &= {mac for mac, _, _ in fdb.entries(now)}
+        assert all(len(one.told) <= len(fdb) for one in fdb._walks)  # however long it lasts
         told += [step[0] for step in islice(walk, steps) if step is not None]
     told += [step[0] for step in walk if step is not None]
     assert len(told) == len(set(told))

@@ -10,9 +10,9 @@ from typing import Any, cast
 
 from tests.memory import make, put, slots_of
 from vtep import observe
-from vtep.control.doors import Door
-from vtep.control.server import serve
-from vtep.control.subject import Subject
+from vtep.control.server.application import serve
+from vtep.control.server.doors import Door
+from vtep.control.server.subject import Subject
 from vtep.inbox import Message
 from vtep.wire import virtio
 from vtep.wire.slot import TAP_AT, UDP_AT

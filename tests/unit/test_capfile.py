@@ -88,6 +88,12 @@ def test_a_simple_packet_is_cut_to_what_its_interface_keeps() -> None:
     assert [(r.octets, r.size) for r in read(octets)] == [(FRAME[:20], 60)]
 
 
+def test_no_more_is_kept_of_an_interface_than_a_line() -> None:
+    blocks = [capfile.section_block("test"), capfile.interface_block("n" * 65535, "d" * 65535)]
+    (record,) = capfile.read(io.BytesIO(b"".join([*blocks, capfile.frame_block(0, b"x", 0)])))
+    assert record.interface == Interface(capfile.ETHERNET, "n" * 256, "d" * 256)
+
+
 def test_a_new_section_forgets_the_interfaces_of_the_old_one() -> None:
     octets = section("<") + interface("<") + section(">") + enhanced(">", 1)
     with pytest.raises(CaptureError, match="block 4 contradicts itself or names no interface"):

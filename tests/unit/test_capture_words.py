@@ -5,14 +5,15 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
 
 from tests.frames import MAC_A, MAC_B, frame
-from vtep.control.outside import Outside, Way, ask_kernel
-from vtep.control.selection import Bounds, Selection, read
-from vtep.control.words import sentence
+from vtep.control.watch.outside import Outside, Way, ask_kernel
+from vtep.control.watch.selection import Bounds, Selection, read
+from vtep.control.watch.words import sentence
 from vtep.counters import Drop
 from vtep.observe import Decision, Outcome, Sent
 from vtep.wire import virtio, vxlan
 
 PEERS = tuple(f"10.0.1.{number}" for number in range(41, 51))
+SUPER = virtio.VirtioHeader(virtio.NEEDS_CSUM, virtio.GSO_TCPV4, 54, 1000, 34, 16)
 DATAGRAM = vxlan.pack(100) + frame()
 
 
@@ -53,6 +54,16 @@ def outcome(decision: Decision, **changes: object) -> Outcome:
         (
             outcome("delivered", way="in", source="moved"),
             f"from 10.0.1.41: delivered to vx0; source {MAC_A} moved from vx0 to 10.0.1.41",
+        ),
+        (
+            outcome(
+                "dropped",
+                frames=((SUPER, frame()),),
+                datagrams=(),
+                drops=((Drop.SOCKET_FULL, 3),),
+            ),
+            f"dropped: socket_full: {Drop.SOCKET_FULL.meaning} (3 times); "
+            "super-frame, checksum left to the tunnel",
         ),
         (
             outcome("delivered", way="in", source="refused", source_before=None),

@@ -2,6 +2,9 @@
 
 import asyncio
 import io
+import json
+import resource
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -10,10 +13,14 @@ import pytest
 
 from tests.frames import IP, MAC_A, MAC_B, TCP, frame
 from tests.memory import PEER_1, PEER_2
-from tests.unit.asked import Asked, until
+from tests.unit.asked import Asked, Stream, until
 from vtep.capfile import ETHERNET, RAW_IP, Record, read
-from vtep.control import captures
-from vtep.control.blocks import Blocks
+from vtep.control.commands.blocks import Blocks
+from vtep.control.commands.capture import _copy
+from vtep.control.commands.output import Interrupts
+from vtep.control.server import walks
+from vtep.control.watch import captures, sample
+from vtep.control.watch.sample import record
 from vtep.wire import virtio, vxlan
 
 SUPER = virtio.VirtioHeader(virtio.NEEDS_CSUM, virtio.GSO_TCPV4, 54, 1000, 34, 16)
@@ -227,3 +234,86 @@ def test_a_stream_cut_anywhere_is_a_file_of_whole_blocks(tmp_path: Path) -> None
         assert octets.startswith(whole)
         if whole:
             assert len(list(read(io.BytesIO(whole)))) == blocks.inner + blocks.outer <= len(records)
+
+
+def test_a_size_that_holds_nothing_is_refused(tmp_path: Path) -> None:
+    async def talk(asked: Asked) -> None:
+        stream = await asked.stream("/v1/capture?size=10")
+        assert stream.status == 400
+        assert b"size 10 does not hold an empty file: give " in await stream.rest()
+        await stream.close()
+
+    run(tmp_path, talk)
+
+
+def test_a_full_disk_keeps_whole_blocks(tmp_path: Path) -> None:
+    octets, _ = captured(tmp_path, "count=1", lambda asked: asked.out(frame()))
+    path = tmp_path / "full"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(octets) - 10, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            _copy(iter([octets[:500], octets[500:]]), Blocks(), str(path), Interrupts())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert 0 < path.stat().st_size <= 500
+    list(read(io.BytesIO(path.read_bytes())))
+
+
+def test_a_line_of_the_sample_is_made_once_for_all_readers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    def counted(*arguments: Any) -> dict[str, Any]:
+        made.append(arguments)
+        return record(*arguments)
+
+    monkeypatch.setattr(sample, "record", counted)
+
+    async def talk(asked: Asked) -> None:
+        streams = [await asked.stream("/v1/frames") for _ in range(3)]
+        asked.out(frame())
+        lines = [await stream.reader.readline() for stream in streams]
+        assert len(set(lines)) == len(made) == 1
+        assert json.loads(lines[0])["headers"]
+        for stream in streams:
+            await stream.close()
+
+    run(tmp_path, talk)
+
+
+def test_a_walk_whose_asker_hung_up_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, may_end = threading.Event(), threading.Event()
+    at_once: list[int] = []
+
+    def slow(query: dict[str, str]) -> str:
+        at_once.append(1)
+        began.set()
+        assert may_end.wait(5)
+        at_once.append(-1)
+        return "{}"
+
+    monkeypatch.setattr(walks, "_walk", slow)
+
+    async def talk(asked: Asked) -> None:
+        def ask() -> asyncio.Task[Stream]:
+            return asyncio.create_task(asked.stream("/v1/walk"))
+
+        _, asker = await asyncio.open_unix_connection(str(asked.path))
+        asker.write(b"GET /v1/walk HTTP/1.0\r\n\r\n")
+        await until(began.is_set)
+        asker.close()
+        await asker.wait_closed()
+        others = [ask() for _ in range(walks.MOST_WAITING)]
+        await until(lambda: any(one.done() for one in others))
+        may_end.set()
+        statuses = [(await one).status for one in others]
+        assert sorted(statuses) == [200, 200, 200, 503]
+        for one in others:
+            await (await one).close()
+        assert at_once == [1, -1] * walks.MOST_WAITING
+
+    run(tmp_path, talk)

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.vectors.corpus import corpus
 from vtep import __version__
+from vtep.capfile import frame_block, interface_block, section_block
 from vtep.options import OPTIONS
 
 HEAVY = {"numpy", "uvloop", "scapy", "pyroute2", "docker", "pytun", "asyncio", "rich"}
 NO_SOCKET = ("--control", "none")
 HEAVY |= {"aiohttp", "prometheus_client"}
+DATAGRAM = dict(corpus())["IPv4: ARP request"]
 JOIN = "check --tap vx0 --vni 100 --peer 10.0.1.41"
 
 
@@ -52,6 +55,44 @@ def test_check_prints_a_line_per_overlay_in_the_words_of_ip_link() -> None:
         "tap vx0 vni 100 local 10.0.1.4 dstport 4789 peers 10.0.1.41,h2 mtu auto bridge br0",
         "ok",
     ]
+
+
+def shell(command: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run a shell command in which "vtep" is ours."""
+    return subprocess.run(
+        ["bash", "-c", command.replace("vtep", f"{sys.executable} -m vtep")],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])} | environ,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("words", ["walk", "walk --json", "decode 0800", "--help"])
+def test_output_without_room_or_reader_is_told_or_let_go(words: str) -> None:
+    full = shell(f"vtep {words} > /dev/full")
+    said = "vtep: error: the output cannot be written: No space left on device\n"
+    assert (full.returncode, full.stderr) == (1, said)
+    assert shell(f"vtep {words} >&-").stderr == ""
+
+
+def test_standard_input_that_is_closed_is_told_in_one_line() -> None:
+    done = shell("vtep decode - <&-")
+    assert complaint(done) == "standard input is closed: give a file, or hexadecimal"
+
+
+def test_a_comment_of_letters_that_the_terminal_lacks_is_printed_all_the_same() -> None:
+    blocks = [
+        section_block("x"),
+        interface_block("\u2603"),
+        frame_block(0, DATAGRAM, 0, ["\u00e9"]),
+    ]
+    octets = b"".join(blocks).hex()
+    command = f"{sys.executable} -c \"import os; os.write(1, bytes.fromhex('{octets}'))\""
+    done = shell(f"{command} | vtep decode -", PYTHONIOENCODING="ascii")
+    assert done.stderr == ""
+    assert "on \\u2603\n  # \\xe9\n" in done.stdout
 
 
 def test_flags_have_the_names_of_ip_link_as_aliases() -> None:

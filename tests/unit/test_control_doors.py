@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from vtep.config import Config, ConfigError, OverlayConfig, UnderlayConfig
-from vtep.control.doors import open_doors
+from vtep.control.server.doors import open_doors
 from vtep.host.linux import HostError
 
 

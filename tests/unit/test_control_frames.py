@@ -5,8 +5,8 @@ from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import Any, cast
 
-from vtep.control import frames
-from vtep.control.frames import Frames
+from vtep.control.watch import frames
+from vtep.control.watch.frames import Frames
 
 OUTCOME = cast(Any, "outcome")
 

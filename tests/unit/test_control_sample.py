@@ -10,15 +10,18 @@ import pytest
 from tests.frames import ARP, BROADCAST, ICMP, IP, MAC_A, MAC_B, TCP, UDP, IPv6, frame
 from tests.memory import PEER_1
 from tests.unit.asked import PORTS, Asked, Stream, until
-from vtep.control import sample, walks
-from vtep.control.brief import Brief, brief
-from vtep.control.outside import Outside, Way
-from vtep.control.sample import Sample
+from vtep.control.server import walks
+from vtep.control.watch import sample
+from vtep.control.watch.brief import Brief, brief
+from vtep.control.watch.outside import Outside, Way
+from vtep.control.watch.sample import Lines, Sample
 from vtep.counters import HARMLESS, Drop
 from vtep.dissect import dissect
 from vtep.wire import vxlan
 
 PING = frame(inner=IP(src="172.18.0.11", dst="172.18.0.12") / ICMP() / bytes(56))
+
+OUTSIDE = Outside(4789, lambda peer: Way("10.0.1.4", 64))
 
 
 async def line(stream: Stream) -> dict[str, Any]:
@@ -89,7 +92,7 @@ def test_a_frame_that_is_not_sent_is_told_as_it_was_read(tmp_path: Path) -> None
 
 
 def test_of_a_long_frame_the_beginning_is_told_and_its_length() -> None:
-    shown = Sample(Outside(4789, lambda peer: Way("10.0.1.4", 64)), 4789, with_headers=True)
+    shown = Sample(Lines(OUTSIDE, 4789), with_headers=True)
     asked = Asked(Path("nowhere"))
     asked.forwarder.witness = shown.take
     asked.out(frame(inner=IP(src="172.18.0.11", dst="172.18.0.12") / UDP() / bytes(1000)))
@@ -99,7 +102,7 @@ def test_of_a_long_frame_the_beginning_is_told_and_its_length() -> None:
 
 
 def test_what_a_slow_reader_does_not_take_is_counted() -> None:
-    shown = Sample(Outside(4789, lambda peer: Way("10.0.1.4", 64)), 4789, with_headers=False)
+    shown = Sample(Lines(OUTSIDE, 4789), with_headers=False)
     asked = Asked(Path("nowhere"))
     asked.forwarder.witness = shown.take
     for _ in range(sample.MOST_WAITING + 3):

@@ -5,6 +5,9 @@ import json
 import logging
 import select
 import socket
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -17,11 +20,11 @@ import uvloop
 from aiohttp import web
 
 from vtep import log
-from vtep.control import answer, connection, server
-from vtep.control.client import Client
-from vtep.control.doors import Door
-from vtep.control.subject import Subject
-from vtep.control.unix import Listener
+from vtep.control.commands.client import Client
+from vtep.control.server import answer, application, connection
+from vtep.control.server.doors import Door
+from vtep.control.server.subject import Subject
+from vtep.control.server.unix import Listener
 from vtep.endpoint import Vtep
 from vtep.overlay import AccessPort, Overlay
 
@@ -36,15 +39,16 @@ def subject() -> Subject:
     now = time.monotonic()
     for number in range(ENTRIES):
         overlay.fdb.learn(number.to_bytes(6, "big"), overlay.flood[0], now)
-    running = SimpleNamespace(vtep=Vtep([overlay], frozenset(), 4789))
-    return Subject(cast(Any, None), cast(Any, running), cast(Any, None))
+    running = SimpleNamespace(vtep=Vtep([overlay], frozenset(), 4789), local="10.0.1.4")
+    config = SimpleNamespace(underlay=SimpleNamespace(local="10.0.1.4", dev=None))
+    return Subject(cast(Any, config), cast(Any, running), cast(Any, None))
 
 
 @asynccontextmanager
 async def serving(path: Path) -> AsyncIterator[Client]:
     listener = Listener(str(path / "vtep.sock"))
     try:
-        async with server.serve([Door("control", listener.socket, listener.path)], subject()):
+        async with application.serve([Door("control", listener.socket, listener.path)], subject()):
             yield Client(listener.path)
     finally:
         listener.close()
@@ -85,7 +89,7 @@ def test_an_error_of_ours_is_told_and_logged_and_the_next_is_answered(
             await answer.send(await answer.begin(request, "text/plain"), b"so far")
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(server, "ROUTES", (*server.ROUTES, web.get("/fail", fail)))
+    monkeypatch.setattr(application, "ROUTES", (*application.ROUTES, web.get("/fail", fail)))
     log.setup(logging.INFO, "text")
 
     async def test(client: Client) -> None:
@@ -96,13 +100,13 @@ def test_an_error_of_ours_is_told_and_logged_and_the_next_is_answered(
                 return f"{type(error).__name__}: {error}"
 
         said = await asyncio.to_thread(ask, "/fail")
-        assert said == "ConfigError: a bug: the log of the vtep says more"
+        assert said == "Refused: a bug: the log of the vtep says more"
         assert (
             await asyncio.to_thread(ask, "/fail?late=1")
             == f"Gone: the vtep at {client.path} went away"
         )
         assert await asyncio.to_thread(ask, "/v1/fdb?vni=1") == "[]"
-        assert (await asyncio.to_thread(ask, "/v1/fdb?x=1")).startswith("ConfigError: unknown 'x'")
+        assert (await asyncio.to_thread(ask, "/v1/fdb?x=1")).startswith("Refused: unknown 'x'")
 
     run(tmp_path, test)
     logged = capsys.readouterr().err
@@ -134,12 +138,48 @@ def test_who_asks_nothing_or_does_not_read_is_cut_off(
         assert await ask(b"GET /v1 HTTP/1.1\r\nHo") == 0
         got = await ask(b"GET /v1/fdb HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert 0 < got < ENTRIES * 50
+        for few in range(500, 4000, 500):  # the end of some waits in our own buffer
+            question = f"GET /v1/fdb?limit={few} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            await ask(question.encode())
+
+    run(tmp_path, test)
+
+
+def test_a_pager_may_take_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answer, "STALLED_S", 0.1)
+
+    def page(path: str) -> bytes:
+        shown = subprocess.Popen(
+            [sys.executable, "-m", "vtep", "fdb", "show", "--socket", path],
+            bufsize=0,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert shown.stdout is not None
+        first = shown.stdout.read(1)
+        is_asking.wait(20)
+        return first + b"".join(shown.communicate())
+
+    is_asking = threading.Event()
+
+    async def test(client: Client) -> None:
+        paged = asyncio.create_task(asyncio.to_thread(page, client.path))
+        before, tasks = len(asyncio.all_tasks()), asyncio.all_tasks
+        async with asyncio.timeout(20):
+            while len(tasks()) <= before:
+                await asyncio.sleep(0.01)
+            while len(tasks()) > before:  # until the daemon has answered, or has cut it off
+                await asyncio.sleep(0.01)
+        is_asking.set()
+        shown = await paged
+        assert shown.count(b" dst 10.0.1.41 ") == ENTRIES + 1
+        assert b"error" not in shown
 
     run(tmp_path, test)
 
 
 def test_every_path_is_in_the_document() -> None:
     page = (Path(__file__).parents[2] / "docs" / "control.md").read_text()
-    paths = {route.path for route in server.ROUTES}
+    paths = {route.path for route in application.ROUTES}
     assert {"/v1/fdb", "/v1/events", "/metrics"} <= paths
     assert [path for path in paths if f"| `{path}` |" not in page] == []

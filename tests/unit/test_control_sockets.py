@@ -13,10 +13,10 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from vtep.config import ConfigError
-from vtep.control import unix
-from vtep.control.client import Client, Forbidden, Gone
-from vtep.control.find import find
-from vtep.control.unix import Listener, listen_at, listen_somewhere
+from vtep.control.commands.client import Client, Forbidden, Gone
+from vtep.control.commands.find import find
+from vtep.control.server import unix
+from vtep.control.server.unix import Listener, listen_at, listen_somewhere
 from vtep.host.linux import HostError
 
 
@@ -113,7 +113,8 @@ def test_who_may_not_ask_is_told_so(places: tuple[Path, Path]) -> None:
         listener = Listener(os.path.join(public, "vx0.sock"))
         for directory in (public, str(places[0])):
             script = (
-                "import os, sys; from vtep.control import find, unix; os.setuid(65534);"
+                "import os, sys; from vtep.control.commands import find;"
+                "from vtep.control.server import unix; os.setuid(65534);"
                 "unix.RUNTIME_DIRECTORY = sys.argv[1]; find.find()"
             )
             done = subprocess.run(
@@ -162,3 +163,53 @@ def test_a_daemon_that_does_not_answer_is_not_waited_for(tmp_path: Path) -> None
     listener.close()
     with socket.socket(socket.AF_UNIX) as free:
         assert free.connect_ex(listener.path) != 0
+
+
+def test_many_containers_may_share_a_directory_and_a_process_number(
+    places: tuple[Path, Path],
+) -> None:
+    listeners = [opened("vx0") for _ in range(4)]
+    alike = f"vx0-{os.getpid()}"
+    names = ["vx0.sock", f"{alike}.sock", f"{alike}-2.sock", f"{alike}-3.sock"]
+    assert [one.path for one in listeners] == [str(places[0] / name) for name in names]
+    for listener in listeners:
+        listener.close()
+
+
+def test_a_directory_of_too_long_a_name_is_none(
+    places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    long = tmp_path / ("x" * 200)
+    long.mkdir()
+    monkeypatch.setattr(unix, "RUNTIME_DIRECTORY", str(long / "vtep"))
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    assert listen_somewhere("vx0") is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"", "went away"),
+        (b"HTTP/1.1 503 No\r\nContent-Length: 17\r\n\r\n" + b'{"error":"later"}', "later"),
+    ],
+)
+def test_one_that_does_not_answer_is_not_passed_over(
+    answer: bytes, said: str, places: tuple[Path, Path]
+) -> None:
+    asked = [opened("vx0"), opened("vx1")]
+    other = b'HTTP/1.0 200 OK\r\n\r\n{"pid": 1, "taps": ["vx1"], "netns": 1}'
+
+    def answer_all() -> None:
+        for listener, octets in zip(asked, (answer, other), strict=True):
+            accepted, _ = listener.socket.accept()
+            with accepted:
+                accepted.recv(1000)
+                accepted.sendall(octets)
+
+    daemon = threading.Thread(target=answer_all)
+    daemon.start()
+    with pytest.raises(ConfigError, match=rf"the vtep at .*vx0\.sock .*{said}.*: try again"):
+        find()  # the other is that of another namespace
+    daemon.join()
+    for listener in asked:
+        listener.close()

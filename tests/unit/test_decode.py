@@ -73,6 +73,7 @@ TAGGED = without_checksum(dict(corpus())["IPv4: 802.1Q"])
         (BARE[42:] + bytes(65400), [], None),
         (BARE[42:] + bytes(65500), [], "udp_length"),
         (with_octet(BARE, 22, 65), [], "ip_checksum"),
+        (with_octet(BARE, 14, 0x55), ["--from", "ethernet"], "ip_version"),
         (with_octet(ECHO, 41, ECHO[41] ^ 1), [], "udp_checksum"),
         (BARE[:-1], [], "ip_length"),
         (with_octet(BARE, 39, BARE[39] + 1), [], "udp_length"),
@@ -104,7 +105,7 @@ def test_a_fragment_comes_no_further(
     capsys: pytest.CaptureFixture[str], at: int, more: int
 ) -> None:
     verdict = decoded(capsys, fragmented(BARE, at, more))["verdict"]
-    assert (verdict["by"], verdict["reason"]) == ("kernel", "fragment")
+    assert (verdict["by"], verdict["what"], verdict["reason"]) == ("kernel", "ignored", "fragment")
 
 
 def test_what_is_assumed_is_said_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
@@ -230,6 +231,9 @@ def test_a_broken_capture_is_decoded_up_to_where_it_breaks() -> None:
     [
         (["no-such-file"], b"", "'no-such-file' is no file, and not hexadecimal"),
         (["/"], b"", "/ cannot be read: Is a directory"),
+        (["no/such/file"], b"", "'no/such/file' is no file, and not hexadecimal"),
+        (["0g" * 300], b"", "is no file, and not hexadecimal"),
+        ([str(CAPTURE)] * 2, b"", "is a file, and more than one word is given: give one file"),
         (["-"], b"\x7fELF\xff", "neither pcap, pcapng nor hexadecimal"),
         (["-"], b"", "there are no octets in it"),
         (["123"], b"", "not whole octets"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.examples import ROOT, Example, examples, run, says
+from tests.consoles import ROOT, Example, examples, run, says
 from tests.unit.test_decode import BARE
 from vtep.walk.decode import main
 

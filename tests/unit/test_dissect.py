@@ -48,6 +48,13 @@ def test_the_headers_of_a_frame() -> None:
     assert all(field.meaning and field.source for h in headers for field in h.fields)
 
 
+def test_what_an_extension_of_ip_defines_names_that_one() -> None:
+    sources = {field.key: field.source for header in dissect(ARP) for field in header.fields}
+    assert sources["ip.dscp"] == "RFC 2474 section 3"
+    assert sources["ip.ecn"] == "RFC 3168 section 5"
+    assert sources["ip.ttl"] == "RFC 791 section 3.1"
+
+
 def test_options_are_counted_and_named() -> None:
     syn = texts(dissect(FRAMES["IPv4: TCP SYN"]))
     assert syn["inner_tcp/tcp.options"] == "1: MSS 1460"

@@ -12,9 +12,10 @@ from tests.frames import MAC_A, MAC_B, frame
 from tests.memory import PEER_1, PEER_2, make, receive, send
 from tests.unit.asked import Asked, until
 from vtep.config import ConfigError
-from vtep.control import events, monitor
-from vtep.control.events import Events, Listener
-from vtep.control.kinds import KINDS, Wanted, read_wanted
+from vtep.control.commands import monitor
+from vtep.control.watch import events
+from vtep.control.watch.events import Events, Listener
+from vtep.control.watch.kinds import KINDS, Wanted, read_wanted
 from vtep.counters import Flood
 from vtep.wire import vxlan
 

@@ -10,11 +10,13 @@ from tests.unit.one_host import PEER, config, host
 from tests.unit.private import in_private_namespaces, sh
 from tests.unit.test_underlay import SO_NO_CHECK
 from vtep.bringup import bring_up
+from vtep.config import MIN_MTU, Config, OverlayConfig, UnderlayConfig
 from vtep.counters import Drop
 from vtep.decapsulate import Delivery
 from vtep.forwarder import Forwarder
 from vtep.observe import Outcome
 from vtep.outbox import Transmit
+from vtep.wire import vxlan
 
 
 class Lines(logging.Handler):
@@ -127,3 +129,31 @@ def test_a_witness_is_told_of_each_frame_while_there_is_one() -> None:
         assert len(told) == 2
         assert forwarder.encap.frames >= 4
         assert sum(forwarder.encap.sizes[1:]) >= 1
+
+
+@in_private_namespaces
+def test_a_witness_is_told_of_merged_datagrams_by_overlay() -> None:
+    host()
+    overlays = tuple(
+        OverlayConfig(vni, tap=f"vx{vni}", peers=(PEER,), mtu=MIN_MTU) for vni in (7, 100)
+    )
+    with bring_up(Config(UnderlayConfig(), overlays)) as running:
+        forwarder = Forwarder(running)
+        frame = b"\xff" * 6 + b"\x02\0\0\0\0\x07\x88\xb5" + bytes(50)
+        octets = b"".join(vxlan.pack(vni) + frame for vni in (7, 100, 100))
+        messages = [(octets, PEER, len(octets) // 3)]
+
+        def receive(view: memoryview) -> tuple[int, str, int] | None:
+            if not messages:
+                return None
+            octets, sender, size = messages.pop()
+            view[: len(octets)] = octets
+            return len(octets), sender, size
+
+        running.underlay.receive = receive  # type: ignore[method-assign,assignment]
+        told: list[Outcome] = []
+        forwarder.witness = told.append
+        forwarder._from_underlay()
+    seen = [(one.tap, one.vni, len(one.frames)) for one in told]
+    assert seen == [("vx7", 7, 1), ("vx100", 100, 2)]
+    assert [overlay.traffic.rx_frames for overlay in running.vtep.overlays.values()] == [1, 2]

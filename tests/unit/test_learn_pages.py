@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.examples import examples, run, says
-from tests.lessons import COURSE, blocks, matches, steps
+from tests.consoles import COURSE, Example, blocks, examples, run, says
 from vtep.dissect import dissect
 from vtep.walk.exercises import EXERCISES, LESSONS
 from vtep.wire import vxlan
@@ -138,11 +137,13 @@ def test_all_lessons_are_there() -> None:
     ],
 )
 def test_dots_stand_for_what_they_should(promised: str, actual: str, expected: bool) -> None:
-    assert matches(promised, actual) == expected
+    assert says(Example("x", promised, 1), actual) == expected
 
 
-def test_a_command_goes_on_behind_its_prompt() -> None:
+def test_a_command_goes_on_behind_its_prompt(tmp_path: Path) -> None:
     text = "```console\nlab$ cat <<END\n> one\n>\n> END\none\n\n$ vtep walk\n...\n```\n"
-    first, second = steps(text)
+    page = tmp_path / "page.md"
+    page.write_text(text)
+    first, second = examples(page)
     assert (first.command, first.output) == ("cat <<END\none\n\nEND", "one\n")
     assert (second.line, second.command, second.output) == (8, "vtep walk", "...")

@@ -1,9 +1,12 @@
 """What is told of a frame is what happened to it."""
 
+import errno
+from collections.abc import Iterable
+
 import pytest
 
-from tests.frames import BROADCAST, IP, MAC_A, MAC_B, MAC_C, TCP, frame, mac
-from tests.memory import PEER_1, PEER_2, make, put, receive, send, slots_of
+from tests.frames import BROADCAST, IP, MAC_A, MAC_B, MAC_C, TCP, UDP, frame, mac
+from tests.memory import PEER_1, PEER_2, PEERS, make, put, receive, send, slots_of
 from vtep import observe
 from vtep.counters import Drop
 from vtep.decapsulate import Delivery
@@ -11,8 +14,9 @@ from vtep.endpoint import Vtep
 from vtep.fdb import Change, Peer
 from vtep.inbox import Message
 from vtep.observe import Outcome
-from vtep.overlay import AccessPort
-from vtep.wire import virtio, vxlan
+from vtep.outbox import Transmit
+from vtep.overlay import AccessPort, Overlay
+from vtep.wire import ip, virtio, vxlan
 from vtep.wire.slot import TAP_AT, UDP_AT
 
 PORTS = range(50000, 50064)
@@ -78,7 +82,7 @@ def test_what_goes_nowhere_is_told_with_its_reason() -> None:
 
 
 def test_a_super_frame_is_told_with_all_its_datagrams() -> None:
-    vtep, port, _ = make()
+    vtep, port, overlay = make()
     bulk = frame(inner=TCP_SUPER)
     told = out(
         vtep,
@@ -94,6 +98,8 @@ def test_a_super_frame_is_told_with_all_its_datagrams() -> None:
     assert [one.peer for one in told.datagrams] == [PEER_1] * 3 + [PEER_2] * 3
     assert {len(one.payload) for one in told.datagrams} == {8 + 54 + 1000}
     assert told.frames[0][0].gso_size == 1000
+    assert overlay.flooded == {"unknown_unicast": 3}  # frames, each once
+    assert overlay.traffic.tx_frames == 6
 
 
 def test_what_arrives_is_told_with_who_sent_it_and_what_it_taught() -> None:
@@ -133,6 +139,72 @@ def test_merged_datagrams_are_told_one_by_one() -> None:
     told = into(vtep, datagram * 3, size=len(datagram))
     assert [one.payload for one in told.datagrams] == [datagram] * 3
     assert [data for _, data in told.frames] == [frame()] * 3
+
+
+def test_a_super_frame_of_a_kernel_peer_is_one_datagram() -> None:
+    vtep, _, _ = make()
+    inner = IP(src="10.1.0.1", dst="10.1.0.2") / UDP(sport=1, dport=2, chksum=0) / bytes(1200)
+    whole = bytearray(frame(inner=inner))
+    headers = ip.locate(whole)
+    assert headers is not None
+    total = ip.address_sum(whole, headers) + headers.protocol + headers.end - headers.l4
+    whole[40:42] = ((total - 1) % 0xFFFF + 1).to_bytes(2, "big")  # as left to the hardware
+    datagram = vxlan.pack(100) + bytes(whole)
+    told = into(vtep, datagram, size=600)
+    assert [one.payload for one in told.datagrams] == [datagram]
+    assert [len(data) for _, data in told.frames] == [len(whole)]
+
+
+def test_merged_datagrams_of_several_overlays_are_told_apart() -> None:
+    _, _, overlay = make()
+    other = Overlay(vni=7, port=AccessPort("vx7", mac(MAC_C)), peers=PEERS, mtu=1450)
+    vtep = Vtep([overlay, other], frozenset(), 4789, 1)
+    of_100, of_7 = vxlan.pack(100) + frame(), vxlan.pack(7) + frame()
+    lost, short = vxlan.pack(8) + frame(), vxlan.pack(7) + frame(inner=b"")[:20]
+    whole = lost + of_100 + of_100 + of_7 + short
+    slots, number = put(slots_of(vtep), UDP_AT, whole)
+    message = Message(slots, number, UDP_AT + len(whole), PEER_1, len(lost))
+    told = [observe.inbound(vtep, part, 0.0) for part in observe.apart(message)]
+    assert [(one.tap, one.vni, one.decision) for one in told] == [
+        (None, None, "dropped"),
+        ("vx0", 100, "delivered"),
+        ("vx7", 7, "delivered"),
+    ]
+    assert [[one.payload for one in outcome.datagrams] for outcome in told] == [
+        [lost],
+        [of_100, of_100],
+        [of_7, short],
+    ]
+    assert [len(one.frames) for one in told] == [0, 2, 2]
+    assert told[0].drops == ((Drop.UNKNOWN_VNI, 1),)
+
+
+def test_what_the_kernel_refuses_is_told_as_dropped() -> None:
+    vtep, port, _ = make(peers=PEERS[:1])
+
+    def refuse(transmits: Iterable[Transmit]) -> None:
+        for one in transmits:
+            vtep.outbound.send_failed(one, one.peers[0], errno.EAGAIN)
+
+    raw = virtio.pack(virtio.PLAIN) + frame()
+    slots, number = put(slots_of(vtep), TAP_AT, raw)
+    told = observe.outbound(vtep, port, (slots, number, TAP_AT + len(raw)), 0.0, refuse)
+    assert (told.decision, told.datagrams, told.peers) == ("dropped", (), (PEER_1,))
+    assert told.drops == ((Drop.SOCKET_FULL, 1),)
+    datagram = vxlan.pack(100) + frame(src=MAC_C)
+    slots, number = put(slots_of(vtep), UDP_AT, datagram * 2)
+    message = Message(slots, number, UDP_AT + 2 * len(datagram), PEER_1, len(datagram))
+    errors = [0, errno.EAGAIN]
+
+    def write(delivery: Delivery) -> None:
+        if error := errors.pop():
+            vtep.inbound.write_failed(delivery, error)
+
+    told = observe.inbound(vtep, message, 0.0, write)
+    assert (told.decision, len(told.frames), told.drops) == ("delivered", 1, ((Drop.TAP_FULL, 1),))
+    errors += [errno.EAGAIN] * 2
+    told = observe.inbound(vtep, message, 0.0, write)
+    assert (told.decision, told.frames, told.drops) == ("dropped", (), ((Drop.TAP_FULL, 2),))
 
 
 def test_sending_and_delivering_are_the_callers() -> None:

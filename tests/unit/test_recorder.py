@@ -9,8 +9,8 @@ from tests.frames import IP, TCP, frame
 from tests.memory import PEER_1, make, pseudo_sum, put, slots_of, trunk
 from vtep import observe
 from vtep.capfile import read
-from vtep.control.outside import Outside, Way
-from vtep.control.recorder import Recorder
+from vtep.control.watch.outside import Outside, Way
+from vtep.control.watch.recorder import Recorder
 from vtep.endpoint import Vtep
 from vtep.overlay import AccessPort
 from vtep.wire import virtio, vxlan

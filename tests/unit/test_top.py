@@ -4,11 +4,10 @@ import io
 from typing import Any
 
 import pytest
-from rich.console import Console
 
-from vtep.control import figures
-from vtep.control.figures import PLAIN_SPARKS, History, Lost, most, scaled
-from vtep.control.screen import Screen
+from vtep.control.commands import figures
+from vtep.control.commands.figures import PLAIN_SPARKS, History, Lost, most, scaled
+from vtep.control.commands.screen import Screen, terminal
 from vtep.counters import Drop
 
 
@@ -106,7 +105,7 @@ def test_what_has_no_room_is_counted() -> None:
 @pytest.mark.parametrize("height", [24, 50])
 def test_the_screen_fits_the_terminal(overlays: int, peers: int, height: int) -> None:
     out = io.StringIO()
-    console = Console(file=out, width=80, height=height, color_system=None)
+    console = terminal(file=out, width=80, height=height, color_system=None)
     screen = Screen(
         console,
         "vx0, vx1, vx2, a-long-name-0, a-long-name-1, a-long-name-2, a-long-name-3",
@@ -128,6 +127,17 @@ def test_the_screen_fits_the_terminal(overlays: int, peers: int, height: int) ->
 def test_a_terminal_without_utf_8_gets_plain_characters() -> None:
     octets = io.BytesIO()
     out = io.TextIOWrapper(octets, encoding="ascii", write_through=True)
-    console = Console(file=out, width=80, height=24, color_system=None)
+    console = terminal(file=out, width=80, height=24, color_system=None)
     console.print(Screen(console, "vx0").draw(answer(9, 9), answer(8, 1)))
     assert b"@" in octets.getvalue()
+
+
+def test_names_and_addresses_are_shown_as_they_are() -> None:
+    out = io.StringIO()
+    console = terminal(file=out, width=80, height=24, color_system=None)
+    now, before = answer(9, 9), answer(8, 1)
+    now["peers"][0]["ip"] = "2001:db8:cd:1:ab::2"  # :cd: and :ab: are emoji to rich
+    now["counters"]["overlays"]["100"]["tap"] = "[red]"
+    console.print(Screen(console, "vx0").draw(now, before))
+    assert "2001:db8:cd:1:ab::2 " in out.getvalue()
+    assert "[red]" in out.getvalue()

@@ -13,7 +13,7 @@ from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 from scapy.layers.vxlan import VXLAN
 
-from tests.examples import ROOT
+from tests.consoles import ROOT
 from vtep.config import ConfigError
 from vtep.host.senders import lane_ports
 from vtep.walk.engine import run
@@ -224,8 +224,9 @@ def test_json_holds_it_all_and_is_the_same_in_every_process() -> None:
         ({"underlay-mtu": "10000"}, "underlay-mtu 10000 is out of range: use 626..9216"),
         ({"mtu": "1451"}, "mtu 1451 is out of range: use 576..1450, for the underlay's MTU is 1500,"
                           " less 50 for the headers"),
-        ({"frame": "0"}, "the frame is not hexadecimal: write two digits for each octet"),
-        ({"frame": "Ether()"}, "the frame is not hexadecimal: write two digits for each octet"),
+        ({"frame": "0"}, "not whole octets: 1 hexadecimal digits, where each has two"),
+        ({"frame": "Ether()"}, "not hexadecimal: 't' is no digit of 'Ether()'"),
+        ({"frame": " "}, "there are no octets in it: write two hexadecimal digits for each"),
         ({"frame": "00" * 9217}, "the frame has 9217 octets: use at most 9216"),
         ({"frame": "00", "what-if": "mtu"}, "what-if mtu makes its own frame: leave the other one"
                                             " out"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from scapy.utils import wrpcap
 
-from tests.examples import ROOT, Example, examples, run, says
+from tests.consoles import ROOT, Example, examples, run, says
 from tests.frames import ICMP, IP, Ether
 
 PAGE = ROOT / "docs" / "walk.md"
@@ -31,7 +31,7 @@ def test_a_page_is_read_as_it_is_written(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# A\n```console\n$ echo \\\n    a\na\n$ true\n```\n```sh\n$ no\n```\n")
     first, second = examples(page)
-    assert first == ("echo a", "a", 3)
+    assert first == ("echo \\\n    a", "a", 3)
     assert second == ("true", "", 6)
     assert says(first, run(first, tmp_path))
     assert not says(first, "b\n")

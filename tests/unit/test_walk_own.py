@@ -15,6 +15,7 @@ from vtep.counters import Drop
 from vtep.dissect import dissect
 from vtep.dissect.chain import MAX_HEADERS
 from vtep.walk.engine import run
+from vtep.walk.frames import C1, C2, arp
 from vtep.walk.model import SHOWN, as_json
 from vtep.walk.options import MAX_FRAME, Options
 from vtep.walk.own import read_frame
@@ -25,9 +26,14 @@ FRAME = frame()
 
 
 @pytest.mark.parametrize("written", [FRAME.hex(), FRAME.hex(":"), FRAME.hex(" ").upper(),
-                                     "0x" + FRAME.hex(), FRAME.hex("-", 2)])  # fmt: skip
+                                     "0x" + FRAME.hex(), FRAME.hex("-", 2),
+                                     "\\x" + FRAME.hex(",").replace(",", "\\x")])  # fmt: skip
 def test_hexadecimal_is_read_however_it_is_spaced(written: str) -> None:
     assert read_frame(written) == FRAME
+
+
+def test_hexadecimal_may_be_longer_than_the_name_of_a_file() -> None:
+    assert read_frame((FRAME + bytes(3000)).hex()) == FRAME + bytes(3000)
 
 
 def test_a_capture_file_is_read_by_the_number_of_the_frame(tmp_path: Path) -> None:
@@ -49,13 +55,20 @@ def test_an_expression_is_built_with_the_addresses_of_the_containers() -> None:
     )
     assert (built[IP].src, built[IP].dst, built[UDP].dport) == ("172.18.0.11", "172.18.0.12", 53)
     assert read_frame("Ether(src='02:00:00:00:00:01')/IP(ttl=1)")[6:12].hex() == "020000000001"
+    assert read_frame("Ether(dst='ff:ff:ff:ff:ff:ff')/ARP()") == arp(1, C1, C2)
 
 
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ("", "the frame is not hexadecimal: write two digits for each octet"),
-        ("0g", "the frame is not hexadecimal: write two digits for each octet"),
+        ("", "there are no octets in it: write two hexadecimal digits for each"),
+        ("0g", "not hexadecimal: 'g' is no digit of '0g'"),
+        ("000", "not whole octets: 3 hexadecimal digits, where each has two"),
+        ("0g" * 300, "not hexadecimal: 'g' is no digit of '0g0g"),
+        ("/", "/ cannot be read: Is a directory"),
+        ("1()", "the frame calls what is no layer: "),
+        ("(1)", "the frame is no layer: "),
+        ("(Ether)", "the frame is no layer: "),
         ("none.pcap", "none.pcap: no such file: give --frame hexadecimal, a capture file, or an"
                       " expression of scapy"),
         ("Ether(", "the frame is no expression: "),
@@ -97,6 +110,24 @@ def test_a_frame_to_nobody_known_is_flooded_and_one_to_its_own_side_goes_nowhere
     assert walk.stations[-1].drop == Drop.UNKNOWN_VLAN
     (walk,) = run(Options(frame=frame(vlan=7))).walks
     assert [one.key for one in walk.stations[2].pieces if one.sign == "-"] == ["inner_vlan"]
+
+
+def test_a_bridge_passes_what_the_kernel_passes_and_drops_what_it_drops() -> None:
+    """As seen of a Linux bridge without spanning tree, and with a port of MTU 1450."""
+    group, link_local = b"\x01\x00\x5e\x00\x00\x01", b"\x01\x80\xc2\x00\x00"
+    plain, tagged = FRAME[:14], frame(vlan=7)[:18]
+    for passes, sent in (
+        (True, plain + bytes(1468 - 14)),
+        (False, plain + bytes(1469 - 14)),
+        (True, tagged + bytes(1472 - 18)),
+        (False, tagged + bytes(1473 - 18)),
+        *((last not in range(1, 16), link_local + bytes([last]) + FRAME[6:]) for last in range(34)),
+        (True, group + FRAME[6:]),
+        (False, FRAME[:6] + group + FRAME[12:]),
+        (False, FRAME[:6] + bytes(6) + FRAME[12:]),
+    ):
+        decision = run(Options(frame=sent)).walks[0].stations[1].decision
+        assert ("a bridge would drop it" not in decision) == passes, sent[:20].hex()
 
 
 def test_a_long_frame_is_shown_in_part_and_its_size_told() -> None:

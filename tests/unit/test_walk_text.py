@@ -5,20 +5,23 @@ import pty
 import re
 import subprocess
 import sys
+import termios
 from collections import Counter
+from contextlib import suppress
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from tests.examples import ROOT
+from tests.consoles import ROOT
 from vtep.config import ConfigError
 from vtep.walk.command import main
 from vtep.walk.engine import run
 from vtep.walk.options import WHAT_IFS, Options
 from vtep.walk.page import page
-from vtep.walk.text import WIDTH, Text
+from vtep.walk.terminal import WIDTH
+from vtep.walk.text import Text
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -69,6 +72,26 @@ def test_a_terminal_gets_colour_unless_its_owner_has_said_no() -> None:
         assert (b"\x1b[" in os.read(end, 1 << 16)) == expected
         os.close(end)
         os.close(terminal)
+
+
+def test_reasons_and_bytes_fit_a_narrow_terminal() -> None:
+    end, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, 70))
+    command = [sys.executable, "-m", "vtep", "walk", "--verbose", "--inner", "arp"]
+    with subprocess.Popen(command, stdout=terminal, env=os.environ | {"PYTHONPATH": str(ROOT)}):
+        os.close(terminal)
+        shown = b""
+        with suppress(OSError), os.fdopen(end, "rb", 0) as printed:  # EIO: nobody has it open
+            while octets := printed.read(1 << 16):
+                shown += octets
+    told = [line for line in ESCAPE.sub("", shown.decode()).splitlines() if line[:7].isspace()]
+    assert 60 < max(map(len, told)) <= 70
+
+
+@pytest.mark.parametrize("words", [["--json", "--html", "x"], ["--brief", "-v"], ["-v", "--check"]])
+def test_only_one_thing_can_be_printed(words: list[str]) -> None:
+    with pytest.raises(ConfigError, match=f"not allowed with argument .*{words[0]}"):
+        main(words)
 
 
 def test_a_page_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:

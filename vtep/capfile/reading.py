@@ -25,6 +25,9 @@ MAX_BLOCK = 1 << 24
 MAX_INTERFACES = 4096
 """Of one section."""
 
+MAX_NAME = 256
+"""Characters that are kept of the name or description of an interface, for as long as it lasts."""
+
 _SECTION, _INTERFACE, _SIMPLE, _ENHANCED = 0x0A0D0D0A, 1, 3, 6
 _COMMENT, _NAME, _DESCRIPTION, _FLAGS, _RESOLUTION, _OFFSET = 1, 2, 3, 2, 9, 14
 """Codes of options; some mean one thing in an interface block and another in a packet block."""
@@ -155,9 +158,8 @@ def _source(order: str, body: bytes) -> _Source:
     resolution = options.get(_RESOLUTION, b"\x06")[0]
     exponent = resolution & 0x7F
     (offset,) = struct.unpack(f"{order}q", options.get(_OFFSET, bytes(8)))
-    interface = Interface(
-        link, _text(options.get(_NAME, b"")), _text(options.get(_DESCRIPTION, b""))
-    )
+    name, description = (_text(options.get(code, b""))[:MAX_NAME] for code in (_NAME, _DESCRIPTION))
+    interface = Interface(link, name, description)
     return _Source(interface, snap, (2 if resolution & 0x80 else 10) ** exponent, offset)
 
 

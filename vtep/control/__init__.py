@@ -1,4 +1,6 @@
-"""Look into a running daemon: its API, the sockets it is asked through, and the commands that ask.
+"""Look into a running daemon.
 
-The daemon knows nothing of this room: what it is given stands beside it (vtep.daemon.Beside).
+`server` answers, over a Unix socket or TCP; `watch` is what it tells of frames and tables while
+they pass; `commands` ask.  The daemon knows nothing of this room: what it is given stands beside
+it (vtep.daemon.Beside).
 """

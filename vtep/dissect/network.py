@@ -46,8 +46,12 @@ _show_ecn = named({0: "not ECN", 1: "ECT(1)", 2: "ECT(0)", 3: "congestion"})
 _SOURCE = "the VTEP that sends: the other end learns that the inner source is behind it"
 _INNER_SOURCE = "the container; the underlay never sees this address"
 _DIFFERENTIATED = (
-    Spec("ip.dscp", "DSCP", 6, "class of service"),
-    Spec("ip.ecn", "ECN", 2, "whether routers may mark congestion, and did", _show_ecn),
+    Spec("ip.dscp", "DSCP", 6, "class of service", source="RFC 2474 section 3"),
+    Spec(
+        *("ip.ecn", "ECN", 2, "whether routers may mark congestion, and did"),
+        _show_ecn,
+        source="RFC 3168 section 5",
+    ),
 )
 IPV4 = Layout(
     "IPv4",

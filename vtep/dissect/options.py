@@ -4,7 +4,13 @@ from vtep.wire.buffer import Readable
 
 _END, _NOTHING = 0, 1
 
-IPV4_NAMES = {7: "record route", 68: "timestamp", 131: "loose source route", 148: "router alert"}
+IPV4_NAMES = {
+    7: "record route",
+    68: "timestamp",
+    131: "loose source route",
+    137: "strict source route",
+}
+IPV4_NAMES |= {148: "router alert"}
 TCP_NAMES = {2: "MSS", 3: "window scale", 4: "SACK permitted", 5: "SACK", 8: "timestamps"}
 _TCP_NUMBERS = {2: 4, 3: 3}
 """Those whose value is one number, and their length."""

@@ -47,9 +47,10 @@ UDP = Layout(
         Spec("udp.length", "Length", 16, "8 of its own and all that follows"),
         Spec(
             *("udp.checksum", "Checksum", 16),
-            "of all that follows; 0 is none, allowed and accepted (RFC 7348 section 5)",
+            "of addresses, header and data; 0, none, should be sent, must be taken (RFC 7348"
+            " section 5)",
             show_hex16,
-            "of all that follows; 0 is none",
+            "of addresses, header and data; 0 is none",
         ),
     ),
 )
@@ -72,7 +73,7 @@ TCP = Layout(
         Spec("tcp.syn", "SYN", 1, "a connection begins"),
         Spec("tcp.fin", "FIN", 1, "the sender has no more data"),
         Spec("tcp.window", "Window", 16, "octets the sender can take, before scaling"),
-        Spec("tcp.checksum", "Checksum", 16, "of header, data and addresses", show_hex16),
+        Spec("tcp.checksum", "Checksum", 16, "of addresses, header and data", show_hex16),
         Spec("tcp.urgent_pointer", "Urgent pointer", 16, "where urgent data ends"),
     ),
 )

@@ -2,7 +2,9 @@
 
 import ipaddress
 import re
-import string
+
+from vtep.config import ConfigError
+from vtep.walk.hexdump import octets_of
 
 _WORDS = {"none": 0, "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "ten": 10}
 _UNITS = re.compile(
@@ -27,10 +29,10 @@ def read_number(answer: str) -> int | None:
 
 def read_octets(answer: str) -> bytes | None:
     """Return octets in hexadecimal, with or without spaces, colons, commas and 0x."""
-    digits = re.sub(r"0[xX]|[\s:,-]", "", answer)
-    if not digits or len(digits) % 2 or not set(digits) <= set(string.hexdigits):
+    try:
+        return octets_of(answer)
+    except ConfigError:
         return None
-    return bytes.fromhex(digits)
 
 
 def read_address(answer: str) -> str | None:

@@ -2,8 +2,6 @@
 
 import argparse
 import json
-import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -62,11 +60,12 @@ def _parser() -> argparse.ArgumentParser:
         "--what-if", choices=WHAT_IFS, help="something goes wrong: see where, and how to see it"
     )
     output = parser.add_argument_group("what to print")
-    output.add_argument("--brief", action="store_true", help="a line for each station")
-    output.add_argument("-v", "--verbose", action="store_true", help="everything in full")
-    output.add_argument("-j", "--json", action="store_true", help="for programs")
-    output.add_argument("--html", metavar="FILE", help="write a page that needs nothing else")
-    output.add_argument(
+    one = output.add_mutually_exclusive_group()
+    one.add_argument("--brief", action="store_true", help="a line for each station")
+    one.add_argument("-v", "--verbose", action="store_true", help="everything in full")
+    one.add_argument("-j", "--json", action="store_true", help="for programs")
+    one.add_argument("--html", metavar="FILE", help="write a page that needs nothing else")
+    one.add_argument(
         "--check",
         nargs="*",
         metavar="EXERCISE=ANSWER",
@@ -108,9 +107,15 @@ def _show(options: Options, arguments: argparse.Namespace) -> int:
 
         print(json.dumps(as_json(result), indent=2))
         return 0
+    from vtep.walk.terminal import wants_colour, width
     from vtep.walk.text import Text
 
-    text = Text(colour=_has_colour(), brief=arguments.brief, verbose=arguments.verbose)
+    text = Text(
+        colour=wants_colour(),
+        width=width(),
+        brief=arguments.brief,
+        verbose=arguments.verbose,
+    )
     for line in text.lines(result):
         print(line)
     return 0
@@ -120,9 +125,4 @@ def _write(path: Path, page: str) -> None:
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}: give --html a file to write") from error
-
-
-def _has_colour() -> bool:
-    """Tell whether the output is for a terminal whose owner has nothing against colour."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        raise ConfigError(f"{path}: {error.strerror}: give --html another file") from error

@@ -3,7 +3,6 @@
 import argparse
 import ipaddress
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, get_args
@@ -14,6 +13,7 @@ from vtep.config import ConfigError
 from vtep.dissect import First, Header, as_json, dissect
 from vtep.walk.decode_text import Paint, full, short
 from vtep.walk.inputs import Given, open_input
+from vtep.walk.terminal import wants_colour
 from vtep.walk.underlay import Datagram, received
 from vtep.walk.verdict import Judge, Setup, Verdict
 from vtep.wire import vxlan
@@ -53,13 +53,8 @@ def main(words: Sequence[str]) -> int:
             good = _print_json(decoded, is_capture=is_capture)
         else:
             good = _print_text(decoded, is_short=arguments.short)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Nobody reads on; what is still in the buffer is not to be written at the end either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except (CaptureError, OSError) as error:
-        sys.stdout.flush()
+    except CaptureError as error:
+        print("", end="", flush=True)  # what stands before that place comes first
         print("vtep: error:", error, file=sys.stderr)
         return 1
     return 0 if good else 1
@@ -87,7 +82,7 @@ def _seconds(given: Given) -> float | None:
 
 
 def _print_text(decoded: Iterator[Decoded], *, is_short: bool) -> bool:
-    paint = Paint(on=_wants_colours())
+    paint = Paint(on=wants_colour())
     good = True
     for one in decoded:
         verdict = one.verdict
@@ -102,10 +97,6 @@ def _print_text(decoded: Iterator[Decoded], *, is_short: bool) -> bool:
 
 def _is_dropped(one: Decoded) -> bool:
     return one.verdict is not None and one.verdict.what == "dropped"
-
-
-def _wants_colours() -> bool:
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def _print_json(decoded: Iterator[Decoded], *, is_capture: bool) -> bool:

@@ -14,7 +14,7 @@ from vtep.walk.hosts import Lan
 from vtep.walk.model import Result, Walk
 from vtep.walk.options import Options
 from vtep.walk.story import Fault, Step, follow
-from vtep.wire import ip
+from vtep.wire import ip, vxlan
 
 LATER = 3.0
 """Seconds between the question for the MAC and the first IP packet, so that an age can be seen."""
@@ -22,7 +22,6 @@ LATER = 3.0
 CONTAINER_MTU = 1500
 """Docker's default."""
 
-_I_FLAG = 0x08
 _NAMES = {
     "icmp": ("echo request (ping)", "echo reply"),
     "tcp": ("TCP SYN", "TCP SYN/ACK"),
@@ -143,7 +142,7 @@ def _too_long(options: Options) -> Step:
 
 
 def _clear_i_flag(datagram: bytearray) -> None:
-    datagram[0] &= ~_I_FLAG & 0xFF
+    datagram[0] ^= vxlan.pack(0)[0]
 
 
 def _flip_last_bit(packet: bytearray) -> None:

@@ -28,16 +28,23 @@ def frames_of(text: str) -> list[bytes]:
     lines = text.splitlines()
     if any(_is_dump_line(line) for line in lines):
         return _dumped(lines)
-    return [_plain(part) for part in re.split(r"\n\s*\n", text.strip("\n")) if part.strip()]
+    return [octets_of(part) for part in re.split(r"\n\s*\n", text.strip("\n")) if part.strip()]
 
 
-def _plain(text: str) -> bytes:
+def octets_of(text: str) -> bytes:
+    """Return octets in plain hexadecimal, in any of the spellings above.
+
+    Raises:
+        ConfigError: it is something else, or nothing.
+    """
     digits = _BETWEEN.sub("", text)
     wrong = re.search("[^0-9a-fA-F]", digits)
     if wrong:
         raise ConfigError(f"not hexadecimal: {wrong.group()!r} is no digit of {_short(text)!r}")
+    if not digits:
+        raise ConfigError("there are no octets in it: write two hexadecimal digits for each")
     if len(digits) % 2:
-        raise ConfigError(f"not whole octets: it has {len(digits)} hexadecimal digits, two each")
+        raise ConfigError(f"not whole octets: {len(digits)} hexadecimal digits, where each has two")
     return bytes.fromhex(digits)
 
 

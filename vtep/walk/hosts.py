@@ -8,6 +8,7 @@ import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from vtep.config import UnderlayConfig
 from vtep.endpoint import Vtep
 from vtep.fdb import Fdb, Peer
 from vtep.host.senders import SENDERS, lane_ports
@@ -22,8 +23,9 @@ from vtep.wire import ethernet, ip, outer, virtio, vxlan
 from vtep.wire.checksum import ones_sum
 from vtep.wire.slot import SMALL_MAX, TAP_AT, UDP_AT, Place
 
-AGEING = 300.0
-SRCPORT = 49152, 65535
+_BRIDGE_AGEING = 300.0
+"""Of a Linux bridge to which nobody said otherwise."""
+SRCPORT = UnderlayConfig().srcport
 _TTL = 64
 _UNDERLAY = {
     False: ("10.0.1.4", "10.0.1.41", "10.0.1.42"),
@@ -75,7 +77,7 @@ class Bridge:
         self.vlan = vlan
         self.container = Peer(container, ())
         self.tap = Peer("vx0", ())
-        self.fdb = Fdb(AGEING, 0)
+        self.fdb = Fdb(_BRIDGE_AGEING, 0)
 
     def take(self, frame: bytes, came_by: Peer, now: float) -> Peer | None:
         """Learn where a frame came from; return the port its destination is behind, if known."""
@@ -133,7 +135,6 @@ class Lan:
             peers=[(peer, (peer, dstport)) for peer in peers],
             mtu=options.tap_mtu,
             vlan=options.vlan,
-            ageing=AGEING,
         )
         last = (0x04, 0x41, 0x42)[number]
         return Host(

@@ -1,12 +1,13 @@
 """Frames that somebody gives to a command: a file, standard input, or hexadecimal."""
 
+import errno
+import os
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from vtep import capfile
-from vtep.capfile import Record
+from vtep.capfile import CaptureError, Record
 from vtep.config import ConfigError
 from vtep.dissect import First
 from vtep.walk.hexdump import MAX_TEXT, frames_of
@@ -53,13 +54,14 @@ def open_input(words: Sequence[str], first: First | None) -> Input:
     Raises:
         ConfigError: no such file, or no hexadecimal. Reading a capture may raise CaptureError.
     """
-    path = Path(words[0])
-    is_stdin = list(words) == ["-"]
-    if is_stdin or (len(words) == 1 and words[0] and _is_file(path)):
-        try:
-            return _of_stream(sys.stdin.buffer if is_stdin else path.open("rb"), first)
-        except OSError as error:
-            raise ConfigError(f"{words[0]} cannot be read: {error.strerror}") from error
+    if list(words) == ["-"]:
+        if sys.stdin is None:
+            raise ConfigError("standard input is closed: give a file, or hexadecimal")
+        return _of_stream(sys.stdin.buffer, first)
+    if len(words) == 1 and (stream := _opened(words[0])) is not None:
+        return _of_stream(stream, first)
+    if os.path.isfile(words[0]):
+        raise ConfigError(f"{words[0]} is a file, and more than one word is given: give one file")
     try:
         frames = frames_of("\n".join(words) if "\n" in "".join(words) else " ".join(words))
     except ConfigError as error:
@@ -67,19 +69,31 @@ def open_input(words: Sequence[str], first: First | None) -> Input:
     return _of_text(frames, first)
 
 
-def _is_file(path: Path) -> bool:
+def _opened(name: str) -> BinaryIO | None:
+    """Return the file of that name; None if there is none, so that it may be hexadecimal.
+
+    Raises:
+        ConfigError: there is one, which cannot be read.
+    """
     try:
-        return path.exists()
-    except (OSError, ValueError):  # hexadecimal is too long for a name, or no name at all
-        return False
+        return open(name, "rb")
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return None
+        raise ConfigError(f"{name} cannot be read: {error.strerror}") from error
 
 
 def _of_stream(stream: BinaryIO, first: First | None) -> Input:
-    beginning = stream.read(4)
-    if capfile.is_capture(beginning):
-        return Input(_of_capture(stream, beginning, first), True)
-    with stream:
-        text = beginning + stream.read(MAX_TEXT + 1)
+    try:
+        beginning = stream.read(4)
+        if capfile.is_capture(beginning):
+            return Input(_of_capture(stream, beginning, first), True)
+        with stream:
+            text = beginning + stream.read(MAX_TEXT + 1)
+    except OSError as error:
+        raise ConfigError(f"the input cannot be read: {error.strerror}") from error
     try:
         decoded = text.decode("ascii")
     except UnicodeDecodeError:
@@ -96,10 +110,17 @@ def _of_text(frames: list[bytes], first: First | None) -> Input:
 
 def _of_capture(stream: BinaryIO, beginning: bytes, first: First | None) -> Iterator[Given]:
     with stream:
-        for record in capfile.read(stream, beginning):
+        for record in _records(stream, beginning):
             octets, begins = _unwrapped(record)
             left_out = len(record.octets) - len(octets)
             yield Given(octets, first or begins, max(record.size - left_out, len(octets)), record)
+
+
+def _records(stream: BinaryIO, beginning: bytes) -> Iterator[Record]:
+    try:
+        yield from capfile.read(stream, beginning)
+    except OSError as error:
+        raise CaptureError(f"the input cannot be read on: {error.strerror}") from error
 
 
 def _unwrapped(record: Record) -> tuple[bytes, First | None]:

@@ -22,7 +22,7 @@ _FAULTS = {
     "vni": "the two hosts were given different VNIs",
     "flag": "the sender's VTEP is broken and clears the I flag",
     "port": f"h1 sends to UDP port {LINUX_PORT}, as Linux's vxlan does by itself",
-    "checksum": "one bit of the packet falls over on the underlay",
+    "checksum": "one bit of the packet flips on the underlay",
     "peer": "h2 was not told that h1 is a peer",
 }
 _SENT = {
@@ -110,7 +110,11 @@ def _mtu_looks(options: Options, host: Host) -> tuple[Look, ...]:
     return (
         Look("c1", ping, f"gets no answer; with -s {size} it does"),
         _counters(host),
-        Look(host.name, on_tap, "shows it, if somebody raised the MTU of vx0"),
+        Look(
+            host.name,
+            on_tap,
+            "shows it: a bridge lets 4 octets more than the MTU pass, room for a tag",
+        ),
         Look(host.name, on_underlay, "shows nothing: it never left"),
         Look("", "TCP does not suffer", "vtep lowers the MSS of each SYN to what fits"),
     )

@@ -1,11 +1,11 @@
 """What a walk shows: Options, frozen, and checked once, whoever asks for it."""
 
-import string
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal, TypeAlias, get_args
 
 from vtep.config import MIN_MTU, ConfigError
+from vtep.walk.hexdump import octets_of
 from vtep.wire import ethernet, ip, vxlan
 
 Inner: TypeAlias = Literal["icmp", "tcp", "udp", "arp"]
@@ -88,18 +88,6 @@ class Options:
         return self.underlay_mtu - self.overhead if self.mtu is None else self.mtu
 
 
-def hex_octets(text: str) -> bytes:
-    """Return the octets written in hexadecimal, with or without spaces and colons.
-
-    Raises:
-        ConfigError: it is something else, or nothing.
-    """
-    digits = "".join(text.replace(":", " ").replace("-", " ").split()).removeprefix("0x")
-    if not digits or len(digits) % 2 or not set(digits) <= set(string.hexdigits):
-        raise ConfigError("the frame is not hexadecimal: write two digits for each octet")
-    return bytes.fromhex(digits)
-
-
 def from_texts(texts: Mapping[str, str]) -> Options:
     """Return the options written as texts, by their names with - or _ (of a query, say).
 
@@ -119,7 +107,7 @@ def from_texts(texts: Mapping[str, str]) -> Options:
                 raise ConfigError(f"{name} must be true or false: not {text!r}")
             values[key] = text in _YES
         elif key == "frame":
-            values[key] = hex_octets(text)
+            values[key] = octets_of(text)
         elif key in ("inner", "what_if"):
             values[key] = text
         else:

@@ -1,6 +1,7 @@
 """A frame of your own: written in hexadecimal, in a capture file, or as an expression of scapy."""
 
 import ast
+import os
 import re
 from itertools import islice
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 from vtep import capfile
 from vtep.config import ConfigError
 from vtep.walk.frames import C1, C2
-from vtep.walk.options import MAX_FRAME, hex_octets, whole_number
+from vtep.walk.hexdump import octets_of
+from vtep.walk.options import MAX_FRAME, whole_number
 from vtep.wire import ethernet
 
 _MAX_LAYERS = 32
@@ -31,9 +33,9 @@ def read_frame(text: str) -> bytes:
     numbered = _NUMBERED.fullmatch(text)
     if "(" in text:
         frame = _built(text)
-    elif Path(text).is_file():
+    elif os.path.exists(text):  # unlike Path, it raises for no text at all
         frame = _captured(Path(text), 1)
-    elif numbered and Path(numbered[1]).is_file():
+    elif numbered and os.path.exists(numbered[1]):
         frame = _captured(Path(numbered[1]), whole_number("the number of the frame", numbered[2]))
     elif "/" in text or "." in text:
         raise ConfigError(
@@ -41,7 +43,7 @@ def read_frame(text: str) -> bytes:
             " expression of scapy"
         )
     else:
-        frame = hex_octets(text)
+        frame = octets_of(text)
     if len(frame) > MAX_FRAME:
         raise ConfigError(f"the frame has {len(frame)} octets: use at most {MAX_FRAME}")
     return frame
@@ -52,7 +54,9 @@ def _captured(path: Path, number: int) -> bytes:
     try:
         with path.open("rb") as stream:
             record = next(islice(capfile.read(stream), max(number, 1) - 1, None), None)
-    except (OSError, capfile.CaptureError) as error:
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    except capfile.CaptureError as error:
         raise ConfigError(f"{path}: {error}: give --frame another file") from error
     if record is None or number < 1:
         raise ConfigError(f"{path} has no frame {number}: the first one is {path}:1")
@@ -75,20 +79,30 @@ def _built(expression: str) -> bytes:
             )
     names = _layers()
     for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and not isinstance(node.func, ast.Name):
+            raise ConfigError("the frame calls what is no layer: write layers as Ether() or IP()")
         if isinstance(node, ast.Name) and node.id not in names:
             raise ConfigError(f"the frame: scapy has no layer {node.id!r}: write one of its names")
     try:
         packet = eval(compile(tree, "<frame>", "eval"), {"__builtins__": {}}, names)
-        _fill_in(packet)
-        return bytes(packet)
+        if isinstance(packet, names["Packet"]):
+            _fill_in(packet)
+            return bytes(packet)
     except Exception as error:  # scapy raises whatever it likes for what it cannot build
         raise ConfigError(f"the frame cannot be built: {error}") from error
+    raise ConfigError("the frame is no layer: write one, as Ether()/IP(dst='172.18.0.12')")
 
 
 def _fill_in(packet: Any) -> None:
-    """Put in the addresses that were left out, for scapy would ask this machine's network."""
+    """Put in the addresses that were left out, for scapy would take this machine's own."""
     usual = {
         "Ethernet": {"src": ethernet.format_mac(C1.mac), "dst": ethernet.format_mac(C2.mac)},
+        "ARP": {
+            "hwsrc": ethernet.format_mac(C1.mac),
+            "psrc": C1.ipv4,
+            "hwdst": ethernet.format_mac(bytes(6)),
+            "pdst": C2.ipv4,
+        },
         "IP": {"src": C1.ipv4, "dst": C2.ipv4},
         "IPv6": {"src": C1.ipv6, "dst": C2.ipv6},
     }
@@ -108,7 +122,7 @@ def _layers() -> dict[str, Any]:
     from scapy.layers import inet, inet6, l2, vxlan
     from scapy.packet import Packet, Raw
 
-    return {"Raw": Raw} | {
+    return {"Packet": Packet, "Raw": Raw} | {
         name: value
         for module in (l2, inet, inet6, vxlan)
         for name, value in vars(module).items()

@@ -5,11 +5,13 @@ import textwrap
 from collections.abc import Iterator
 
 from vtep.walk.model import Piece, Result, Sign, Station, Table, Walk
+from vtep.walk.terminal import WIDTH
 
-WIDTH = 92
 _INDENT = " " * 7
 _ROW = 20
-"""Octets in a line."""
+"""Octets in a line, at most."""
+_ROW_AT = 30
+"""Column where they begin."""
 
 _SENTENCE_END = re.compile(r"(?<=[.?]) (?=[A-Z0-9])")
 
@@ -29,12 +31,17 @@ class Text:
 
     Args:
         colour: mark signs by colour too.
+        width: columns of the terminal.
         brief: a line for each station, nothing more.
         verbose: every station of every walk in full, all pieces and their octets.
     """
 
-    def __init__(self, *, colour: bool, brief: bool = False, verbose: bool = False) -> None:
+    def __init__(
+        self, *, colour: bool, width: int = WIDTH, brief: bool = False, verbose: bool = False
+    ) -> None:
         self._has_colour = colour
+        self._width = width
+        self._row = min(_ROW, (width - _ROW_AT) // 3)
         self._brief = brief
         self._verbose = verbose
         self._told: set[str] = set()
@@ -43,11 +50,11 @@ class Text:
         """Yield all lines."""
         yield self._paint("head", result.title)
         if not self._brief:
-            yield from _wrap(result.summary, "")
+            yield from self._wrap(result.summary, "")
             yield ""
             yield from result.picture.splitlines()
             yield ""
-            yield from _wrap(_LEGEND, "")
+            yield from self._wrap(_LEGEND, "")
         for number, walk in enumerate(result.walks, 1):
             yield ""
             yield from self._walk(number, walk)
@@ -60,7 +67,7 @@ class Text:
         for station in walk.stations:
             details = list(self._details(station, again=number > 1)) if in_full else []
             if station.drop is not None and not details and not self._brief:
-                details = _wrap(station.why, _INDENT)
+                details = self._wrap(station.why, _INDENT)
             if apart or details:
                 yield ""
             yield self._line(station)
@@ -69,7 +76,7 @@ class Text:
         if walk.others and not self._brief:
             yield ""
             for other in walk.others:
-                yield from _wrap(other, _INDENT if in_full else "  ")
+                yield from self._wrap(other, _INDENT if in_full else "  ")
 
     def _line(self, station: Station) -> str:
         """Return the line of a station: number, place, size, change, decision."""
@@ -88,7 +95,7 @@ class Text:
         why = self._news(station.why)
         if station.source and (why or not station.why):
             why = f"{why} [{station.source}]".lstrip()
-        yield from _wrap(why, _INDENT)
+        yield from self._wrap(why, _INDENT)
         for table in station.tables:
             yield from self._table(table)
         for piece in station.pieces:
@@ -105,7 +112,8 @@ class Text:
 
     def _piece(self, piece: Piece) -> Iterator[str]:
         shown = piece.octets if self._verbose else piece.octets[: 2 * _ROW]
-        rows = [shown[at : at + _ROW].hex(" ") for at in range(0, len(shown), _ROW)] or [""]
+        starts = range(0, len(shown), self._row)
+        rows = [shown[at : at + self._row].hex(" ") for at in starts] or [""]
         if len(shown) < piece.size:
             rows[-1] += f" ... {piece.size - len(shown)} more"
         for row in rows:
@@ -130,14 +138,24 @@ class Text:
             for look in result.looks:
                 yield ""
                 yield f"  {look.host + ' $ ' if look.host else ''}{look.command}"
-                yield from _wrap(look.says, _INDENT)
+                yield from self._wrap(look.says, _INDENT)
         if result.recap and not self._brief:
             yield ""
             yield self._paint("head", "To remember")
             for lesson in result.recap:
                 yield ""
                 yield self._paint("station", f"  {lesson.question}")
-                yield from _wrap(lesson.answer, "  ")
+                yield from self._wrap(lesson.answer, "  ")
+
+    def _wrap(self, text: str, indent: str) -> list[str]:
+        return textwrap.wrap(
+            text,
+            self._width,
+            initial_indent=indent,
+            subsequent_indent=indent,
+            break_on_hyphens=False,
+            break_long_words=False,
+        )
 
     def _paint(self, what: str, text: str) -> str:
         return f"\x1b[{_COLOURS[what]}m{text}\x1b[0m" if self._has_colour else text
@@ -147,17 +165,6 @@ _LEGEND = (
     "Each station has its number, where it is, how many octets (bytes) the frame has there, how"
     " many that is more or fewer, and what is decided. + is put on, - is taken off, ~ is changed."
 )
-
-
-def _wrap(text: str, indent: str) -> list[str]:
-    return textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=indent,
-        subsequent_indent=indent,
-        break_on_hyphens=False,
-        break_long_words=False,
-    )
 
 
 def _count(entries: tuple[object, ...]) -> str:

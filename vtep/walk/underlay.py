@@ -69,7 +69,8 @@ _NEEDED = vxlan.HEADER_LEN + ethernet.HEADER_LEN + ethernet.TAG_LEN
 """Octets of a datagram on which it depends whether it is delivered."""
 
 _FRAGMENT = Refusal(
-    "fragment", "a fragment of a UDP packet: the kernel hands on nothing before it has all of them"
+    "fragment",
+    "not known: a fragment of a UDP packet, and the kernel hands on nothing before it has all",
 )
 
 
@@ -94,6 +95,9 @@ def _is_fragment_of_udp(network: Header, extension: Header | None) -> bool:
 
 def _refusal_of_ip(given: Given, network: Header) -> Refusal | None:
     there = given.size - network.at
+    version = _number(network, "ip.version")
+    if not network.key.endswith(f"v{version}"):
+        return Refusal("ip_version", f"the outer IP header says that its version is {version}")
     if network.key == "outer_ipv6":
         said = _number(network, "ip.payload_length") + ip.IPV6_LEN
     else:

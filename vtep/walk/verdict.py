@@ -14,6 +14,9 @@ from vtep.walk.underlay import Datagram, Refusal
 from vtep.wire import ethernet, vxlan
 from vtep.wire.slot import UDP_AT
 
+_UNDECIDED = ("other_host", "not_captured", "fragment")
+"""Names of refusals that say nothing of what becomes of the datagram."""
+
 SOMEBODY = "192.0.2.1"
 """The sender, where the octets begin behind the header that names it (RFC 5737: nobody's)."""
 
@@ -50,8 +53,8 @@ class Verdict(NamedTuple):
 
     Attributes:
         by: "vtep", or "kernel" where it comes no further.
-        what: "delivered", "dropped", or "ignored": it is for another host, or
-            the capture kept too little of it.
+        what: "delivered", "dropped", or "ignored": it is for another host, or too little of it
+            is here.
         reason: why it is not delivered: a name of vtep.counters.Drop, or of the kernel's refusal.
         text: the same in words.
         vni: that of the header, if it is valid.
@@ -99,7 +102,7 @@ class Judge:
 
     def refused(self, refusal: Refusal) -> Verdict:
         """Return the verdict on what the kernel does not hand on."""
-        if refusal.reason in ("other_host", "not_captured"):
+        if refusal.reason in _UNDECIDED:
             return Verdict("kernel", "ignored", refusal.reason, refusal.text, None, None, ())
         text = f"dropped by the kernel: {refusal.reason}: {refusal.text}"
         return Verdict("kernel", "dropped", refusal.reason, text, None, None, ())

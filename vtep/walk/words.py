@@ -91,9 +91,11 @@ def _against(
         return f"{len(frame)} octets are too few for an Ethernet header."
     if frame[6] & 1 or not any(frame[6:12]):
         return "Its source MAC is none that a device can have."
-    if frame[:5] == b"\x01\x80\xc2\x00\x00":
-        return "Its destination is for the bridge next to the sender alone."
-    room = options.tap_mtu + ethernet.HEADER_LEN + ethernet.TAG_LEN * tags(frame)
+    # 01:80:c2:00:00:00 is for spanning tree, which Docker's bridges leave off: then it passes.
+    if frame[:5] == b"\x01\x80\xc2\x00\x00" and 0 < frame[5] < 16:
+        return "Its destination is for the bridge next to the sender alone (IEEE 802.1Q 8.6.3)."
+    # The kernel lets a tag more than the MTU pass, and does not count the one it keeps apart.
+    room = options.tap_mtu + ethernet.HEADER_LEN + ethernet.TAG_LEN * (1 + min(tags(frame), 1))
     if to.ip == "vx0" and len(frame) > room:
         return (
             f"It is longer than the MTU of vx0, {options.tap_mtu}, allows, and a bridge drops"
@@ -243,14 +245,14 @@ def kernel_refuses(host: Host, source: Host, packet: bytes) -> tuple[str, str, s
             "kernel_no_socket",
             f"dropped by the kernel: nobody listens on UDP port {source.dstport}",
             f"{host.name} listens on {host.vtep.port}. The kernel answers with ICMP port"
-            " unreachable, which no VTEP looks at; the VTEP never sees the datagram and counts"
-            " nothing.",
+            f" unreachable, which the VTEP of {source.name} does not look at; that of {host.name}"
+            " never sees the datagram and counts nothing.",
         )
     if not checksum_is_right(packet):
         return (
             "kernel_checksum",
             "dropped by the kernel: the outer UDP checksum is wrong",
-            "The checksum covers all that the datagram holds, so a bit that fell over on the way is"
+            "The checksum covers all that the datagram holds, so a bit that flipped on the way is"
             " noticed here. 0 would say that there is none, and be taken. The VTEP never sees the"
             " datagram and counts nothing.",
         )
@@ -293,7 +295,9 @@ def why_in(outcome: Outcome, host: Host, sent: Sent) -> str:
                 f" {peers} alone."
             )
         case Drop.BAD_FLAGS:
-            return "All eight flags are looked at; seven are ignored; this one must be 1."
+            return (
+                "Of the eight flags this one must be 1; the other seven are reserved, and ignored."
+            )
         case _:
             return ""
 

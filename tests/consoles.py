@@ -1,0 +1,104 @@
+"""The console blocks of the docs: commands, and the output that each promises.
+
+    ```console
+    $ vtep walk --brief
+    A ping from c1 to c2, and what VXLAN does to it
+    ...
+    lab$ c1 ping -c 1 172.18.0.12
+    ```
+
+A command stands behind "$ ", or "lab$ " where it is typed in the lab's shell; it goes on behind a
+backslash, or in a line that begins with ">". What it prints, on stdout and stderr, follows, up to
+the next command: "..." in a line stands for any text, and alone in a line for any lines.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+COURSE = ROOT / "docs" / "learn"
+
+_PROMPTS = ("lab$ ", "$ ")
+
+
+class Example(NamedTuple):
+    """A command, the output it promises, and the line of the page where it stands."""
+
+    command: str
+    output: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.line}: {self.command}"
+
+
+def examples(page: Path) -> list[Example]:
+    """Return the commands of all console blocks of a page, in their order."""
+    return [
+        example
+        for number, lines in blocks(page.read_text(), "console")
+        for example in _of_block(page, number, lines)
+    ]
+
+
+def _of_block(page: Path, number: int, lines: list[str]) -> Iterator[Example]:
+    prompted = bool(lines) and lines[0].startswith(_PROMPTS)
+    assert prompted, f"{page.name}:{number}: a console block begins with a command"
+    begins = [at for at, line in enumerate(lines) if line.startswith(_PROMPTS)]
+    for at, end in zip(begins, [*begins[1:], len(lines)], strict=True):
+        words, output = [lines[at].partition("$ ")[2]], lines[at + 1 : end]
+        while output and (words[-1].endswith("\\") or output[0].startswith(">")):
+            words.append(re.sub("^> ?", "", output.pop(0)))
+        yield Example("\n".join(words), "\n".join(output), number + at)
+
+
+def blocks(text: str, language: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield each fenced block of that language: the number of its first line, and its lines."""
+    inside: list[str] | None = None
+    for number, line in enumerate(text.splitlines(), 1):
+        if inside is None:
+            if line.strip() == f"```{language}":
+                inside, began, indent = [], number + 1, len(line) - len(line.lstrip())
+        elif line.strip() == "```":
+            yield began, inside
+            inside = None
+        else:
+            inside.append(line[indent:])
+    assert inside is None, f"the block at line {began} has no end"
+
+
+def run(
+    example: Example, folder: Path, environ: Mapping[str, str] | None = None, timeout: float = 30.0
+) -> str:
+    """Run an example by bash in a folder, `vtep` being ours, and return what it printed."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("VTEP_")}
+    kept["PATH"] = f"{Path(sys.executable).parent}:{kept['PATH']}"
+    kept["PYTHONPATH"] = str(ROOT)
+    done = subprocess.run(
+        ["bash", "-c", example.command],
+        env=kept | dict(environ or {}),
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    return done.stdout
+
+
+def says(example: Example, printed: str) -> bool:
+    """Tell whether what was printed is what is promised; blanks at the ends do not count."""
+    pattern = ""
+    for line in example.output.rstrip().splitlines():
+        if line.strip() == "...":
+            pattern += r"(?:.*\n)*?"
+        else:
+            pattern += ".*?".join(map(re.escape, re.split(r"\.\.\.(?!\.)", line.rstrip()))) + r"\n"
+    tidy = "".join(line.rstrip() + "\n" for line in printed.rstrip().splitlines())
+    return re.fullmatch(pattern, tidy) is not None

@@ -1,0 +1,1 @@
+"""The daemon's side: sockets, the HTTP API, metrics, the live page."""
