@@ -63,6 +63,18 @@
       .map((node) => node.outerHTML.slice(0, 90));
   },
 
+  /** Texts of the topology that stand out of their boxes. */
+  outOfBox() {
+    const drawing = document.querySelector(".topology svg");
+    const boxes = [...drawing.querySelectorAll("rect")].map((rect) => rect.getBBox());
+    return [...drawing.querySelectorAll("text")].filter((text) => {
+      const { x, y, width, height } = text.getBBox();
+      const isAround = (box) => box.x < x + width / 2 && x + width / 2 < box.x + box.width && box.y < y + height / 2 && y + height / 2 < box.y + box.height;
+      const box = boxes.filter(isAround).at(-1);
+      return !box || x < box.x || x + width > box.x + box.width;
+    }).map((text) => text.textContent);
+  },
+
   /** What has a role, and no name. */
   nameless() {
     const named = "button, a, select, input, textarea, section, table, [role=listbox], [role=grid], [role=region], [role=img]";

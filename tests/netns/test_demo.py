@@ -147,7 +147,7 @@ def test_a_port_that_is_taken_is_said_before_anything_is_built() -> None:
             assert process.wait(10) == 2
     assert said == (
         f"vtep.lab: error: cannot listen at 127.0.0.1:{port} (Address already in use): "
-        "choose another, as --web 8790\n"
+        "choose another, as --web 8790 (make demo WEB=8790)\n"
     )
 
 

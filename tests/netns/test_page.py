@@ -25,6 +25,8 @@ FOCUS = "document.activeElement"
 STATIONS = "[...document.querySelectorAll('.walk[open] .station')]"
 VNI_AT = 32
 TRIES = 50
+LONG_NAME = "br-0123456789ab"  # as Docker names its bridges
+MORE_PEERS = 6
 AUDIT = (Path(__file__).parent / "audit.js").read_text()
 
 
@@ -171,6 +173,9 @@ def test_the_keyboard_alone_is_enough(scene: Scene, page: Page) -> None:
     assert page.run(f"{FOCUS}.dataset.at") == str(VNI_AT + 8)
     page.press("End")
     assert page.run(f"{FOCUS}.dataset.at") == str(28 + 8 + 14 - 1)
+    page.press("j")  # another frame: its octets are new, and still have the focus
+    page.wait("document.querySelector('#inspector').ariaBusy === 'false'")
+    assert page.run(f"{FOCUS}.getAttribute('role')") == "gridcell"
     page.press("Escape")
     assert page.run(f"{FOCUS}.id") == "frames"
 
@@ -235,6 +240,11 @@ def test_a_crafted_frame_walks(page: Page) -> None:
     page.point("#craft button", click=True)
     page.wait("document.querySelector('#craft-said').innerText.includes('not hexadecimal')")
     assert page.run(f"{FOCUS}.ariaInvalid") == "true"
+    for what_if, octets, told in (("mtu", 60, "makes its own frame"), ("", 3001, "At most 3,000")):
+        page.run(f"document.querySelector('#craft [name=what_if]').value = '{what_if}'")
+        page.run(f"document.querySelector('#craft textarea').value = '00'.repeat({octets})")
+        page.point("#craft button", click=True)
+        page.wait(f"document.querySelector('#craft-said').innerText.includes('{told}')")
     page.run("document.querySelector('#craft').reset()")
 
 
@@ -273,6 +283,10 @@ def test_on_a_phone_it_is_one_column_and_can_be_touched(page: Page) -> None:
     page.look(width=320, height=640)
     assert page.run(f"{AUDIT}.tooWide()") == []
     assert page.run(wide) == 320
+    sticks_out = "(({scrollWidth, clientWidth}) => scrollWidth - clientWidth)"
+    assert page.run(f"{sticks_out}(document.querySelector('#frames'))") == 0
+    page.look(width=320, height=256)  # a window of 1280 x 1024, at 400 %
+    assert page.run("getComputedStyle(document.querySelector('.top')).position") == "static"
     page.look(width=1280, height=900)
 
 
@@ -299,7 +313,11 @@ def test_a_daemon_that_goes_is_missed_and_found_again(scene: Scene, page: Page) 
     scene.daemon.stop()
     page.wait("document.querySelector('#link').dataset.state === 'gone'")
     assert "The daemon does not answer" in page.text("#link")
-    with tunnel(scene.lab.h1, scene.lab.h2, "--web", WEB):
+    more = [word for n in range(MORE_PEERS) for word in ("--peer", f"10.0.1.{50 + n}")]
+    scene.lab.h1.ip("link", "set", "br0", "name", LONG_NAME)
+    usual = ["--tap", "averylongtap000", "--vni", "100", "--bridge", LONG_NAME]
+    peers = ["--peer", scene.lab.h2.address, *more]
+    with scene.lab.h1.vtep(*usual, *peers, "--web", WEB):
         page.wait("document.querySelector('#link').dataset.state === 'live'")
         before = page.run(FRAMES)
         for _ in range(TRIES):  # until the page listens again
@@ -307,7 +325,8 @@ def test_a_daemon_that_goes_is_missed_and_found_again(scene: Scene, page: Page) 
             if page.run(FRAMES) > before:
                 break
         assert page.run(FRAMES) > before
-        page.run("document.querySelector('#craft [name=what_if]').value = 'mtu'")
-        page.run("document.querySelector('#craft textarea').value = 'ff'")
-        page.point("#craft button", click=True)
-        page.wait("document.querySelector('#craft-said').innerText.includes('makes its own frame')")
+        assert page.text("h1") == "vtep averylongtap000"
+        assert "and 2 more peers" in page.text("#topology-text")
+        assert page.run("document.querySelectorAll('.box.peer').length") == 5
+        assert "and 2 more peers" in page.text("#topology")
+        assert page.run(f"{AUDIT}.outOfBox()") == []

@@ -47,7 +47,9 @@ def test_the_policy_is_strict() -> None:
         "base-uri",
         "form-action",
         "frame-ancestors",
+        "trusted-types",
     }
+    assert policy["require-trusted-types-for"] == "'script'"
     assert {name for name, value in policy.items() if value == "'self'"} == {
         "script-src",
         "style-src",

@@ -137,8 +137,8 @@ def test_what_a_slow_reader_does_not_take_is_counted() -> None:
             Brief("IPv4 fragment", "10.0.0.1", "10.0.0.2"),
         ),
         (frame(), Brief("ethertype 0x88b5", MAC_A, MAC_B)),
-        (b"\x01\x02", Brief("2 octets, no frame", "?", "?")),
-        (b"", Brief("0 octets, no frame", "?", "?")),
+        (b"\x01\x02", Brief("no frame: 2 of 14 octets", "?", "?")),
+        (b"", Brief("no frame: 0 of 14 octets", "?", "?")),
     ],
 )
 def test_a_frame_is_told_in_a_line(octets: bytes, said: Brief) -> None:

@@ -32,7 +32,7 @@ def listen(port: int) -> Iterator[socket.socket]:
         except OSError as error:
             raise LabError(
                 f"cannot listen at {_ADDRESS}:{port} ({os.strerror(error.errno or 0)}): "
-                "choose another, as --web 8790"
+                "choose another, as --web 8790 (make demo WEB=8790)"
             ) from None
         listener.listen(_BACKLOG)
         yield listener

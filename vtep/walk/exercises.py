@@ -257,14 +257,14 @@ EXERCISES = {
         _mss,
     ),
     "6.3": Exercise(
-        "c1 sends an IP packet of 1500 octets. Under which name does h1's VTEP drop it?",
+        "An IP packet of 1500 octets gets past h1's bridge. How does the VTEP name the drop?",
         "vtep walk --what-if mtu names it, in brackets.",
         read_name,
         lambda: _drop(what_if="mtu"),
     ),
     "7.1": Exercise(
-        "How many octets in all does h1 put on the underlay for one ARP request (with Ethernet)?",
-        "So many copies, each as long as at the station underlay.",
+        "h1 has two peers (vtep walk). How many octets of one ARP request leave it, Ethernet too?",
+        "A copy to each peer, each as long as at the station underlay.",
         read_number,
         lambda: _copies("arp_request") * _wire_size(),
     ),

@@ -17,6 +17,8 @@ HEADERS = {
             "base-uri 'none'",
             "form-action 'none'",
             "frame-ancestors 'none'",
+            "require-trusted-types-for 'script'",
+            "trusted-types 'none'",
         )
     ),
     "X-Content-Type-Options": "nosniff",

@@ -24,7 +24,7 @@ class Brief(NamedTuple):
 def brief(frame: bytes) -> Brief:
     """Return what a frame is; never raises, whatever the octets are."""
     if len(frame) < ethernet.HEADER_LEN:
-        return Brief(f"{len(frame)} octets, no frame", "?", "?")
+        return Brief(f"no frame: {len(frame)} of {ethernet.HEADER_LEN} octets", "?", "?")
     macs = ethernet.format_mac(frame[6:12]), ethernet.format_mac(frame[:6])
     headers = ip.locate(frame)
     if headers is not None:

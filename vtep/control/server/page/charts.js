@@ -1,6 +1,6 @@
 // Two line charts over the last two minutes, with what they say in words and as a table.
 
-import { byId, element, say, svg } from "./elements.js";
+import { byId, element, svg } from "./elements.js";
 import * as format from "./format.js";
 import { Ring } from "./ring.js";
 

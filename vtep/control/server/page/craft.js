@@ -15,6 +15,7 @@ const WHAT_IF = {
   checksum: "a checksum is wrong",
   peer: "the sender is no peer",
 };
+const MOST_DIGITS = 6000; // a request has to hold them
 const SIGNS = { "+": "put on", "-": "taken off", "~": "changed", "": "as before" };
 
 export class Craft {
@@ -28,7 +29,7 @@ export class Craft {
       tick("ipv6", "IPv6 underlay"),
       tick("inner_ipv6", "IPv6 inside"),
       element("label", { class: "wide" }, element("span", {}, "or a frame of your own, in hexadecimal"),
-        element("textarea", { name: "frame", rows: 2, spellcheck: "false", autocomplete: "off", maxlength: 6000, placeholder: "ffffffffffff 0242ac12000b 0806 …" })),
+        element("textarea", { name: "frame", rows: 2, spellcheck: "false", autocomplete: "off", placeholder: "ffffffffffff 0242ac12000b 0806 …" })),
       element("button", { type: "submit", class: "main" }, "Walk it"),
     );
     this.form.addEventListener("submit", (event) => this.#walk(event));
@@ -40,10 +41,10 @@ export class Craft {
     for (const [name, value] of new FormData(this.form)) if (value.trim()) wanted[name] = value.trim();
     const frame = this.form.elements.frame;
     const digits = frame.value.replace(/^\s*0x|[\s:-]/g, "");
-    const isFrame = /^([0-9a-f]{2})*$/i.test(digits);
-    frame.setAttribute("aria-invalid", String(!isFrame));
-    if (!isFrame) {
-      say(byId("craft-said"), "The frame is not hexadecimal: write two digits for each octet.");
+    const problem = problemOf(digits, wanted.what_if);
+    frame.setAttribute("aria-invalid", String(Boolean(problem)));
+    if (problem) {
+      say(byId("craft-said"), problem);
       frame.focus();
       return;
     }
@@ -59,6 +60,14 @@ export class Craft {
       say(byId("craft-said"), `No walk: ${error.message}`);
     }
   }
+}
+
+/** Why a frame of one's own would not be walked; "" if it would, or if there is none. */
+function problemOf(digits, whatIf) {
+  if (!/^([0-9a-f]{2})*$/i.test(digits)) return "The frame is not hexadecimal: write two digits for each octet.";
+  if (digits.length > MOST_DIGITS) return `At most ${format.whole(MOST_DIGITS / 2)} octets are walked here; vtep walk takes longer frames.`;
+  if (digits && whatIf === "mtu") return `“${WHAT_IF.mtu}” makes its own frame: take yours out.`;
+  return "";
 }
 
 function drawn(result) {

@@ -6,6 +6,7 @@ import * as format from "./format.js";
 
 const MOST = 300;
 const EVERY_MS = 5000;
+const SAID_MS = 5000; // a screen reader is to be able to end its sentence
 
 export class Fdb {
   constructor() {
@@ -15,6 +16,8 @@ export class Fdb {
     this.seen = "";
     this.askedAt = -EVERY_MS;
     this.first = true;
+    this.unsaid = [];
+    this.saidAt = -SAID_MS;
   }
 
   /** Ask for the table again if its counters have changed, or its ages are old; true if it did. */
@@ -23,8 +26,10 @@ export class Fdb {
     const now = performance.now();
     if (seen === this.seen && now - this.askedAt < EVERY_MS) return false;
     this.askedAt = now;
-    this.entries = (await ask("v1/fdb", { limit: MOST }))
+    // the flood lists, an entry for each peer, are in the answer too
+    this.entries = (await ask("v1/fdb", { limit: MOST + stats.peers.length }))
       .filter((entry) => entry.used !== undefined)
+      .slice(0, MOST)
       .map((entry) => ({ ...entry, readAt: now }));
     this.seen = seen;
     return true;
@@ -33,7 +38,6 @@ export class Fdb {
   draw(stats) {
     const now = performance.now();
     const found = new Set();
-    const fresh = [];
     for (const entry of this.entries) {
       const key = `${entry.vni} ${entry.mac}`;
       found.add(key);
@@ -46,12 +50,14 @@ export class Fdb {
         } else {
           this.body.prepend(row.node); // where it is seen
           flash(row.node);
-          fresh.push(entry);
+          this.unsaid.push(entry);
         }
       }
       if (row.dst !== entry.dst) {
-        if (row.dst !== undefined) fresh.push(entry);
-        if (row.dst !== undefined) flash(row.node);
+        if (row.dst !== undefined) {
+          this.unsaid.push(entry);
+          flash(row.node);
+        }
         row.dst = entry.dst;
         say(row.where, where(entry.dst));
       }
@@ -65,13 +71,14 @@ export class Fdb {
       this.rows.delete(key);
     }
     this.#note(stats);
-    if (fresh.length) say(byId("fdb-said"), announced(fresh));
+    this.#announce(now);
     this.first = false;
   }
 
   clear() {
     this.seen = "";
     this.first = true;
+    this.unsaid = [];
   }
 
   /** MACs by where they live: {"local": [...], "10.0.1.41": [...]}. */
@@ -86,12 +93,19 @@ export class Fdb {
   }
 
   #row(entry) {
-    const where_ = element("td");
+    const where_ = element("td", { class: "where" });
     const heard = element("td", { class: "number" });
     const node = element("tr", {},
       element("th", { scope: "row" }, element("code", {}, entry.mac)),
       element("td", { class: "number" }, String(entry.vni)), where_, heard);
     return { node, where: where_, heard, dst: undefined };
+  }
+
+  #announce(now) {
+    if (!this.unsaid.length || now - this.saidAt < SAID_MS) return;
+    say(byId("fdb-said"), announced(this.unsaid));
+    this.unsaid = [];
+    this.saidAt = now;
   }
 
   #note(stats) {

@@ -192,7 +192,7 @@ function row(frame) {
     " ",
     element("span", { class: "ends" }, `${frame.from} → ${frame.to}`),
     " ",
-    element("span", { class: "decided" }, decided(frame)),
+    element("span", { class: "decided" }, decided(frame), frame.vni === null ? "" : element("span", { class: "vni" }, ` · VNI ${frame.vni}`)),
     " ",
     element("span", { class: "size" }, `${frame.size} octets`),
     " ",

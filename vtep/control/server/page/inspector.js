@@ -5,15 +5,20 @@ import { byId, element, say } from "./elements.js";
 import * as format from "./format.js";
 import { fieldTable, fromHex, kind, Octets, sentence, sided } from "./octets.js";
 
+const ETHERNET = 14;
+
 /** What the tunnel adds, as a sum. */
 function summed(frame) {
   const vxlan = frame.headers.find((header) => kind(header.key) === "vxlan");
   if (!vxlan) return `${format.plural(frame.size, "octet")}, as read from the TAP.`;
   const around = vxlan.at + vxlan.length;
   const inner = frame.size - around;
-  const ethernet = frame.headers.find((header) => header.key === "inner_ethernet")?.length ?? 0;
-  if (frame.first !== "ip" || !ethernet) return `${format.plural(inner, "octet")} behind the VXLAN header.`;
-  return `An IP packet of ${format.whole(inner - ethernet)} octets became one of ${format.whole(frame.size)}: `
+  const sum = (wanted) => frame.headers.filter((header) => wanted.test(header.key)).reduce((octets, header) => octets + header.length, 0);
+  const ethernet = sum(/^inner_(ethernet|vlan)$/);
+  if (frame.first !== "ip" || ethernet < ETHERNET) return `${format.plural(inner, "octet")} behind the VXLAN header.`;
+  const carried = format.plural(inner - ethernet, "octet");
+  const became = sum(/^inner_ipv/) ? `An IP packet of ${carried} became one of` : `The ${carried} in the frame became an IP packet of`;
+  return `${became} ${format.whole(frame.size)}: `
     + `${around} around the frame, and ${ethernet} of its own Ethernet header, are the ${around + ethernet} that the tunnel takes of the MTU. `
     + "The outer IP and UDP headers are the kernel's work, shown as it writes them.";
 }

@@ -6,6 +6,7 @@ const HERE = 5;
 const PEERS = 5;
 const BEHIND = 3;
 const LANE = 5;
+const SHORT = 18;
 
 /** {width, height, boxes, links, frames} for a world; see Topology.draw. */
 export function plan(world, narrow) {
@@ -16,15 +17,16 @@ function beside(world) {
   const here = limited(world.here, world.hereCount, HERE);
   const peers = world.peers.slice(0, PEERS);
   const heights = peers.map((peer) => Math.max(84, limited(peer.macs, peer.macCount, BEHIND).length * 44));
-  const right = heights.reduce((sum, height) => sum + height + 20, -20);
+  const others = othersOf(world.peers);
+  const right = heights.reduce((sum, height) => sum + height + 20, others.length * 56 - 20);
   const height = Math.max(here.length * 50 + 60, right + 40, 220);
   const middle = height / 2 + 8;
   const boxes = [];
   const links = [];
   const row = (x, width, h, kind, lines) => ({ x, y: middle - h / 2, width, height: h, kind, lines });
-  const bridge = row(236, 84, Math.max(80, here.length * 44), "bridge", [{ text: world.bridge ?? "bridge", style: "name" }, { text: "bridge", style: "small" }]);
-  const tap = row(368, 74, 60, "tap", [{ text: world.names.tap, style: "name" }, { text: "TAP", style: "small" }]);
-  const vtep = row(490, 110, 84, "vtep", [{ text: "vtep", style: "name" }, { text: world.names.vni, style: "vni" }]);
+  const bridge = row(226, 104, Math.max(80, here.length * 44), "bridge", [{ text: world.bridge ?? "bridge", style: "name" }, { text: "bridge", style: "small" }]);
+  const tap = row(362, 104, 60, "tap", [{ text: world.names.tap, style: "name" }, { text: "TAP", style: "small" }]);
+  const vtep = row(498, 110, 84, "vtep", [{ text: "vtep", style: "name" }, { text: world.names.vni, style: "vni" }]);
   boxes.push(bridge, tap, vtep);
   here.forEach((mac, number) => {
     const y = middle - (here.length * 50 - 10) / 2 + number * 50;
@@ -37,7 +39,7 @@ function beside(world) {
     const centre = top + heights[number] / 2;
     top += heights[number] + 20;
     boxes.push({ x: 776, y: centre - 40, width: 160, height: 80, kind: "peer", lines: peerLines(peer) });
-    links.push(across(`peer ${peer.ip}`, 600, middle, 776, centre));
+    links.push(across(`peer ${peer.ip}`, 608, middle, 776, centre));
     const macs = limited(peer.macs, peer.macCount, BEHIND);
     macs.forEach((mac, place) => {
       const y = centre - (macs.length * 44 - 8) / 2 + place * 44;
@@ -45,7 +47,8 @@ function beside(world) {
       if (!place) links.push(across(`behind ${peer.ip}`, 936, centre, 986, y + 18));
     });
   });
-  const frames = [{ place: { x: 8, y: 4, width: 606, height: height - 8 }, title: `this host, ${world.local}`, kind: "own" }];
+  others.forEach((text) => boxes.push({ x: 776, y: top, width: 160, height: 36, kind: "others", lines: [{ text, style: "small" }] }));
+  const frames = [{ place: { x: 8, y: 4, width: 614, height: height - 8 }, title: `this host, ${world.local}`, kind: "own" }];
   if (peers.length) boxes.push({ x: 640, y: height - 46, width: 112, height: 40, kind: "label", lines: [{ text: "underlay", style: "small" }, { text: world.names.port, style: "small" }] });
   return { width: 1160, height, boxes, links, frames };
 }
@@ -82,6 +85,10 @@ function below(world) {
     });
     top += 100 + (macs.length ? 10 + macs.length * 42 : 0);
   }
+  for (const text of othersOf(world.peers)) {
+    boxes.push({ x: 90, y: top, width: 180, height: 36, kind: "others", lines: [{ text, style: "small" }] });
+    top += 50;
+  }
   if (peers.length) boxes.push({ x: 206, y: end + 2, width: 130, height: 40, kind: "label", lines: [{ text: "underlay", style: "small" }, { text: world.names.port, style: "small" }] });
   const frames = [{ place: { x: 4, y: 4, width: 352, height: end - 4 }, title: `this host, ${world.local}`, kind: "own" }];
   return { width: 360, height: Math.max(top, end + 8), boxes, links, frames };
@@ -89,10 +96,22 @@ function below(world) {
 
 function peerLines(peer) {
   return [
-    { text: peer.ip, style: peer.ip.length > 16 ? "code" : "name" },
+    ...broken(peer.ip).map((text) => ({ text, style: peer.ip.length > SHORT ? "code" : "name" })),
     { text: "", label: `peer ${peer.ip} state`, style: "small" },
     { text: "", label: `peer ${peer.ip} rate`, style: "small" },
   ];
+}
+
+/** What is said of the peers that are not drawn: a text, or none. */
+function othersOf(peers) {
+  return peers.length > PEERS ? [`and ${format.plural(peers.length - PEERS, "more peer")}`] : [];
+}
+
+/** A long IPv6 address in two lines. */
+function broken(address) {
+  if (address.length <= SHORT) return [address];
+  const at = address.indexOf(":", address.length / 2 - 2) + 1;
+  return [address.slice(0, at), address.slice(at)];
 }
 
 /** The first of some MACs as texts, and how many more there are. */

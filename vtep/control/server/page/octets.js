@@ -41,12 +41,14 @@ export class Octets {
     this.cells = [];
     this.starts = parts.map((part) => part.at);
     const groups = parts.filter((part) => part.at < octets.length).map((part) => this.#group(part));
+    const hadFocus = this.grid.contains(document.activeElement);
     this.grid.replaceChildren(...groups);
     const vxlan = parts.find((part) => part.kind === "vxlan");
     if (this.at === null && vxlan) this.at = this.told = vxlan.at;
     const last = Math.max(this.cells.length - 1, 0);
     this.at = Math.min(this.at ?? 0, last);
     this.cells[this.at]?.setAttribute("tabindex", "0");
+    if (hadFocus) this.cells[this.at]?.focus({ preventScroll: true });
     this.tell(Math.min(this.told ?? 0, last));
   }
 
@@ -76,7 +78,9 @@ export class Octets {
       for (let i = start; i < Math.min(start + columns, shown); i += 1) line.append(this.#cell(part.at + i, part));
       group.append(line);
     }
-    if (length > shown) group.append(element("p", { class: "note" }, `and ${format.plural(length - shown, "octet")} more`));
+    if (length > shown) {
+      group.append(element("div", { role: "row", class: "note" }, element("span", { role: "rowheader" }, `and ${format.plural(length - shown, "octet")} more`)));
+    }
     return group;
   }
 

@@ -14,6 +14,7 @@ import { Topology } from "./topology.js";
 import { figures, rates, world } from "./world.js";
 
 const EVERY_MS = 1000;
+const SAME_START_S = 1;
 
 const topology = new Topology();
 const inspector = new Inspector(() => byId("frames").focus());
@@ -23,17 +24,23 @@ const drops = new Drops();
 const charts = new Charts();
 new Craft();
 
-const state = { paused: false, before: null, stats: null, show: null, pid: null };
+const state = { paused: false, before: null, stats: null, show: null };
 
 async function look() {
   const stats = await ask("v1/stats");
-  if (!state.show || stats.uptime < (state.before?.uptime ?? 0)) await greet();
+  if (!state.show || !isSame(stats, state.before)) await greet();
   state.rates = rates(stats, state.before, drops.reasons);
   state.before = state.stats = stats;
   charts.add({ at: stats.uptime, ...state.rates.total });
   await fdb.refresh(stats);
   frames.tick();
   if (!state.paused) draw();
+}
+
+/** Whether two answers are of one daemon: both say when it began, as near as clocks are. */
+function isSame(stats, before) {
+  const began = (one) => one.time - one.uptime;
+  return before !== null && Math.abs(began(stats) - began(before)) < SAME_START_S;
 }
 
 /** The first answer, or the first of a daemon that was started anew. */

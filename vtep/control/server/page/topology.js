@@ -8,6 +8,8 @@ const NARROW = window.matchMedia("(max-width: 45rem)");
 const STILL = window.matchMedia("(prefers-reduced-motion: reduce)");
 const STEP_MS = 320;
 const SPEED = 70;
+const ROOM = 8;
+const NAMED = 5;
 
 export class Topology {
   constructor() {
@@ -127,26 +129,36 @@ export class Topology {
       this.links.set(key, link);
       this.drawing.append(link.node);
     }
+    const texts = [];
     for (const { x, y, width: w, height: h, kind, lines } of boxes) {
       this.drawing.append(svg("rect", { x, y, width: w, height: h, rx: kind === "mac" ? h / 2 : 9, class: `box ${kind}` }));
       const first = y + h / 2 - ((lines.length - 1) * 18) / 2 + 5;
       lines.forEach(({ text, label, style = "" }, number) => {
         const node = svg("text", { x: x + w / 2, y: first + number * 18, "text-anchor": "middle", class: style }, text);
         if (label) this.labels.set(label, node);
+        else texts.push([node, w - ROOM]);
         this.drawing.append(node);
       });
     }
     this.holder.replaceChildren(this.drawing);
+    for (const [node, most] of texts) squeeze(node, most);
     for (const link of this.links.values()) link.out.gap = link.in.gap = null;
   }
+}
+
+/** Make a text as narrow as its box. */
+function squeeze(node, most) {
+  if (node.getComputedTextLength() <= most) return;
+  node.setAttribute("textLength", most);
+  node.setAttribute("lengthAdjust", "spacingAndGlyphs");
 }
 
 const MARKS = { up: "●", silent: "◌", unheard: "○" };
 
 function inWords(world) {
   const here = world.here.length ? `${format.plural(world.hereCount, "MAC")} talked on this host` : "Nobody has talked on this host yet";
-  const peers = world.peers.length
-    ? world.peers.map((peer) => `${peer.ip} (${peer.state}, ${format.plural(peer.macCount, "MAC")} behind it)`).join(", ")
-    : "no peer yet";
+  const named = world.peers.slice(0, NAMED).map((peer) => `${peer.ip} (${peer.state}, ${format.plural(peer.macCount, "MAC")} behind it)`);
+  const more = world.peers.length > NAMED ? ` and ${format.plural(world.peers.length - NAMED, "more peer")}` : "";
+  const peers = named.join(", ") + more || "no peer yet";
   return `${here}${world.bridge ? ` at the bridge ${world.bridge}` : ""}. Frames that enter the TAP ${world.names.tap} are carried as ${world.names.vni} to ${peers}.`;
 }

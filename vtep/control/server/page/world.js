@@ -74,8 +74,8 @@ export function figures(holder, stats, rates_, reasons) {
   const { total } = rates_;
   const known = Object.values(stats.fdb).reduce((sum, number) => sum + number, 0);
   const said = {
-    out: ["▲ Out", format.bits(total.outBits), format.frames(total.outFrames)],
-    in: ["▼ In", format.bits(total.inBits), format.frames(total.inFrames)],
+    out: ["▲ Out", format.bits(total.outBits), `${format.short(total.outFrames)}frames/s`],
+    in: ["▼ In", format.bits(total.inBits), `${format.short(total.inFrames)}frames/s`],
     fdb: ["FDB", format.whole(known), known === 1 ? "MAC" : "MACs"],
     drops: ["Drops", format.whole(lost(stats.counters, reasons)), rates_.drops ? `✕ ${format.frames(rates_.drops)}` : "none just now"],
   };
