@@ -17,8 +17,8 @@ from vtep.observe import Outcome
 
 BURST = 20
 """How many sampled frames may come at once: both ways of a quiet network are seen whole."""
-REFILL, REFILL_S = 2, 0.1
-"""How many more may come after each so many seconds: twenty a second in the long run."""
+REFILL, REFILL_S = 2, 0.2
+"""How many more may come after each so many seconds: ten a second in the long run."""
 
 Tell: TypeAlias = Callable[[Outcome], None]
 
