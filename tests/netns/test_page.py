@@ -126,6 +126,7 @@ def test_pointing_at_an_octet_tells_its_field(page: Page) -> None:
 
 def test_a_drop_is_marked_by_its_name_and_told_with_its_meaning(scene: Scene, page: Page) -> None:
     scene.drop_one()
+    page.wait("document.querySelector('#figures .drops .more').innerText.includes('/s')")
     choose_soon = "[...document.querySelectorAll('#frames .dropped')].length"
     page.wait(choose_soon)
     choose(page, "unknown_vni")
@@ -203,6 +204,31 @@ def test_paused_frames_wait_and_are_stepped_through(scene: Scene, page: Page) ->
     page.point("#pause", click=True)
     assert page.run(FRAMES) == before + 4
     assert page.text("#link") == "Live"
+
+
+def test_a_frame_that_is_pointed_at_stays_when_others_come(scene: Scene, page: Page) -> None:
+    page.run(
+        "document.querySelector('#follow').checked || document.querySelector('#follow').click()"
+    )
+    page.point("[data-at='20']")
+    chosen = page.run("document.querySelector('#frames [aria-selected=true]').id")
+    newest = "document.querySelector('#frames [role=option]').id"
+    before = page.run(newest)
+    scene.talk()
+    page.wait(f"{newest} !== '{before}'")
+    assert page.run("document.querySelector('#frames [aria-selected=true]').id") == chosen
+    page.point("h1")
+    page.wait(f"document.querySelector('#frames [aria-selected=true]').id === {newest}")
+
+
+def test_what_waits_while_paused_is_bounded(page: Page) -> None:
+    left = (
+        "import('/frames.js').then(({ Frames }) => { const frames = new Frames(); frames.pause();"
+        " for (let i = 0; i < 600; i += 1) frames.add({}); return [frames.left, frames.missed]; })"
+    )
+    assert page.run(left) == [500, 100]
+    page.go(URL)
+    page.wait("document.querySelector('#link').dataset.state === 'live'")
 
 
 def test_letters_are_no_shortcuts_in_a_field_or_when_switched_off(page: Page) -> None:
