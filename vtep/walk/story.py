@@ -138,14 +138,7 @@ class _Way:
         if leaving != frame:
             decision += f", with tag {bridge.vlan}"
             why += words.TAG_ON.format(vlan=bridge.vlan, port=bridge.container.ip)
-        self._stop(
-            host.name,
-            "br0",
-            compare(frame, leaving),
-            decision,
-            why=why,
-            tables=self._bridge_table(host, before),
-        )
+        self._stop_at_bridge(host, before, frame, leaving, decision, why)
         return leaving
 
     def _underlay(self, outcome: Outcome, inner: bytes) -> bool:
@@ -268,14 +261,7 @@ class _Way:
         decision, why = words.bridge(frame, known, bridge.tap, bridge.container, self._lan.options)
         if leaving != frame:
             decision += ", without the tag"
-        self._stop(
-            host.name,
-            "br0",
-            compare(frame, leaving),
-            decision,
-            why=why,
-            tables=self._bridge_table(host, before),
-        )
+        self._stop_at_bridge(host, before, frame, leaving, decision, why)
         name = host.container.name if host.container else host.name
         decision, why = words.arrival(self._step.frame, leaving, host.container, self._step.after)
         pieces = compare(self._step.frame, leaving)
@@ -288,9 +274,19 @@ class _Way:
         name = f"FDB of VNI {host.overlay.vni} on {host.name}"
         return _changed(name, before, entries(host.overlay.fdb, self._now))
 
-    def _bridge_table(self, host: Host, before: tuple[Entry, ...]) -> tuple[Table, ...]:
+    def _stop_at_bridge(
+        self,
+        host: Host,
+        before: tuple[Entry, ...],
+        frame: bytes,
+        leaving: bytes,
+        decision: str,
+        why: str,
+    ) -> None:
+        """Tell of br0, whose FDB was as *before*: it took *frame* and lets *leaving* out."""
         after = entries(host.bridge.fdb, self._now)
-        return _changed(f"FDB of br0 on {host.name}", before, after)
+        tables = _changed(f"FDB of br0 on {host.name}", before, after)
+        self._stop(host.name, "br0", compare(frame, leaving), decision, why=why, tables=tables)
 
 
 def _changed(name: str, before: tuple[Entry, ...], after: tuple[Entry, ...]) -> tuple[Table, ...]:

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from vtep.control.server.connection import stay
 
+NDJSON = "application/x-ndjson"
 PIECE_S = 0.001
 """How long the loop is kept for one part of an answer."""
 STALLED_S = 10.0

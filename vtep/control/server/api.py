@@ -8,11 +8,10 @@ from aiohttp import web
 
 from vtep import __version__
 from vtep.control.server import metrics, state
-from vtep.control.server.answer import answer, lines, pieces
+from vtep.control.server.answer import NDJSON, answer, lines, pieces
 from vtep.control.server.subject import SUBJECT
 
 API = 1
-NDJSON = "application/x-ndjson"
 
 
 async def about(request: web.Request) -> web.StreamResponse:

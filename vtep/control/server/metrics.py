@@ -90,20 +90,16 @@ def _parts(subject: Subject) -> Iterator[Metric]:
 
 
 def _traffic(overlays: Iterable[Overlay]) -> Iterator[Metric]:
-    for overlay in overlays:
-        frames = CounterMetricFamily(
-            "vtep_frames", "Frames to (encap) and from peers.", labels=_VNI_WAY
-        )
-        frames.add_metric([str(overlay.vni), "encap"], overlay.traffic.tx_frames)
-        frames.add_metric([str(overlay.vni), "decap"], overlay.traffic.rx_frames)
-        yield frames
-    for overlay in overlays:
-        octets = CounterMetricFamily(
-            "vtep_bytes", "Their octets, without outer headers.", labels=_VNI_WAY
-        )
-        octets.add_metric([str(overlay.vni), "encap"], overlay.traffic.tx_bytes)
-        octets.add_metric([str(overlay.vni), "decap"], overlay.traffic.rx_bytes)
-        yield octets
+    for unit, meaning in (
+        ("frames", "Frames to (encap) and from peers."),
+        ("bytes", "Their octets, without outer headers."),
+    ):
+        for overlay in overlays:
+            vni, counted = str(overlay.vni), overlay.traffic.as_dict()
+            metric = CounterMetricFamily(f"vtep_{unit}", meaning, labels=_VNI_WAY)
+            metric.add_metric([vni, "encap"], counted[f"tx_{unit}"])
+            metric.add_metric([vni, "decap"], counted[f"rx_{unit}"])
+            yield metric
 
 
 def _drops(vni: str, tap: str, counted: Counter[Drop], told: Iterable[Drop]) -> Metric:

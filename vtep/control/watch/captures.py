@@ -14,8 +14,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from vtep.config import ConfigError
-from vtep.control.server.answer import read_within
-from vtep.control.server.connection import stay
+from vtep.control.server.answer import begin, read_within
 from vtep.control.server.subject import SUBJECT, Subject
 from vtep.control.watch.frames import FRAMES
 from vtep.control.watch.outside import outside_of
@@ -34,16 +33,13 @@ _LOOK_S = 1.0
 async def capture(request: web.Request) -> web.StreamResponse:
     """Answer with a capture; the query is that of selection.read."""
     selection, bounds = read(request.query)
-    stay(request)
     recorder = _recorder(request.app[SUBJECT], bounds.snaplen)
     least = len(recorder.beginning() + recorder.losses(0))
     if bounds.size is not None and bounds.size < least:
         raise ConfigError(f"size {bounds.size} does not hold an empty file: give {least} or more")
     recording = Recording(recorder, selection, bounds)
-    response = web.StreamResponse()
-    response.content_type = "application/x-pcapng"
     with request.app[FRAMES].all(recording.take):
-        await response.prepare(request)
+        response = await begin(request, "application/x-pcapng")
         async for part in recording.parts():
             await _send(response, part)
     async with read_within(STALLED_S):

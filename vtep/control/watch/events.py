@@ -16,8 +16,7 @@ from typing import Any
 
 from aiohttp import web
 
-from vtep.control.server.answer import lines, send
-from vtep.control.server.connection import stay
+from vtep.control.server.answer import NDJSON, begin, lines, send
 from vtep.control.server.subject import SUBJECT
 from vtep.control.watch.kinds import DROPPED, FLOODED, Wanted, read_wanted
 from vtep.counters import HARMLESS, Drop, Flood
@@ -148,11 +147,8 @@ class Listener:
 async def events(request: web.Request) -> web.StreamResponse:
     """`/v1/events`: what happens from now on, one JSON object a line; query as for read_wanted."""
     listener = Listener(request.app[SUBJECT].vtep, read_wanted(request.query))
-    stay(request)
-    response = web.StreamResponse()
-    response.content_type = "application/x-ndjson"
     with request.app[EVENTS].told_to(listener):
-        await response.prepare(request)
+        response = await begin(request, NDJSON)
         while True:
             await asyncio.sleep(TICK_S)
             listener.tick()

@@ -10,8 +10,7 @@ from typing import Any, Literal
 from aiohttp import web
 
 from vtep.config import ConfigError
-from vtep.control.server.answer import send
-from vtep.control.server.connection import stay
+from vtep.control.server.answer import NDJSON, begin, send
 from vtep.control.server.subject import SUBJECT
 from vtep.control.watch.brief import brief
 from vtep.control.watch.frames import FRAMES
@@ -39,11 +38,8 @@ async def frames(request: web.Request) -> web.StreamResponse:
     """`/v1/frames`: a line for each frame of the sample, without an end."""
     with_headers = _yes(request, "headers", default=True)
     sample = Sample(request.app[LINES], with_headers)
-    stay(request)
-    response = web.StreamResponse()
-    response.content_type = "application/x-ndjson"
     with request.app[FRAMES].sampled(sample.take):
-        await response.prepare(request)
+        response = await begin(request, NDJSON)
         while True:
             await send(response, await sample.lines())
             await asyncio.sleep(PAUSE_S)
