@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tests.frames import mac
-from vtep.decapsulate import Delivery
-from vtep.endpoint import Vtep
-from vtep.inbox import Message
-from vtep.outbox import Transmit
-from vtep.overlay import AccessPort, Overlay
+from vtep.dataplane.decap import Delivery
+from vtep.dataplane.decap_spans import Message
+from vtep.dataplane.encap_queue import Transmit
+from vtep.dataplane.overlay import AccessPort, Overlay
+from vtep.dataplane.vtep import Vtep
 from vtep.wire import virtio, vxlan
 from vtep.wire.slot import SMALL_MAX, TAP_AT, UDP_AT, Slots
 

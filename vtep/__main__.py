@@ -1,5 +1,5 @@
 import sys
 
-from vtep.cli import main
+from vtep.cli.main import main
 
 sys.exit(main())

@@ -7,9 +7,9 @@ for the daemon, is not in the time; nor is any system call.
 import time
 from collections.abc import Iterable, Sequence
 
-from vtep.endpoint import SMALL_SLOTS, Vtep
-from vtep.inbox import Message
-from vtep.overlay import AccessPort, Overlay
+from vtep.dataplane.decap_spans import Message
+from vtep.dataplane.overlay import AccessPort, Overlay
+from vtep.dataplane.vtep import SMALL_SLOTS, Vtep
 from vtep.wire import virtio, vxlan
 from vtep.wire.slot import TAP_AT, UDP_AT, Place
 

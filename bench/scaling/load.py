@@ -8,7 +8,7 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 
 from bench.scaling import endpoint
-from vtep.endpoint import Vtep
+from vtep.dataplane.vtep import Vtep
 
 MACS_PER_VNI = 100
 _PAYLOAD = 64

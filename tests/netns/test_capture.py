@@ -14,8 +14,8 @@ import pytest
 
 from tests.frames import MAC_B, MAC_C, frame
 from tests.netns.watched import VLAN, VTEP, Site, open_watched, sending_frames
-from vtep.capfile import RAW_IP, Record, read
 from vtep.lab import Container, Process, ping, transfer, wait_until
+from vtep.pcap import RAW_IP, Record, read
 from vtep.wire import ip, vxlan
 
 pytestmark = pytest.mark.netns

@@ -75,7 +75,7 @@ def test_a_command_that_asks_imports_nothing_heavy(site: Site) -> None:
     for words in (["show", "-s", "-d"], ["fdb", "show", "-j"], ["peer", "show"]):
         done = site.lab.h1.run(["env", "PYTHONPROFILEIMPORTTIME=1", *VTEP, *words])
         imported = set(re.findall(r"^import time:.*\| +(\S+)$", done.stderr, re.MULTILINE))
-        assert "vtep.control.commands.client" in imported
+        assert "vtep.control.client.client" in imported
         heavy = {"numpy", "uvloop", "asyncio", "aiohttp", "prometheus_client", "rich", "scapy"}
         assert not (heavy | {"pyroute2", "pytun"}) & {name.partition(".")[0] for name in imported}
 

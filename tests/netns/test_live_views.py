@@ -25,8 +25,8 @@ import pytest
 from tests.consoles import examples, run, says
 from tests.frames import BROADCAST, MAC_B, MAC_C, frame
 from tests.netns.watched import TRUNK_VNI, VLAN, VTEP, Site, open_watched, sending_frames
-from vtep.capfile import read
 from vtep.lab import Process, ping, wait_until
+from vtep.pcap import read
 from vtep.wire import vxlan
 
 pytestmark = pytest.mark.netns

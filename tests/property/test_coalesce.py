@@ -16,7 +16,7 @@ from tests.flows import by_flow
 from tests.frames import IP, TCP, UDP, IPv6, frame
 from tests.memory import PEER_1, PEERS, decapsulate, make
 from tests.property.superframes import add_words, transport_sum
-from vtep.decapsulate import Delivery
+from vtep.dataplane.decap import Delivery
 from vtep.wire import ip, virtio, vxlan
 
 PREFIX = vxlan.pack(100)

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from tests.frames import frame, mac
 from tests.memory import PEER_1, datagrams, delivered, joined, receive_raw, send
-from vtep.counters import Drop
-from vtep.endpoint import Vtep
-from vtep.overlay import AccessPort, Overlay
+from vtep.dataplane.counters import Drop
+from vtep.dataplane.overlay import AccessPort, Overlay
+from vtep.dataplane.vtep import Vtep
 from vtep.wire import virtio, vxlan
 
 HEADERS = st.builds(

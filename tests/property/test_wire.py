@@ -13,7 +13,7 @@ from tests.property.superframes import (
     super_frames,
     transport_sum,
 )
-from vtep.mtu import clamp_mss
+from vtep.dataplane.mss import clamp_mss
 from vtep.wire import checksum, ethernet, ip, virtio, vxlan
 
 words = st.integers(0, 0xFFFF)

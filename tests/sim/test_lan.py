@@ -8,8 +8,8 @@ from collections import defaultdict
 
 from tests.frames import BROADCAST, MAC_A, MAC_B, MAC_C, frame, mac
 from tests.memory import datagrams, decapsulate, delivered, encapsulate, joined, receive_raw, send
-from vtep.endpoint import Vtep
-from vtep.overlay import AccessPort, Overlay
+from vtep.dataplane.overlay import AccessPort, Overlay
+from vtep.dataplane.vtep import Vtep
 from vtep.wire import virtio
 
 VNI = 100

@@ -9,11 +9,11 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from tests.memory import make, put, slots_of
-from vtep import observe
-from vtep.control.server.application import serve
-from vtep.control.server.doors import Door
-from vtep.control.server.subject import Subject
-from vtep.inbox import Message
+from vtep.control.application import serve
+from vtep.control.http.context import Subject
+from vtep.control.listener import Door
+from vtep.dataplane.decap_spans import Message
+from vtep.trace import outcome as observe
 from vtep.wire import virtio
 from vtep.wire.slot import TAP_AT, UDP_AT
 

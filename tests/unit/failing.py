@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from vtep.endpoint import Vtep
-from vtep.forwarder import Forwarder
+from vtep.daemon.forwarder import Forwarder
+from vtep.dataplane.vtep import Vtep
 from vtep.offload.inject import Envelopes
 from vtep.wire.outer import Outer
 

@@ -12,8 +12,8 @@ import stat
 from typing import Any
 
 from tests.unit.private import sh
-from vtep.bringup import bring_up
-from vtep.config import Config, OverlayConfig, UnderlayConfig
+from vtep.config.model import Config, OverlayConfig, UnderlayConfig
+from vtep.daemon.setup import bring_up
 from vtep.host.linux import HostError
 from vtep.host.netlink import Link, Netlink
 

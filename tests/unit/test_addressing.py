@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from vtep.addressing import overlay_mtu, resolve
-from vtep.config import OverlayConfig, UnderlayConfig
+from vtep.config.model import OverlayConfig, UnderlayConfig
+from vtep.daemon.resolve import overlay_mtu, resolve
 from vtep.host.linux import HostError
 
 IPV4, IPV6 = socket.AF_INET, socket.AF_INET6

@@ -28,9 +28,9 @@ from tests.unit.one_host import (
 )
 from tests.unit.private import in_private_namespaces, mount, sh
 from tests.unit.test_docker_lookup import Engine
-from vtep import bringup
-from vtep.bringup import bring_up
-from vtep.config import Config, OverlayConfig, UnderlayConfig
+from vtep.config.model import Config, OverlayConfig, UnderlayConfig
+from vtep.daemon import setup as bringup
+from vtep.daemon.setup import bring_up
 from vtep.host.linux import HostError
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from tests.unit.one_host import PEER, become_nobody, config, host, link, refusal, set_mtu
 from tests.unit.private import in_private_namespaces, mount, sh
-from vtep.bringup import bring_up
-from vtep.config import Config, OverlayConfig, UnderlayConfig
+from vtep.config.model import Config, OverlayConfig, UnderlayConfig
+from vtep.daemon.setup import bring_up
 from vtep.host.linux import HostError
 
 

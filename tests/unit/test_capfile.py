@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vtep import capfile
-from vtep.capfile import CaptureError, Interface, Record
+from vtep import pcap as capfile
+from vtep.pcap import CaptureError, Interface, Record
 
 FRAME = bytes(range(60))
 TIME = 1_795_000_000_123_456_789

@@ -5,11 +5,11 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
 
 from tests.frames import MAC_A, MAC_B, frame
-from vtep.control.watch.outside import Outside, Way, ask_kernel
-from vtep.control.watch.selection import Bounds, Selection, read
-from vtep.control.watch.words import sentence
-from vtep.counters import Drop
-from vtep.observe import Decision, Outcome, Sent
+from vtep.dataplane.counters import Drop
+from vtep.trace.filters import Bounds, Selection, read
+from vtep.trace.outcome import Decision, Outcome, Sent
+from vtep.trace.outer_headers import Outside, Way, ask_kernel
+from vtep.trace.sentence import sentence
 from vtep.wire import virtio, vxlan
 
 PEERS = tuple(f"10.0.1.{number}" for number in range(41, 51))

@@ -14,13 +14,14 @@ import pytest
 from tests.frames import IP, MAC_A, MAC_B, TCP, frame
 from tests.memory import PEER_1, PEER_2
 from tests.unit.asked import Asked, Stream, until
-from vtep.capfile import ETHERNET, RAW_IP, Record, read
-from vtep.control.commands.blocks import Blocks
-from vtep.control.commands.capture import _copy
-from vtep.control.commands.output import Interrupts
-from vtep.control.server import walks
-from vtep.control.watch import captures, sample
-from vtep.control.watch.sample import record
+from vtep.cli.commands.blocks import Blocks
+from vtep.cli.commands.capture import _copy
+from vtep.cli.commands.streaming import Interrupts
+from vtep.control.api import capture as captures
+from vtep.control.api import frames as sample
+from vtep.control.api import walk as walks
+from vtep.control.api.frames import record
+from vtep.pcap import ETHERNET, RAW_IP, Record, read
 from vtep.wire import virtio, vxlan
 
 SUPER = virtio.VirtioHeader(virtio.NEEDS_CSUM, virtio.GSO_TCPV4, 54, 1000, 34, 16)

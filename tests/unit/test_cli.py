@@ -11,8 +11,8 @@ import pytest
 
 from tests.vectors.corpus import corpus
 from vtep import __version__
-from vtep.capfile import frame_block, interface_block, section_block
-from vtep.options import OPTIONS
+from vtep.config.options import OPTIONS
+from vtep.pcap import frame_block, interface_block, section_block
 
 HEAVY = {"numpy", "uvloop", "scapy", "pyroute2", "docker", "pytun", "asyncio", "rich"}
 NO_SOCKET = ("--control", "none")

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from vtep import config as config_
-from vtep.config import Config, ConfigError, OverlayConfig, UnderlayConfig
-from vtep.options import BOOLEAN, GROUPS, OPTIONS
-from vtep.sources import from_arguments, load
+from vtep.config import model as config_
+from vtep.config.load import from_arguments, load
+from vtep.config.model import Config, ConfigError, OverlayConfig, UnderlayConfig
+from vtep.config.options import BOOLEAN, GROUPS, OPTIONS
 
 DOCS = Path(__file__).parents[2] / "docs"
 LEAST = {"tap": ["vx0"], "vni": ["100"], "peer": ["10.0.1.41"]}

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from vtep.config import Config, ConfigError, OverlayConfig, UnderlayConfig
-from vtep.control.server.doors import open_doors
+from vtep.config.model import Config, ConfigError, OverlayConfig, UnderlayConfig
+from vtep.control.listener import open_doors
 from vtep.host.linux import HostError
 
 

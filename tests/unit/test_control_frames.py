@@ -5,8 +5,8 @@ from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import Any, cast
 
-from vtep.control.watch import frames
-from vtep.control.watch.frames import Frames
+from vtep.trace import sampler as frames
+from vtep.trace.sampler import Frames
 
 OUTCOME = cast(Any, "outcome")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.asked import Asked
-from vtep.control.server.web import HEADERS, page_routes
+from vtep.control.api.static import HEADERS, page_routes
 
-PAGE = Path(str(files("vtep.control.server").joinpath("page")))
+PAGE = Path(str(files("vtep.control").joinpath("page")))
 SCRIPTS = sorted(PAGE.glob("*.js"))
 TEXTS = {path.name: path.read_text() for path in [*SCRIPTS, PAGE / "index.html", PAGE / "page.css"]}
 

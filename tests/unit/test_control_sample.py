@@ -10,13 +10,13 @@ import pytest
 from tests.frames import ARP, BROADCAST, ICMP, IP, MAC_A, MAC_B, TCP, UDP, IPv6, frame
 from tests.memory import PEER_1
 from tests.unit.asked import PORTS, Asked, Stream, until
-from vtep.control.server import walks
-from vtep.control.watch import sample
-from vtep.control.watch.brief import Brief, brief
-from vtep.control.watch.outside import Outside, Way
-from vtep.control.watch.sample import Lines, Sample
-from vtep.counters import HARMLESS, Drop
+from vtep.control.api import frames as sample
+from vtep.control.api import walk as walks
+from vtep.control.api.frames import Lines, Sample
+from vtep.dataplane.counters import HARMLESS, Drop
 from vtep.dissect import dissect
+from vtep.trace.outer_headers import Outside, Way
+from vtep.trace.summary import Brief, brief
 from vtep.wire import vxlan
 
 PING = frame(inner=IP(src="172.18.0.11", dst="172.18.0.12") / ICMP() / bytes(56))

@@ -20,13 +20,15 @@ import uvloop
 from aiohttp import web
 
 from vtep import log
-from vtep.control.commands.client import Client
-from vtep.control.server import answer, application, connection
-from vtep.control.server.doors import Door
-from vtep.control.server.subject import Subject
-from vtep.control.server.unix import Listener
-from vtep.endpoint import Vtep
-from vtep.overlay import AccessPort, Overlay
+from vtep.control import application
+from vtep.control.client.client import Client
+from vtep.control.http import connection
+from vtep.control.http import streaming as answer
+from vtep.control.http.context import Subject
+from vtep.control.listener import Door
+from vtep.control.unix_socket import Listener
+from vtep.dataplane.overlay import AccessPort, Overlay
+from vtep.dataplane.vtep import Vtep
 
 ENTRIES = 30_000
 

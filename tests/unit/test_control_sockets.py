@@ -12,11 +12,11 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from vtep.config import ConfigError
-from vtep.control.commands.client import Client, Forbidden, Gone
-from vtep.control.commands.find import find
-from vtep.control.server import unix
-from vtep.control.server.unix import Listener, listen_at, listen_somewhere
+from vtep.config.model import ConfigError
+from vtep.control import unix_socket as unix
+from vtep.control.client.client import Client, Forbidden, Gone
+from vtep.control.client.discover import find
+from vtep.control.unix_socket import Listener, listen_at, listen_somewhere
 from vtep.host.linux import HostError
 
 

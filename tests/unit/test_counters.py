@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from vtep.counters import Drop, Traffic
+from vtep.dataplane.counters import Drop, Traffic
 
 DESIGN = Path(__file__).parents[2] / "docs" / "design.md"
 

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from tests.vectors.corpus import corpus
 from tests.vectors.example import capture
-from vtep import capfile
-from vtep.config import ConfigError
-from vtep.counters import Drop
-from vtep.walk.decode import main
-from vtep.walk.inputs import guess
+from vtep import pcap as capfile
+from vtep.config.model import ConfigError
+from vtep.dataplane.counters import Drop
+from vtep.decode.command import main
+from vtep.decode.inputs import guess
 
 ROOT = Path(__file__).parents[2]
 CAPTURE = ROOT / "docs" / "examples" / "tunnel.pcapng"

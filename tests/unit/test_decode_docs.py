@@ -8,7 +8,7 @@ import pytest
 
 from tests.consoles import ROOT, Example, examples, run, says
 from tests.unit.test_decode import BARE
-from vtep.walk.decode import main
+from vtep.decode.command import main
 
 PAGE = ROOT / "docs" / "decode.md"
 

@@ -21,10 +21,10 @@ from tests.memory import (
     trunk,
 )
 from tests.memory import decapsulate as decapsulate_batch
-from vtep import admission
-from vtep.counters import Drop
-from vtep.endpoint import Vtep
-from vtep.overlay import AccessPort, Overlay
+from vtep.dataplane import decap_flow as admission
+from vtep.dataplane.counters import Drop
+from vtep.dataplane.overlay import AccessPort, Overlay
+from vtep.dataplane.vtep import Vtep
 from vtep.wire import virtio, vxlan
 
 

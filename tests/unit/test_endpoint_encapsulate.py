@@ -19,8 +19,8 @@ from tests.memory import (
     send,
     sent_to,
 )
-from vtep.counters import Drop
-from vtep.fdb import LOCAL
+from vtep.dataplane.counters import Drop
+from vtep.dataplane.fdb import LOCAL
 from vtep.wire import virtio, vxlan
 
 

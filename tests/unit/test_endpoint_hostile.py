@@ -15,10 +15,10 @@ from tests.memory import (
     receive,
     send,
 )
-from vtep.counters import Drop
-from vtep.decapsulate import Delivery
-from vtep.endpoint import Vtep
-from vtep.overlay import AccessPort, Overlay
+from vtep.dataplane.counters import Drop
+from vtep.dataplane.decap import Delivery
+from vtep.dataplane.overlay import AccessPort, Overlay
+from vtep.dataplane.vtep import Vtep
 from vtep.wire import ip, virtio, vxlan
 
 HEADER = vxlan.pack(100)

@@ -17,11 +17,11 @@ from tests.memory import (
     send,
     sent_to,
 )
-from vtep.endpoint import Vtep
-from vtep.fdb import Peer
+from vtep.dataplane.encap_queue import Route
+from vtep.dataplane.fdb import Peer
+from vtep.dataplane.overlay import AccessPort
+from vtep.dataplane.vtep import Vtep
 from vtep.offload.inject import Envelopes, Whole
-from vtep.outbox import Route
-from vtep.overlay import AccessPort
 from vtep.wire import ip, virtio, vxlan
 from vtep.wire.outer import Outer
 from vtep.wire.slot import FRAME_AT, TAP_AT, UDP_AT

@@ -2,8 +2,8 @@
 
 from tests.frames import ARP, IP, MAC_A, MAC_B, UDP, Dot1Q, Ether, frame
 from tests.memory import PEERS, delivered, joined, make, pseudo_sum, receive, send, trunk
-from vtep.counters import Drop
-from vtep.overlay import Overlay
+from vtep.dataplane.counters import Drop
+from vtep.dataplane.overlay import Overlay
 from vtep.wire import virtio, vxlan
 
 

@@ -11,12 +11,12 @@ import pytest
 from tests.frames import MAC_A, MAC_B, frame
 from tests.memory import PEER_1, PEER_2, make, receive, send
 from tests.unit.asked import Asked, until
-from vtep.config import ConfigError
-from vtep.control.commands import monitor
-from vtep.control.watch import events
-from vtep.control.watch.events import Events, Listener
-from vtep.control.watch.kinds import KINDS, Wanted, read_wanted
-from vtep.counters import Flood
+from vtep.cli.commands import monitor
+from vtep.config.model import ConfigError
+from vtep.control.api import events
+from vtep.control.api.events import Events, Listener
+from vtep.dataplane.counters import Flood
+from vtep.trace.kinds import KINDS, Wanted, read_wanted
 from vtep.wire import vxlan
 
 FLOOD = 20_000

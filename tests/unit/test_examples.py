@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vtep.sources import load
+from vtep.config.load import load
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.toml"))

@@ -5,7 +5,7 @@ import tracemalloc
 
 import pytest
 
-from vtep.fdb import LOCAL, SWEEP_LIMIT, Fdb, Peer
+from vtep.dataplane.fdb import LOCAL, SWEEP_LIMIT, Fdb, Peer
 
 A = bytes.fromhex("02000000000a")
 PEER_1 = Peer("10.0.1.1", ("10.0.1.1", 4789))

@@ -9,13 +9,13 @@ from typing import Any
 from tests.unit.one_host import PEER, config, host
 from tests.unit.private import in_private_namespaces, sh
 from tests.unit.test_underlay import SO_NO_CHECK
-from vtep.bringup import bring_up
-from vtep.config import MIN_MTU, Config, OverlayConfig, UnderlayConfig
-from vtep.counters import Drop
-from vtep.decapsulate import Delivery
-from vtep.forwarder import Forwarder
-from vtep.observe import Outcome
-from vtep.outbox import Transmit
+from vtep.config.model import MIN_MTU, Config, OverlayConfig, UnderlayConfig
+from vtep.daemon.forwarder import Forwarder
+from vtep.daemon.setup import bring_up
+from vtep.dataplane.counters import Drop
+from vtep.dataplane.decap import Delivery
+from vtep.dataplane.encap_queue import Transmit
+from vtep.trace.outcome import Outcome
 from vtep.wire import vxlan
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vtep import capfile
-from vtep.config import ConfigError
-from vtep.walk.hexdump import frames_of
+from vtep import pcap as capfile
+from vtep.config.model import ConfigError
+from vtep.decode.hexdump import frames_of
 
 ROOT = Path(__file__).parents[2]
 CAPTURE = ROOT / "docs" / "examples" / "tunnel.pcapng"

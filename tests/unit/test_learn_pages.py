@@ -8,7 +8,7 @@ import pytest
 
 from tests.consoles import COURSE, Example, blocks, examples, run, says
 from vtep.dissect import dissect
-from vtep.walk.exercises import EXERCISES, LESSONS
+from vtep.walk.course.exercises import EXERCISES, LESSONS
 from vtep.wire import vxlan
 
 PAGES = sorted(COURSE.glob("*.md"))

@@ -2,7 +2,7 @@ import struct
 
 import pytest
 
-from vtep.mtu import clamp_mss
+from vtep.dataplane.mss import clamp_mss
 from vtep.wire import ip
 
 SYN = 0x02

@@ -7,15 +7,15 @@ import pytest
 
 from tests.frames import BROADCAST, IP, MAC_A, MAC_B, MAC_C, TCP, UDP, frame, mac
 from tests.memory import PEER_1, PEER_2, PEERS, make, put, receive, send, slots_of
-from vtep import observe
-from vtep.counters import Drop
-from vtep.decapsulate import Delivery
-from vtep.endpoint import Vtep
-from vtep.fdb import Change, Peer
-from vtep.inbox import Message
-from vtep.observe import Outcome
-from vtep.outbox import Transmit
-from vtep.overlay import AccessPort, Overlay
+from vtep.dataplane.counters import Drop
+from vtep.dataplane.decap import Delivery
+from vtep.dataplane.decap_spans import Message
+from vtep.dataplane.encap_queue import Transmit
+from vtep.dataplane.fdb import Change, Peer
+from vtep.dataplane.overlay import AccessPort, Overlay
+from vtep.dataplane.vtep import Vtep
+from vtep.trace import outcome as observe
+from vtep.trace.outcome import Outcome
 from vtep.wire import ip, virtio, vxlan
 from vtep.wire.slot import TAP_AT, UDP_AT
 

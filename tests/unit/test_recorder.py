@@ -7,12 +7,12 @@ import pytest
 
 from tests.frames import IP, TCP, frame
 from tests.memory import PEER_1, make, pseudo_sum, put, slots_of, trunk
-from vtep import observe
-from vtep.capfile import read
-from vtep.control.watch.outside import Outside, Way
-from vtep.control.watch.recorder import Recorder
-from vtep.endpoint import Vtep
-from vtep.overlay import AccessPort
+from vtep.dataplane.overlay import AccessPort
+from vtep.dataplane.vtep import Vtep
+from vtep.pcap import read
+from vtep.trace import outcome as observe
+from vtep.trace.outer_headers import Outside, Way
+from vtep.trace.pcapng import Recorder
 from vtep.wire import virtio, vxlan
 from vtep.wire.slot import TAP_AT
 

@@ -4,8 +4,8 @@ import json
 
 from tests.frames import MAC_A, MAC_B, frame
 from tests.memory import PEER_1, PEER_2, make, receive, send, trunk
-from vtep import report
-from vtep.counters import Drop
+from vtep.dataplane import report
+from vtep.dataplane.counters import Drop
 
 
 def test_the_counters_of_a_few_frames() -> None:

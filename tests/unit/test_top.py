@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from vtep.control.commands import figures
-from vtep.control.commands.figures import PLAIN_SPARKS, History, Lost, most, scaled
-from vtep.control.commands.screen import Screen, terminal
-from vtep.counters import Drop
+from vtep.cli.commands import top_rates as figures
+from vtep.cli.commands.top_rates import PLAIN_SPARKS, History, Lost, most, scaled
+from vtep.cli.commands.top_screen import Screen, terminal
+from vtep.dataplane.counters import Drop
 
 
 def answer(uptime: float, scale: int, *, overlays: int = 1, peers: int = 1) -> dict[str, Any]:

@@ -13,12 +13,12 @@ from pyroute2.nftables.main import NFTables
 
 from tests.unit import one_host
 from tests.unit.private import in_private_namespaces, sh
-from vtep.bringup import bring_up
-from vtep.config import UnderlayConfig
-from vtep.fdb import Peer
+from vtep.config.model import UnderlayConfig
+from vtep.daemon.inject import Uplink
+from vtep.daemon.setup import bring_up
+from vtep.dataplane.fdb import Peer
 from vtep.host import netfilter, procfs
 from vtep.offload.inject import Envelopes
-from vtep.uplink import Uplink
 from vtep.wire.outer import Outer
 
 INJECT = UnderlayConfig(uplink="inject")

@@ -14,7 +14,7 @@ from scapy.layers.l2 import Ether
 from scapy.layers.vxlan import VXLAN
 
 from tests.consoles import ROOT
-from vtep.config import ConfigError
+from vtep.config.model import ConfigError
 from vtep.host.senders import lane_ports
 from vtep.walk.engine import run
 from vtep.walk.frames import C1, C2

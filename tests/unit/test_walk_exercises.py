@@ -2,8 +2,8 @@
 
 import pytest
 
-from vtep.config import ConfigError
-from vtep.walk.exercises import EXERCISES, LESSONS, check, is_right
+from vtep.config.model import ConfigError
+from vtep.walk.course.exercises import EXERCISES, LESSONS, check, is_right
 
 RIGHT = {
     "1.1": ["10.0.1.41", " 10.0.1.41 "],

@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from scapy.utils import wrpcap, wrpcapng
 
 from tests.frames import ARP, IP, UDP, Dot1Q, Ether, frame
-from vtep.config import ConfigError
-from vtep.counters import Drop
+from vtep.config.model import ConfigError
+from vtep.dataplane.counters import Drop
 from vtep.dissect import dissect
 from vtep.dissect.chain import MAX_HEADERS
+from vtep.walk.custom_frame import read_frame
 from vtep.walk.engine import run
 from vtep.walk.frames import C1, C2, arp
+from vtep.walk.html import page
 from vtep.walk.model import SHOWN, as_json
 from vtep.walk.options import MAX_FRAME, Options
-from vtep.walk.own import read_frame
-from vtep.walk.page import page
 from vtep.walk.text import Text
 
 FRAME = frame()

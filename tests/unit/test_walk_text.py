@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 
 from tests.consoles import ROOT
-from vtep.config import ConfigError
+from vtep.config.model import ConfigError
+from vtep.decode.terminal import WIDTH
 from vtep.walk.command import main
 from vtep.walk.engine import run
+from vtep.walk.html import page
 from vtep.walk.options import WHAT_IFS, Options
-from vtep.walk.page import page
-from vtep.walk.terminal import WIDTH
 from vtep.walk.text import Text
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")

@@ -11,7 +11,7 @@ from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Packet, Raw
 
-from vtep import capfile
+from vtep import pcap as capfile
 
 BEGIN = 1_795_539_600 * 10**9
 """2026-11-24 17:00:00 UTC."""

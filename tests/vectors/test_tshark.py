@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cutting import segmented
-from vtep.mtu import clamp_mss
+from vtep.dataplane.mss import clamp_mss
 from vtep.offload import segment
 from vtep.wire import ethernet, ip, virtio, vxlan
 from vtep.wire.checksum import complement, ones_sum

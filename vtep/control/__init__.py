@@ -1,6 +1,5 @@
-"""Look into a running daemon.
+"""The control API of a running daemon, over a Unix socket or TCP.
 
-`server` answers, over a Unix socket or TCP; `watch` is what it tells of frames and tables while
-they pass; `commands` ask.  The daemon knows nothing of this room: what it is given stands beside
-it (vtep.daemon.Beside).
+`listener` opens the sockets, `application` serves them; `http` is plumbing, `api` the handlers,
+`client` the library that commands use, `page` the live web page.
 """

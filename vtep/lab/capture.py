@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from vtep import capfile
+from vtep import pcap as capfile
 from vtep.lab.wait import wait_until
 
 # linux/if_packet.h, linux/if_ether.h

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
-from vtep.control.commands.client import Client
+from vtep.control.client.client import Client
 from vtep.lab.errors import LabError
 from vtep.lab.netns import Netns
 from vtep.lab.process import Process

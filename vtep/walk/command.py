@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from vtep.arguments import Parser
-from vtep.config import ConfigError
+from vtep.config.arguments import Parser
+from vtep.config.model import ConfigError
 from vtep.walk.options import INNERS, WHAT_IFS, Options
 
 _SUMMARY = """\
@@ -30,7 +30,7 @@ def main(words: Sequence[str]) -> int:
     parser = _parser()
     arguments = parser.parse_args(words)
     if arguments.check is not None:
-        from vtep.walk.exercises import check
+        from vtep.walk.course.exercises import check
 
         return check(arguments.check)
     return _show(_options(arguments), arguments)
@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
 def _options(arguments: argparse.Namespace) -> Options:
     frame = None
     if arguments.frame is not None:
-        from vtep.walk.own import read_frame
+        from vtep.walk.custom_frame import read_frame
 
         frame = read_frame(arguments.frame)
     return Options(
@@ -98,7 +98,7 @@ def _show(options: Options, arguments: argparse.Namespace) -> int:
 
     result = run(options)
     if arguments.html is not None:
-        from vtep.walk.page import page
+        from vtep.walk.html import page
 
         _write(Path(arguments.html), page(result))
         return 0
@@ -107,7 +107,7 @@ def _show(options: Options, arguments: argparse.Namespace) -> int:
 
         print(json.dumps(as_json(result), indent=2))
         return 0
-    from vtep.walk.terminal import wants_colour, width
+    from vtep.decode.terminal import wants_colour, width
     from vtep.walk.text import Text
 
     text = Text(

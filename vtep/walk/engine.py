@@ -7,13 +7,14 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from vtep import report
-from vtep.walk import frames, lessons
+from vtep.dataplane import report
+from vtep.walk import frames
+from vtep.walk import summary as lessons
+from vtep.walk.follow import Fault, Step, follow
 from vtep.walk.frames import C1, C2
-from vtep.walk.hosts import Lan
 from vtep.walk.model import Result, Walk
 from vtep.walk.options import Options
-from vtep.walk.story import Fault, Step, follow
+from vtep.walk.virtual_lab import Lan
 from vtep.wire import ip, vxlan
 
 LATER = 3.0

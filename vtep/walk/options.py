@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal, TypeAlias, get_args
 
-from vtep.config import MIN_MTU, ConfigError
-from vtep.walk.hexdump import octets_of
+from vtep.config.model import MIN_MTU, ConfigError
+from vtep.decode.hexdump import octets_of
 from vtep.wire import ethernet, ip, vxlan
 
 Inner: TypeAlias = Literal["icmp", "tcp", "udp", "arp"]

@@ -4,8 +4,8 @@ import re
 import textwrap
 from collections.abc import Iterator
 
+from vtep.decode.terminal import WIDTH
 from vtep.walk.model import Piece, Result, Sign, Station, Table, Walk
-from vtep.walk.terminal import WIDTH
 
 _INDENT = " " * 7
 _ROW = 20

@@ -1,0 +1,97 @@
+"""How the commands print what a daemon answered: as iproute2 prints the like."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from vtep.dataplane.counters import Drop
+
+Tree = Mapping[str, Any]
+
+
+def link(overlay: Tree, *, details: bool) -> Iterator[str]:
+    """Yield the lines of an overlay, as `ip -d link show` has those of a vxlan device."""
+    flags = ",".join(overlay["flags"])
+    master = f" master {overlay['master']}" if "master" in overlay else ""
+    yield (
+        f"{overlay['ifindex']}: {overlay['ifname']}: <{flags}> mtu {overlay['mtu']}{master}"
+        f" state {overlay['operstate']}"
+    )
+    yield f"    link/ether {overlay['address']}"
+    yield f"    vxlan {_vxlan(overlay['linkinfo']['info_data'], details=details)}"
+
+
+def _vxlan(data: Tree, *, details: bool) -> str:
+    words = [f"id {data['id']}"]
+    if "vlan" in data:
+        words.append(f"vlan {data['vlan']}")
+    words += [f"remote {remote}" for remote in data["remotes"]]
+    words.append(f"local {data.get('local', data.get('local6'))}")
+    if not details:
+        return " ".join(words)
+    if "link" in data:
+        words.append(f"dev {data['link']}")
+    ports = data["port_range"]
+    words += [
+        f"srcport {ports['low']} {ports['high']}",
+        f"dstport {data['port']}",
+        *("" if data["learning"] else ["nolearning"]),
+        f"df {data['df']}",
+        f"ageing {data['ageing']:g}",
+        *([f"maxaddr {data['limit']}"] if data["limit"] else []),
+        "udpcsum" if data["udp_csum"] else "noudpcsum",
+        f"tags {data['tags']}",
+        "clamp-mss" if data["clamp_mss"] else "noclamp-mss",
+        "accept-any" if data["accept_any"] else "noaccept-any",
+    ]
+    return " ".join(words)
+
+
+def traffic(rx_bytes: int, rx_frames: int, tx_bytes: int, tx_frames: int) -> Iterator[str]:
+    """Yield the lines of the counters of frames, as `ip -s link show` has them."""
+    for name, octets, frames in (("RX", rx_bytes, rx_frames), ("TX", tx_bytes, tx_frames)):
+        yield f"    {name}: {'bytes':>12} {'packets':>10}"
+        yield f"        {octets:>12} {frames:>10}"
+
+
+def counters(overlay: Tree) -> Iterator[str]:
+    """Yield the lines of all that is counted of an overlay."""
+    stats = overlay["stats64"]
+    yield from traffic(
+        stats["rx"]["bytes"], stats["rx"]["packets"], stats["tx"]["bytes"], stats["tx"]["packets"]
+    )
+    for name in ("fdb", "flooded"):
+        yield f"    {name} " + " ".join(f"{what} {n}" for what, n in overlay[name].items())
+    for name in ("reserved_bits", "clamped"):
+        if overlay[name]:
+            yield f"    {name} {overlay[name]}"
+    yield from drops(overlay["drops"])
+    if overlay["last_refused"]:
+        yield f"    last refused {overlay['last_refused']}"
+
+
+def drops(counts: Mapping[str, int]) -> Iterator[str]:
+    """Yield a line for each reason: how many were dropped, its name, and what it means."""
+    for name, count in counts.items():
+        yield f"    dropped {count} {name}: {_meaning(name)}"
+
+
+def _meaning(reason: str) -> str:
+    meanings = {str(drop): drop.meaning for drop in Drop}
+    return meanings.get(reason, "?")  # of a daemon that is newer than we are
+
+
+def entry(found: Tree, *, used: bool) -> str:
+    """Return the line of an FDB entry, as `bridge fdb show` has it."""
+    words = [found["mac"], f"dev {found['ifname']}", f"dst {found['dst']}", f"vni {found['vni']}"]
+    if used and "used" in found:
+        words.append(f"used {found['used']}")
+    return " ".join([*words, *found["flags"], *([found["state"]] if found["state"] else [])])
+
+
+def peer(found: Tree) -> str:
+    """Return the line of a peer, as `ip neighbor show` has that of a neighbour."""
+    heard = "" if found["heard"] is None else f" heard {found['heard']:g}s ago"
+    return (
+        f"{found['ip']} dev {found['ifname']} vni {found['vni']}"
+        f" {found['origin']} {found['state']}{heard}"
+    )

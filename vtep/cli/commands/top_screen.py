@@ -1,0 +1,166 @@
+"""What `vtep top` shows, drawn with rich: it fits 80 columns and 24 lines, with colour or without.
+
+Imported by `vtep top` alone.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console, Group, JustifyMethod, OverflowMethod, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from vtep.cli.commands import top_rates as figures
+from vtep.cli.commands.top_rates import PLAIN_SPARKS, SPARKS, History, Lost, Stats, most, scaled
+from vtep.dataplane.counters import HARMLESS, Drop
+
+_FIXED = 10
+"""Lines of the head, the directions, and the titles of the tables below."""
+_SPARK = 30
+_NARROWEST = 7
+"""Columns are as wide as their longest figures can be, so that they stand still."""
+_WORDS = {"", "vni", "tap", "peer", "state", "last 30 s"}
+"""Columns of words and names; all others have figures."""
+_STATES = {"up": "green", "silent": "yellow", "unheard": "red"}
+_HARMLESS = {str(drop) for drop in HARMLESS}
+_MEANINGS = {str(drop): drop.meaning for drop in Drop}
+
+
+def terminal(**options: Any) -> Console:
+    """Return a console that shows texts as they are: ":cd:" is a part of an IPv6 address."""
+    return Console(highlight=False, markup=False, emoji=False, **options)
+
+
+class Screen:
+    """Draws answers of /v1/stats, each with the one before.
+
+    Args:
+        console: where to; its size counts.
+        title: which daemon it is.
+        hint: how to end it.
+    """
+
+    def __init__(self, console: Console, title: str, hint: str = "") -> None:
+        self._console = console
+        self._title = title
+        self._hint = hint
+        self._is_plain = console.options.ascii_only
+        self._history = {"tx": History(), "rx": History()}
+
+    def draw(self, now: Stats, before: Stats) -> RenderableType:
+        """Return the picture of what happened between two answers."""
+        lost = figures.drops(now, before)
+        room = max(self._console.height - _FIXED, 6)
+        drops = min(len(lost), max(room // 3, 2))
+        overlays = min(len(now["counters"]["overlays"]), max((room - drops) // 3, 1))
+        peers = max(room - drops - overlays, 1)
+        return Group(
+            self._head(now),
+            self._directions(now, before),
+            self._overlays(now, before, overlays),
+            self._peers(now, before, peers),
+            self._drops(lost, drops),
+        )
+
+    def _head(self, now: Stats) -> Text:
+        minutes, seconds = divmod(int(now["uptime"]), 60)
+        hours, minutes = divmod(minutes, 60)
+        width = max(self._console.width - len(self._hint), 2)
+        left = f"vtep {self._title}  up {hours}:{minutes:02}:{seconds:02}"
+        return Text(f"{left:{width - 1}.{width - 1}} {self._hint}".rstrip(), "bold")
+
+    def _directions(self, now: Stats, before: Stats) -> Table:
+        table = self._table("", "bit/s", "frames/s", "reads/s", "a batch", "busy", "last 30 s")
+        sparks = PLAIN_SPARKS if self._is_plain else SPARKS
+        for name, way, colour in (("out", "tx", "cyan"), ("in", "rx", "magenta")):
+            rates = figures.direction(now, before, way)
+            self._history[way].add(rates.bits)
+            table.add_row(
+                Text(name, colour),
+                *[scaled(rates.bits), scaled(rates.frames)],
+                *[scaled(rates.reads), f"{rates.batch:.1f}", f"{rates.busy:.0%}"],
+                Text(self._history[way].line(_SPARK, sparks), colour),
+            )
+        return table
+
+    def _overlays(self, now: Stats, before: Stats, room: int) -> Table:
+        table = self._table(
+            "vni", "tap", "out bit/s", "in bit/s", "flooded/s", "fdb", "learned/s", "moved"
+        )
+        seconds = figures.seconds_between(now, before)
+        then = before["counters"]["overlays"]
+        shown, more = most(list(now["counters"]["overlays"].items()), room)
+        for vni, overlay in shown:
+            old = then.get(vni, overlay)
+            flooded = sum(overlay["flooded"].values()) - sum(old["flooded"].values())
+            fdb, old_fdb = overlay["fdb"], old["fdb"]
+            table.add_row(
+                *[vni, overlay["tap"]],
+                *_both_ways(overlay, old, seconds),
+                *[scaled(flooded / seconds), f"{fdb['entries']:,}"],
+                *[scaled(figures.rate(fdb, old_fdb, "learned", seconds)), f"{fdb['moved']:,}"],
+            )
+        return _with_rest(table, more)
+
+    def _peers(self, now: Stats, before: Stats, room: int) -> Table:
+        table = self._table("peer", "vni", "state", "heard", "out bit/s", "in bit/s")
+        seconds = figures.seconds_between(now, before)
+        then = figures.peers_before(before)
+        shown, more = most(now["peers"], room)
+        for peer in shown:
+            heard = peer["heard"]
+            table.add_row(
+                *[peer["ip"], str(peer["vni"])],
+                Text(peer["state"], _STATES.get(peer["state"], "")),
+                "never" if heard is None else f"{heard:.0f} s ago",
+                *_both_ways(peer, then.get((peer["vni"], peer["ip"]), peer), seconds),
+            )
+        return _with_rest(table, more)
+
+    def _drops(self, lost: list[Lost], room: int) -> RenderableType:
+        if not lost:
+            return Text("no drops", "dim")
+        table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
+        for name in ("dropped", "a second"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("where", no_wrap=True)
+        table.add_column("why", no_wrap=True, overflow=self._overflow, ratio=1)
+        shown, more = most(lost, room)
+        for one in shown:
+            style = "red" if one.rate and one.reason not in _HARMLESS else ""
+            why = f"{one.reason}: {_meaning(one.reason)}"
+            table.add_row(f"{one.count:,}", scaled(one.rate), one.place, why, style=style)
+        if more:
+            table.add_row("", "", "", f"and {more} more reasons")
+        return table
+
+    def _table(self, *names: str) -> Table:
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for name in names:
+            justify: JustifyMethod = "left" if name in _WORDS else "right"
+            table.add_column(
+                name, justify=justify, no_wrap=True, overflow=self._overflow, min_width=_NARROWEST
+            )
+        return table
+
+    @property
+    def _overflow(self) -> OverflowMethod:
+        """What becomes of text that is too long; the three dots are one sign that is not ASCII."""
+        return "crop" if self._is_plain else "ellipsis"
+
+
+def _meaning(reason: str) -> str:
+    """Say what a reason means; a newer daemon may have more of them than we do."""
+    return _MEANINGS.get(reason, "see its documentation")
+
+
+def _both_ways(now: Mapping[str, Any], before: Mapping[str, Any], seconds: float) -> list[str]:
+    return [
+        scaled(8 * figures.rate(now, before, name, seconds)) for name in ("tx_bytes", "rx_bytes")
+    ]
+
+
+def _with_rest(table: Table, more: int) -> Table:
+    if more:
+        table.add_row(f"and {more} more")
+    return table

@@ -1,0 +1,1 @@
+"""Configuration: options, TOML file and environment become one checked Config."""

@@ -1,0 +1,177 @@
+"""Where a Config comes from: flags, VTEP_* variables, a TOML file (vtep.options says which)."""
+
+import argparse
+import dataclasses
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vtep.config.model import CLASSES, Config, ConfigError, OverlayConfig, UnderlayConfig
+from vtep.config.options import CONFIG, COUNT, LIST, OPTIONS, Option, Table, keys
+
+_TITLES: dict[Table, str] = {
+    "underlay": "[underlay]",
+    "overlay": "[[overlay]]",
+    "process": "the top level",
+}
+
+
+def load(path: str | os.PathLike[str]) -> Config:
+    """Return the Config in the TOML file at `path`.
+
+    Raises:
+        ConfigError: there is none, or not a valid one.
+    """
+    document = _read(path)
+    try:
+        underlay = document.pop("underlay", {})
+        overlays = document.pop("overlay", [])
+        if not isinstance(underlay, dict):
+            raise ConfigError("underlay must be one table: write [underlay] above its keys")
+        if not isinstance(overlays, list) or not all(isinstance(one, dict) for one in overlays):
+            raise ConfigError("overlay must be tables: write [[overlay]], two brackets, above each")
+        if not overlays:
+            raise ConfigError("no [[overlay]] in it: add one with vni, tap and peers")
+        tables = [
+            _checked(one, "overlay", f"[[overlay]] {number}")
+            for number, one in enumerate(overlays, 1)
+        ]
+        below = _checked(underlay, "underlay", "[underlay]")
+        top = _checked(document, "process", "the top level")
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    return Config(UnderlayConfig(**below), tuple(map(_overlay, tables)), **top)
+
+
+def from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Config:
+    """Return the Config that flags, environment and file give, in this order of precedence.
+
+    Args:
+        arguments: for each option, by its `dest`, the texts it was given on the command line as a
+            list, or None (vtep.cli makes it so).
+        environ: the environment; an empty variable counts as not set.
+
+    Raises:
+        ConfigError: they do not make a valid one.
+    """
+    flags = {
+        option: _from_flag(option, texts)
+        for option in OPTIONS
+        if (texts := getattr(arguments, option.dest, None))
+    }
+    describing = [option.flag for option in flags if option.table in ("overlay", "underlay")]
+    path = flags.get(CONFIG)
+    if path and describing:
+        raise ConfigError(
+            f"{describing[0]} and --config exclude each other: "
+            f"write it into {path}, or leave --config out"
+        )
+    if not describing:
+        path = path or environ.get(CONFIG.variable)
+    given = {
+        option: _from_text(option, text, option.variable)
+        for option in OPTIONS
+        if (text := environ.get(option.variable)) and (option.table == "process" or not path)
+    } | flags
+    values: dict[Table, dict[str, Any]] = {
+        table: {option.field: value for option, value in given.items() if option.table == table}
+        for table in CLASSES
+    }
+    if path:
+        return dataclasses.replace(load(path), **values["process"])
+    missing = [f"--{name}" for name in ("tap", "vni") if name not in values["overlay"]]
+    if missing:
+        raise ConfigError(
+            f"{' and '.join(missing)} not given: say what to join with "
+            "--tap NAME --vni VNI --peer HOST, or with --config FILE"
+        )
+    overlay = _overlay(values["overlay"])
+    return Config(UnderlayConfig(**values["underlay"]), (overlay,), **values["process"])
+
+
+def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
+    import tomllib  # asked for by --config only, and slow to import
+
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: {error.strerror}: give --config a file that can be read"
+        ) from None
+    except ValueError:
+        raise ConfigError(f"{path}: is not UTF-8 text: give --config a TOML file") from None
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        what, _, where = str(error).rpartition(" (at ")
+        position = re.fullmatch(r"(line \d+), column \d+\)", where)
+        line = position[1] if position else f"line {text.count(chr(10)) + 1}"
+        raise ConfigError(f"{path}: {line}: {what}: correct the TOML there") from None
+
+
+def _checked(table: dict[str, Any], kind: Table, where: str) -> dict[str, Any]:
+    """Return the values of one TOML table by field, each known and of the right type."""
+    known = keys(kind)
+    for key, value in table.items():
+        if key not in known:
+            raise ConfigError(f"unknown key {key!r} in {where}: {_suggestion(key, kind)}")
+        if not known[key].kind.fits(value):
+            raise ConfigError(f"{key} in {where} must be {known[key].kind.wanted}: not {value!r}")
+    for key in ("vni", "tap"):
+        if kind == "overlay" and key not in table:
+            raise ConfigError(f"{key} is missing in {where}: add it")
+    return {known[key].field: known[key].kind.meaning(value) for key, value in table.items()}
+
+
+def _suggestion(key: str, kind: Table) -> str:
+    """Say what was probably meant by the unknown `key` in a table of this `kind`."""
+    import difflib  # for a mistake only
+
+    names = {
+        name.lstrip("-"): option.key
+        for option in OPTIONS
+        if option.table == kind
+        for name in (*option.aliases, option.flag, option.key)
+    }
+    if kind == "process":
+        names |= {"overlay": "[[overlay]]", "underlay": "[underlay]"}
+    for other, title in _TITLES.items():
+        if key not in names and key in keys(other):
+            return f"it belongs to {title}"
+    near = difflib.get_close_matches(key.lower().replace("_", "-"), names, 1)
+    if near:
+        return f"did you mean {names[near[0]]!r}?"
+    return f"the keys there are {', '.join(dict.fromkeys(names.values()))}"
+
+
+def _from_flag(option: Option, texts: list[str]) -> Any:
+    if option.kind is COUNT:
+        return len(texts)
+    if option.kind is LIST:
+        texts = [",".join(texts)]
+    if len(texts) > 1:
+        raise ConfigError(
+            f"{option.flag} is given {len(texts)} times: give it once "
+            "(several overlays are written into a file for --config)"
+        )
+    return _from_text(option, texts[0], option.flag)
+
+
+def _from_text(option: Option, text: str, source: str) -> Any:
+    try:
+        value = option.kind.parse(text)
+    except ValueError:
+        value = None
+    if value is None or not option.kind.fits(value):
+        wanted = option.kind.wanted_text or option.kind.wanted
+        raise ConfigError(f"{source} must be {wanted}: not {text!r}")
+    return option.kind.meaning(value)
+
+
+def _overlay(values: dict[str, Any]) -> OverlayConfig:
+    """Make an overlay of values by key, where `vlan` says what becomes of tags too."""
+    if isinstance(values.get("vlan"), str):
+        values = {**values, "tags": values["vlan"], "vlan": None}
+    return OverlayConfig(**{**values, "peers": tuple(dict.fromkeys(values.get("peers", ())))})

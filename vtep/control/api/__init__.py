@@ -1,0 +1,1 @@
+"""Handlers of the control API: state, metrics, events, captures, frames, walks."""

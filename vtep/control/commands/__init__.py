@@ -1,1 +1,0 @@
-"""The commands that ask a running daemon; the standard library alone, but for `top`."""

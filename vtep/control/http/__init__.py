@@ -1,0 +1,1 @@
+"""HTTP plumbing of the control API: connections, streaming, security."""

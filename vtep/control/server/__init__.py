@@ -1,1 +1,0 @@
-"""The daemon's side: sockets, the HTTP API, metrics, the live page."""

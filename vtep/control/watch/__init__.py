@@ -1,1 +1,0 @@
-"""What is told of frames and tables while it happens: events, captures, a sample."""

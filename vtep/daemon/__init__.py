@@ -1,0 +1,1 @@
+"""The running process: resolve and open devices, forward on the event loop, housekeeping."""

@@ -1,0 +1,350 @@
+"""Which addresses, which devices, which MTU: what a Config means on this host.
+
+Only asks, and changes nothing: names are resolved, routes and devices looked up, and everything
+that cannot work is refused here, before anything is opened or created.
+
+The MTU of a TAP.  A frame grows by its Ethernet header (14), the VXLAN header (8), UDP (8) and
+the outer IP header (20 or 40): 50 octets on IPv4, 70 on IPv6, and 4 more for a tag that passes.
+What is left of the smallest MTU towards the peers is the largest inner IP packet.
+"""
+
+import ipaddress
+import socket
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from vtep.config.model import MIN_MTU, Config, OverlayConfig, UnderlayConfig
+from vtep.host.linux import HostError, family_name
+from vtep.host.netlink import Link, Netlink, Route
+
+Address: TypeAlias = tuple[str | int, ...]
+
+_OVERHEAD = {socket.AF_INET: 50, socket.AF_INET6: 70}
+_TAG_LEN = 4
+_MAX_IP_PACKET = 65535
+"""The loopback's MTU is one octet more than an IPv4 packet can be long."""
+
+
+@dataclass(frozen=True, slots=True)
+class OverlayPlan:
+    """An overlay and its peers, each as (IP as text, socket address)."""
+
+    config: OverlayConfig
+    peers: tuple[tuple[str, Address], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TapPlan:
+    """A TAP, its MTU, the bridge it becomes a port of, and the overlays on it."""
+
+    name: str
+    mtu: int
+    bridge: Link | None
+    overlays: tuple[OverlayPlan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that is to be opened.
+
+    Attributes:
+        family: AF_INET or AF_INET6.
+        local: the underlay address we send from, for people; "0.0.0.0" or "::" where unknown.
+        addresses: all IP addresses of this host.
+        underlay_mtu: octets of the largest IP packet towards every peer.
+        taps: in the order of the Config.
+    """
+
+    family: socket.AddressFamily
+    local: str
+    addresses: frozenset[str]
+    underlay_mtu: int
+    taps: tuple[TapPlan, ...]
+
+
+def make_plan(config: Config, net: Netlink, bridge_of: Callable[[str], str]) -> Plan:
+    """Find out what *config* means on this host.
+
+    Args:
+        config: what is wanted.
+        net: where to ask the kernel.
+        bridge_of: finds the bridge of a Docker network.
+
+    Raises:
+        HostError: it cannot work here.
+    """
+    underlay = config.underlay
+    local = _local(underlay)
+    addresses = frozenset(net.addresses())
+    names = list(dict.fromkeys(name for overlay in config.overlays for name in overlay.peers))
+    _check_underlay(underlay, net)
+    family, found = resolve(names, underlay, lambda dev: _family_of(dev, net))
+    routes = {
+        name: _checked_route(name, address, underlay, net, addresses)
+        for name, address in found.items()
+    }
+    mtu_of = {name: _path_mtu(name, routes[name], underlay) for name in names}
+    mtu_without_peers = underlay.mtu or _mtu_without_peers(underlay, mtu_of.values(), net)
+    path_mtus = []
+    mtus: dict[str, int] = {}
+    on_tap: dict[str, list[OverlayConfig]] = {}
+    for overlay in config.overlays:
+        path_mtu = min((mtu_of[name] for name in overlay.peers), default=mtu_without_peers)
+        mtu, path_mtu = overlay_mtu(overlay, family, path_mtu)
+        path_mtus.append(path_mtu)
+        mtus[overlay.tap] = min(mtu, mtus.get(overlay.tap, mtu))
+        on_tap.setdefault(overlay.tap, []).append(overlay)
+    taps = tuple(
+        TapPlan(
+            name=name,
+            mtu=mtus[name],
+            bridge=_bridge(overlays[0], net, bridge_of),
+            overlays=tuple(OverlayPlan(one, _peers(one, found)) for one in overlays),
+        )
+        for name, overlays in on_tap.items()
+    )
+    source = next((route.source for route in routes.values()), None)
+    return Plan(
+        family=family,
+        local=local or source or _address_of(underlay, family, net),
+        addresses=addresses | ({local} if local else set()),
+        underlay_mtu=min(path_mtus),
+        taps=taps,
+    )
+
+
+# -- addresses
+
+
+def resolve(
+    names: Iterable[str],
+    underlay: UnderlayConfig,
+    family_of: Callable[[str], socket.AddressFamily | None],
+) -> tuple[socket.AddressFamily, dict[str, Address]]:
+    """Return the one address family, and the socket address of each name in it.
+
+    The family is that of `local` where given; else the first in which every name has an address,
+    in the order the resolver prefers for the first name; without names that of `dev`, else IPv4.
+
+    Raises:
+        HostError: a name does not resolve, or there is no common family.
+    """
+    candidates = {name: _lookup(name, underlay) for name in names}
+    common: list[socket.AddressFamily] = []
+    reference = ""
+    if underlay.local is not None:
+        is_ipv6 = ipaddress.ip_address(underlay.local).version == 6
+        common = [socket.AF_INET6 if is_ipv6 else socket.AF_INET]
+        reference = f"local {underlay.local}"
+    for name, by_family in candidates.items():
+        shared = [family for family in common or by_family if family in by_family]
+        if not shared:
+            raise HostError(
+                f"peer {name} is {_families(by_family)}, but {reference} is {_families(common)}: "
+                "local and all peers must be of one family"
+            )
+        common = shared
+        reference = reference or f"peer {name}"
+    if not common:
+        common = [(underlay.dev and family_of(underlay.dev)) or socket.AF_INET]
+    family = common[0]
+    return family, {name: by_family[family] for name, by_family in candidates.items()}
+
+
+def _lookup(name: str, underlay: UnderlayConfig) -> dict[socket.AddressFamily, Address]:
+    """Return the first socket address of *name* in each family, the preferred family first."""
+    try:
+        found = socket.getaddrinfo(name, underlay.port, type=socket.SOCK_DGRAM)
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not a host name"
+        raise HostError(
+            f"peer {name} does not resolve ({why}): correct it, or give its IP address"
+        ) from error
+    by_family: dict[socket.AddressFamily, Address] = {}
+    address: Any
+    for family, _, _, _, address in found:
+        if family in _OVERHEAD:
+            by_family.setdefault(family, address)
+    return by_family
+
+
+def _families(families: Iterable[int]) -> str:
+    return " and ".join(family_name(family) for family in families)
+
+
+def _checked_route(
+    name: str, address: Address, underlay: UnderlayConfig, net: Netlink, ours: frozenset[str]
+) -> Route:
+    """Return the way to a peer that can be one."""
+    text = str(address[0])
+    peer = f"peer {name}" if name == text else f"peer {name} ({text})"
+    ip = ipaddress.ip_address(text)
+    if ip.is_unspecified:
+        raise HostError(f"{peer} is the unspecified address: give that of the other VTEP")
+    if ip.is_multicast:
+        raise HostError(
+            f"{peer} is a multicast address: name each VTEP instead, frames are replicated to them"
+        )
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
+        raise HostError(f"{peer} is IPv4 in disguise: write it as {ip.ipv4_mapped}")
+    dev = underlay.dev
+    if ip.version == 6 and ip.is_link_local and dev is None:
+        scope = int(address[3])
+        link = net.link_by_index(scope) if scope else None
+        if link is None:
+            raise HostError(f"{peer} is link-local: say on which device, as in {text}%eth0")
+        dev = link.name
+    local = _local(underlay)
+    route = net.route(text, dev, local)
+    if text == "255.255.255.255" or (route is not None and route.kind == "broadcast"):
+        raise HostError(
+            f"{peer} is a broadcast address: name each VTEP instead, frames are replicated to them"
+        )
+    if text in ours or (route is not None and route.kind == "local"):
+        raise HostError(f"{peer} is an address of this host: give that of the other VTEP")
+    if route is None:
+        via = f" by device {underlay.dev}" if underlay.dev else ""
+        source = f" from {local}" if local else ""
+        raise HostError(
+            f"there is no route to {peer}{source}{via}: add one (ip route add), or correct it"
+        )
+    return route
+
+
+def _peers(overlay: OverlayConfig, found: dict[str, Address]) -> tuple[tuple[str, Address], ...]:
+    """Return its peers, each by the text its datagrams come with; two names may be one peer."""
+    unique = {_sender(found[name]): found[name] for name in overlay.peers}
+    return tuple(unique.items())
+
+
+def _sender(address: Address) -> str:
+    """Return a socket address as Underlay.receive names it: link-local ones with %number."""
+    scope = address[3] if len(address) == 4 else 0
+    return f"{address[0]}%{scope}" if scope else str(address[0])
+
+
+def _check_underlay(underlay: UnderlayConfig, net: Netlink) -> None:
+    if underlay.dev is not None:
+        link = net.link(underlay.dev)
+        if link is None:
+            known = ", ".join(sorted(link.name for link in net.links()))
+            raise HostError(f"there is no device {underlay.dev}: use one of {known}")
+        if not link.up:
+            raise HostError(f"device {link.name} is down: set it up (ip link set {link.name} up)")
+    local = _local(underlay)
+    if local is None or local in net.addresses():
+        return
+    route = net.route(local, None, None)
+    if route is None or route.kind != "local":
+        raise HostError(
+            f"local {underlay.local} is no address of this host: use one that ip addr shows"
+        )
+
+
+def _family_of(dev: str, net: Netlink) -> socket.AddressFamily | None:
+    for family in _OVERHEAD:
+        if net.address_of(dev, family):
+            return family
+    return None
+
+
+def _address_of(underlay: UnderlayConfig, family: socket.AddressFamily, net: Netlink) -> str:
+    found = net.address_of(underlay.dev, family) if underlay.dev else None
+    return found or ("::" if family == socket.AF_INET6 else "0.0.0.0")
+
+
+def _local(underlay: UnderlayConfig) -> str | None:
+    """Return the address to use, without scope; None for any."""
+    if underlay.local is None:
+        return None
+    address = ipaddress.ip_address(underlay.local.partition("%")[0])
+    return None if address.is_unspecified else str(address)
+
+
+# -- MTU
+
+
+def overlay_mtu(
+    overlay: OverlayConfig, family: socket.AddressFamily, path_mtu: int | None
+) -> tuple[int, int]:
+    """Return the MTU of *overlay*, and that of the path below it.
+
+    Args:
+        overlay: its `mtu` is taken where it fits.
+        family: of the underlay.
+        path_mtu: octets of the largest outer IP packet; None where nothing is known.
+
+    Raises:
+        HostError: it does not fit, or the path is too narrow, or nothing is known.
+    """
+    overhead = _OVERHEAD[family] + _TAG_LEN * (overlay.tags == "pass")
+    where = f"vni {overlay.vni}: "
+    if path_mtu is None:
+        if overlay.mtu is None:
+            raise HostError(
+                f"{where}without a peer its MTU cannot be worked out: give --mtu, --dev or --local"
+            )
+        return overlay.mtu, overlay.mtu + overhead
+    path_mtu = min(path_mtu, _MAX_IP_PACKET)
+    largest = path_mtu - overhead
+    if largest < MIN_MTU:
+        raise HostError(
+            f"{where}the underlay's MTU {path_mtu} leaves {max(largest, 0)} octets, "
+            f"fewer than {MIN_MTU}: raise it to at least {MIN_MTU + overhead}"
+        )
+    if overlay.mtu is not None and overlay.mtu > largest:
+        raise HostError(
+            f"{where}mtu {overlay.mtu} does not fit the underlay's MTU {path_mtu} less {overhead} "
+            f"octets of headers: use at most {largest}"
+        )
+    return overlay.mtu or largest, path_mtu
+
+
+def _path_mtu(name: str, route: Route, underlay: UnderlayConfig) -> int:
+    if underlay.mtu is not None and underlay.mtu > route.mtu:
+        raise HostError(
+            f"underlay mtu {underlay.mtu} is more than {route.dev} takes to peer {name}: "
+            f"use at most {route.mtu}"
+        )
+    return underlay.mtu or route.mtu
+
+
+def _mtu_without_peers(underlay: UnderlayConfig, others: Iterable[int], net: Netlink) -> int | None:
+    """Return what is known of the path to peers yet unheard; None if nothing is."""
+    link = None
+    local = _local(underlay)
+    if underlay.dev is not None:
+        link = net.link(underlay.dev)
+    elif local is not None:
+        link = net.link_of_address(local)
+    return link.mtu if link is not None else min(others, default=None)
+
+
+# -- bridges
+
+
+def _bridge(overlay: OverlayConfig, net: Netlink, bridge_of: Callable[[str], str]) -> Link | None:
+    """Return the bridge that the TAP of *overlay* is to become a port of."""
+    if overlay.docker_network is not None:
+        name = bridge_of(overlay.docker_network)
+        link = net.link(name)
+        if link is None:
+            raise HostError(
+                f"Docker network {overlay.docker_network} has the bridge {name}, which is not "
+                "here: run vtep in the network namespace of dockerd"
+            )
+    elif overlay.bridge is not None:
+        name = overlay.bridge
+        link = net.link(name)
+        if link is None:
+            known = sorted(link.name for link in net.links() if link.kind == "bridge")
+            raise HostError(
+                f"there is no bridge {name}: create it (ip link add {name} type bridge)"
+                + (f", or use {' or '.join(known)}" if known else "")
+            )
+    else:
+        return None
+    if link.kind != "bridge":
+        raise HostError(f"device {name} is no bridge: give --bridge the name of one")
+    return link

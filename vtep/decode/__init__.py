@@ -1,0 +1,1 @@
+"""vtep decode: VXLAN datagrams from hex, pcap and pcapng, field by field."""

@@ -1,0 +1,33 @@
+"""Capture files: pcap and pcapng are read, pcapng is written.  Standard library only."""
+
+from vtep.pcap.reading import read
+from vtep.pcap.record import (
+    ETHERNET,
+    LINUX_SLL,
+    LINUX_SLL2,
+    MAX_FRAME,
+    RAW_IP,
+    CaptureError,
+    Direction,
+    Interface,
+    Record,
+    is_capture,
+)
+from vtep.pcap.writing import frame_block, interface_block, section_block
+
+__all__ = [
+    "ETHERNET",
+    "LINUX_SLL",
+    "LINUX_SLL2",
+    "MAX_FRAME",
+    "RAW_IP",
+    "CaptureError",
+    "Direction",
+    "Interface",
+    "Record",
+    "frame_block",
+    "interface_block",
+    "is_capture",
+    "read",
+    "section_block",
+]

@@ -1,0 +1,1 @@
+"""Outcomes of forwarded frames: one traced frame at a time, as sentences, summaries and pcapng."""
