@@ -21,9 +21,9 @@ def tables(results: Results) -> Iterator[Table]:
         cells = [cell for cell in results.cells if cell.kind == kind and cell.figures]
         if cells:
             yield _table(kind, cells)
-    beside = list(_ipv6(results))
-    if beside:
-        yield _ipv6_table(beside)
+    service = list(_ipv6(results))
+    if service:
+        yield _ipv6_table(service)
     for curve in results.curves:
         table = _empty(
             curve.title, "size", *(f"{cost}, {curve.unit}" for cost in curve.points[0][1])

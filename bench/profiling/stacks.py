@@ -1,7 +1,7 @@
 """What a profile says: samples of stacks, grouped. No I/O.
 
 py-spy's "raw" format with --native has a line for each stack, outermost frame first:
-"main (vtep/cli.py:52);run (vtep/daemon.py:56);...;sendmsg (libc.so.6) 221".
+"main (vtep/cli/main.py:52);run (vtep/daemon/process.py:56);...;sendmsg (libc.so.6) 221".
 """
 
 import re

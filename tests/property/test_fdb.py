@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from vtep.dataplane.fdb import LOCAL, ROOM_LIMIT, Fdb, Peer
+from vtep.dataplane.fdb import ROOM_LIMIT, Fdb
+from vtep.dataplane.peer import LOCAL, Peer
 
 AGEING = 10.0
 MACS = st.integers(0, 20).map(lambda n: n.to_bytes(6, "big"))

@@ -26,7 +26,7 @@ class Asked:
     def __init__(self, path: Path, **options: Any) -> None:
         self.path = path
         self.vtep, self.port, self.overlay = make(lanes=64, **options)
-        self.forwarder = SimpleNamespace(witness=None)
+        self.forwarder = SimpleNamespace(tracer=None)
 
     def out(self, data: bytes, header: virtio.VirtioHeader = virtio.PLAIN) -> None:
         """Forward a frame read from the TAP; the witness, if there is one, is told of it."""
@@ -42,14 +42,14 @@ class Asked:
         self._tell(observe.inbound(self.vtep, message, 0.0, port=60001))
 
     def _tell(self, outcome: observe.Outcome) -> None:
-        if self.forwarder.witness is not None:
-            self.forwarder.witness(outcome)
+        if self.forwarder.tracer is not None:
+            self.forwarder.tracer(outcome)
 
     @property
     def is_watched(self) -> bool:
         """Tell whether anything costs anything now."""
         overlay = self.overlay
-        return any((self.forwarder.witness, overlay.fdb.watch, overlay.on_unknown))
+        return any((self.forwarder.tracer, overlay.fdb.watch, overlay.on_unknown))
 
     @asynccontextmanager
     async def answering(self) -> AsyncIterator[None]:
@@ -57,9 +57,9 @@ class Asked:
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(self.path))
         listener.listen()
-        running = SimpleNamespace(vtep=self.vtep, taps={self.port: None}, local="10.0.1.4")
+        runtime = SimpleNamespace(vtep=self.vtep, taps={self.port: None}, local="10.0.1.4")
         config = SimpleNamespace(underlay=SimpleNamespace(local="10.0.1.4", dev=None))
-        subject = Subject(cast(Any, config), cast(Any, running), cast(Any, self.forwarder))
+        subject = Subject(cast(Any, config), cast(Any, runtime), cast(Any, self.forwarder))
         async with serve([Door("control", listener, str(self.path))], subject):
             yield
         listener.close()

@@ -14,7 +14,7 @@ from typing import Any
 from tests.unit.private import sh
 from vtep.config.model import Config, OverlayConfig, UnderlayConfig
 from vtep.daemon.setup import bring_up
-from vtep.host.linux import HostError
+from vtep.errors import HostError
 from vtep.host.netlink import Link, Netlink
 
 NOBODY = 65534

@@ -6,7 +6,7 @@ import pytest
 
 from vtep.config.model import OverlayConfig, UnderlayConfig
 from vtep.daemon.resolve import overlay_mtu, resolve
-from vtep.host.linux import HostError
+from vtep.errors import HostError
 
 IPV4, IPV6 = socket.AF_INET, socket.AF_INET6
 

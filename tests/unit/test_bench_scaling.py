@@ -5,7 +5,7 @@ from rich.progress import Progress
 from bench.scaling import endpoint
 from bench.scaling.load import Table, frame, octets_per_entry, sizes
 from bench.scaling.run import ROUNDS, run
-from vtep.dataplane.fdb import LOCAL
+from vtep.dataplane.peer import LOCAL
 
 
 def test_a_table_is_filled_and_its_frames_are_forwarded() -> None:

@@ -31,32 +31,32 @@ from tests.unit.test_docker_lookup import Engine
 from vtep.config.model import Config, OverlayConfig, UnderlayConfig
 from vtep.daemon import setup as bringup
 from vtep.daemon.setup import bring_up
-from vtep.host.linux import HostError
+from vtep.errors import HostError
 
 
 @in_private_namespaces
 def test_a_tap_comes_up_with_its_mtu_in_its_bridge_and_goes_away() -> None:
     host()
     before = state()
-    with bring_up(config(bridge="br0")) as running:
+    with bring_up(config(bridge="br0")) as runtime:
         tap, bridge = link("vx0"), link("br0")
         assert tap is not None
         assert bridge is not None
         assert (tap.mtu, tap.up, tap.master) == (1450, True, bridge.index)
-        (port,) = running.taps
+        (port,) = runtime.taps
         assert (port.name, port.mac) == ("vx0", tap.mac)
-        assert running.bridges == {port: "br0"}
-        assert (running.local, running.underlay_mtu) == ("10.0.1.4", 1500)
-        overlay = running.vtep.overlays[100]
+        assert runtime.bridges == {port: "br0"}
+        assert (runtime.local, runtime.underlay_mtu) == ("10.0.1.4", 1500)
+        overlay = runtime.vtep.overlays[100]
         assert overlay.mtu == 1450
         assert [(p.ip, p.address) for p in overlay.flood] == [(PEER, (PEER, 4789))]
-        assert running.vtep.inbound.admission.local_addresses >= {
+        assert runtime.vtep.inbound.admission.local_addresses >= {
             "10.0.1.4",
             "10.0.2.4",
             "127.0.0.1",
             "fd00:1::4",
         }
-        assert running.underlay.send((b"x",), (PEER, 4789)) == 0
+        assert runtime.underlay.send((b"x",), (PEER, 4789)) == 0
     assert state() == before
     port_is_free(4789)
 
@@ -75,11 +75,11 @@ def test_the_bridge_keeps_its_mac() -> None:
 @in_private_namespaces
 def test_without_a_bridge_the_tap_stands_alone() -> None:
     host()
-    with bring_up(config()) as running:
+    with bring_up(config()) as runtime:
         tap = link("vx0")
         assert tap is not None
         assert (tap.up, tap.master) == (True, None)
-        assert running.bridges == {}
+        assert runtime.bridges == {}
 
 
 @pytest.mark.parametrize(
@@ -100,9 +100,9 @@ def test_the_mtu_follows_the_underlay(underlay_mtu: int, peer: str, expected: in
 def test_the_mtu_of_a_route_is_honoured() -> None:
     host()
     sh("ip route add 10.7.0.0/24 via 10.0.1.41 mtu 1400")
-    with bring_up(config("10.7.0.1")) as running:
-        assert running.underlay_mtu == 1400
-        assert running.vtep.overlays[100].mtu == 1350
+    with bring_up(config("10.7.0.1")) as runtime:
+        assert runtime.underlay_mtu == 1400
+        assert runtime.vtep.overlays[100].mtu == 1350
 
 
 @in_private_namespaces
@@ -110,23 +110,23 @@ def test_peers_behind_two_devices_take_the_smaller_mtu() -> None:
     host()
     set_mtu("u1", 9001)
     set_mtu("u2", 1400)
-    with bring_up(config(PEER, "10.0.2.41")) as running:
-        assert running.underlay_mtu == 1400
-        assert running.vtep.overlays[100].mtu == 1350
+    with bring_up(config(PEER, "10.0.2.41")) as runtime:
+        assert runtime.underlay_mtu == 1400
+        assert runtime.vtep.overlays[100].mtu == 1350
 
 
 @in_private_namespaces
 def test_tags_that_pass_cost_four_octets() -> None:
     host()
-    with bring_up(config(tags="pass")) as running:
-        assert running.vtep.overlays[100].mtu == 1446
+    with bring_up(config(tags="pass")) as runtime:
+        assert runtime.vtep.overlays[100].mtu == 1446
 
 
 @in_private_namespaces
 def test_a_given_underlay_mtu_goes_before_the_route() -> None:
     host()
-    with bring_up(config(underlay=UnderlayConfig(mtu=1280))) as running:
-        assert running.vtep.overlays[100].mtu == 1230
+    with bring_up(config(underlay=UnderlayConfig(mtu=1280))) as runtime:
+        assert runtime.vtep.overlays[100].mtu == 1230
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,8 @@ def test_without_a_peer_dev_or_local_tell_the_mtu(
     host()
     set_mtu("u2", 1400)
     overlay = OverlayConfig(vni=100, tap="vx0", accept_any=True)
-    with bring_up(Config(underlay, (overlay,))) as running:
-        assert (running.local, running.vtep.overlays[100].mtu) == expected
+    with bring_up(Config(underlay, (overlay,))) as runtime:
+        assert (runtime.local, runtime.vtep.overlays[100].mtu) == expected
 
 
 @in_private_namespaces
@@ -157,11 +157,11 @@ def test_a_trunk_is_opened_once_and_other_taps_beside_it() -> None:
         OverlayConfig(vni=0, tap="vx0", peers=(PEER,)),
     )
     set_mtu("u2", 1400)
-    with bring_up(Config(UnderlayConfig(), overlays)) as running:
-        trunk, access = running.taps
+    with bring_up(Config(UnderlayConfig(), overlays)) as runtime:
+        trunk, access = runtime.taps
         assert (trunk.name, sorted(trunk.by_vlan, key=str)) == ("trunk", [1, 2])
         assert (access.name, list(access.by_vlan)) == ("vx0", [None])
-        mtus = {vni: overlay.mtu for vni, overlay in running.vtep.overlays.items()}
+        mtus = {vni: overlay.mtu for vni, overlay in runtime.vtep.overlays.items()}
         assert mtus == {10: 1350, 20: 1350, 0: 1450}
         tap = link("trunk")
         assert tap is not None
@@ -177,8 +177,8 @@ def test_two_names_of_one_peer_are_one_peer() -> None:
     with open(hosts, "w") as file:
         file.write(f"{PEER} other other.example\n10.0.1.42 third\n")
     mount(hosts.encode(), b"/etc/hosts", None, 0x1000)
-    with bring_up(config("other", PEER, "third")) as running:
-        assert list(running.vtep.overlays[100].peers) == [PEER, "10.0.1.42"]
+    with bring_up(config("other", PEER, "third")) as runtime:
+        assert list(runtime.vtep.overlays[100].peers) == [PEER, "10.0.1.42"]
 
 
 @in_private_namespaces
@@ -190,12 +190,12 @@ def test_a_docker_network_gives_its_bridge() -> None:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         os.environ["DOCKER_HOST"] = "unix:///tmp/docker.sock"
-        with bring_up(config(docker_network="vxlan-net")) as running:
+        with bring_up(config(docker_network="vxlan-net")) as runtime:
             tap, bridge = link("vx0"), link("br-0123456789ab")
             assert tap is not None
             assert bridge is not None
             assert tap.master == bridge.index
-            assert list(running.bridges.values()) == ["br-0123456789ab"]
+            assert list(runtime.bridges.values()) == ["br-0123456789ab"]
         sh("ip link del br-0123456789ab")
         assert "is not here: run vtep in the network namespace" in refusal(
             config(docker_network="vxlan-net")
@@ -254,8 +254,8 @@ def test_who_owns_a_ready_made_tap_needs_no_privilege() -> None:
     sh("ip link set vx0 mtu 1450 master br0 up")
     before = state()
     become_nobody()
-    with bring_up(config(bridge="br0")) as running:
-        assert running.underlay.send((b"x",), (PEER, 4789)) == 0
+    with bring_up(config(bridge="br0")) as runtime:
+        assert runtime.underlay.send((b"x",), (PEER, 4789)) == 0
     assert state() == before
     assert refusal(config(bridge="br0", mtu=1400)) == (
         "cannot do 'ip link set vx0 mtu 1400' (Operation not permitted): "

@@ -13,7 +13,7 @@ from tests.unit.one_host import PEER, become_nobody, config, host, link, refusal
 from tests.unit.private import in_private_namespaces, mount, sh
 from vtep.config.model import Config, OverlayConfig, UnderlayConfig
 from vtep.daemon.setup import bring_up
-from vtep.host.linux import HostError
+from vtep.errors import HostError
 
 
 def add_vxlan9() -> None:
@@ -29,8 +29,8 @@ def test_a_port_of_the_kernels_vxlan_names_the_device() -> None:
         "UDP port 4789 is in use by the kernel vxlan device vxlan9: "
         "delete it, or use another --port"
     )
-    with bring_up(config(underlay=UnderlayConfig(port=8472))) as running:
-        assert running.vtep.port == 8472
+    with bring_up(config(underlay=UnderlayConfig(port=8472))) as runtime:
+        assert runtime.vtep.port == 8472
 
 
 @in_private_namespaces
@@ -72,8 +72,8 @@ def test_too_few_descriptors_for_the_source_ports_are_said() -> None:
     assert refusal(config()) == (
         "there are too few file descriptors for our sockets: raise the limit (ulimit -n)"
     )
-    with bring_up(config(underlay=UnderlayConfig(srcport=(50_000, 50_003)))) as running:
-        assert running.underlay.senders == 4
+    with bring_up(config(underlay=UnderlayConfig(srcport=(50_000, 50_003)))) as runtime:
+        assert runtime.underlay.senders == 4
 
 
 def down_u2() -> None:

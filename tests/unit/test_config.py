@@ -8,8 +8,9 @@ import pytest
 
 from vtep.config import model as config_
 from vtep.config.load import from_arguments, load
-from vtep.config.model import Config, ConfigError, OverlayConfig, UnderlayConfig
+from vtep.config.model import Config, OverlayConfig, UnderlayConfig
 from vtep.config.options import BOOLEAN, GROUPS, OPTIONS
+from vtep.errors import UsageError
 
 DOCS = Path(__file__).parents[2] / "docs"
 LEAST = {"tap": ["vx0"], "vni": ["100"], "peer": ["10.0.1.41"]}
@@ -249,9 +250,9 @@ def test_a_trunk_takes_vlans_beside_one_overlay_for_the_untagged() -> None:
 
 
 def test_a_config_made_by_hand_is_checked_too() -> None:
-    with pytest.raises(ConfigError, match="no peer"):
+    with pytest.raises(UsageError, match="no peer"):
         Config(UnderlayConfig(), (OverlayConfig(vni=1, tap="a"),))
-    with pytest.raises(ConfigError, match="no overlay"):
+    with pytest.raises(UsageError, match="no overlay"):
         Config(UnderlayConfig(), ())
 
 

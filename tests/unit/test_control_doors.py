@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from vtep.config.model import Config, ConfigError, OverlayConfig, UnderlayConfig
-from vtep.control.listener import open_doors
-from vtep.host.linux import HostError
+from vtep.config.model import Config, OverlayConfig, UnderlayConfig
+from vtep.control.service import open_doors
+from vtep.errors import HostError, UsageError
 
 
 def config(web: str, *, web_remote: bool = False) -> Config:
@@ -74,5 +74,5 @@ def test_what_does_not_listen_is_refused(spare: int) -> None:
 
 @pytest.mark.parametrize("place", ["fd:", "fd:-1", "fd:x", "fd:1234567890", "FD:3"])
 def test_what_is_no_number_is_no_descriptor(place: str) -> None:
-    with pytest.raises(ConfigError, match="no IP address and port"):
+    with pytest.raises(UsageError, match="no IP address and port"):
         config(place)

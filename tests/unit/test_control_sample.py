@@ -94,7 +94,7 @@ def test_a_frame_that_is_not_sent_is_told_as_it_was_read(tmp_path: Path) -> None
 def test_of_a_long_frame_the_beginning_is_told_and_its_length() -> None:
     shown = Sample(Lines(OUTSIDE, 4789), with_headers=True)
     asked = Asked(Path("nowhere"))
-    asked.forwarder.witness = shown.take
+    asked.forwarder.tracer = shown.take
     asked.out(frame(inner=IP(src="172.18.0.11", dst="172.18.0.12") / UDP() / bytes(1000)))
     told = json.loads(asyncio.run(shown.lines()))
     assert (len(told["bytes"]), told["size"]) == (2 * sample.SHOWN, 20 + 8 + 8 + 14 + 20 + 8 + 1000)
@@ -104,7 +104,7 @@ def test_of_a_long_frame_the_beginning_is_told_and_its_length() -> None:
 def test_what_a_slow_reader_does_not_take_is_counted() -> None:
     shown = Sample(Lines(OUTSIDE, 4789), with_headers=False)
     asked = Asked(Path("nowhere"))
-    asked.forwarder.witness = shown.take
+    asked.forwarder.tracer = shown.take
     for _ in range(sample.MOST_WAITING + 3):
         asked.out(PING)
     lines = [json.loads(text) for text in asyncio.run(shown.lines()).splitlines()]

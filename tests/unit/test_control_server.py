@@ -41,9 +41,9 @@ def subject() -> Subject:
     now = time.monotonic()
     for number in range(ENTRIES):
         overlay.fdb.learn(number.to_bytes(6, "big"), overlay.flood[0], now)
-    running = SimpleNamespace(vtep=Vtep([overlay], frozenset(), 4789), local="10.0.1.4")
+    runtime = SimpleNamespace(vtep=Vtep([overlay], frozenset(), 4789), local="10.0.1.4")
     config = SimpleNamespace(underlay=SimpleNamespace(local="10.0.1.4", dev=None))
-    return Subject(cast(Any, config), cast(Any, running), cast(Any, None))
+    return Subject(cast(Any, config), cast(Any, runtime), cast(Any, None))
 
 
 @asynccontextmanager

@@ -12,12 +12,11 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from vtep.config.model import ConfigError
 from vtep.control import unix_socket as unix
 from vtep.control.client.client import Client, Forbidden, Gone
 from vtep.control.client.discover import find
 from vtep.control.unix_socket import Listener, listen_at, listen_somewhere
-from vtep.host.linux import HostError
+from vtep.errors import HostError, UsageError
 
 
 @pytest.fixture
@@ -96,10 +95,10 @@ def test_who_may_not_write_to_run_has_it_in_a_folder_of_his_own_or_not_at_all(
 
 
 def test_without_a_daemon_it_says_how_to_start_one(places: tuple[Path, Path]) -> None:
-    with pytest.raises(ConfigError, match="no vtep runs here: start one, as with vtep --tap vx0"):
+    with pytest.raises(UsageError, match="no vtep runs here: start one, as with vtep --tap vx0"):
         find()
     opened("vx0").socket.close()  # a stale one is none
-    with pytest.raises(ConfigError, match="no vtep runs here"):
+    with pytest.raises(UsageError, match="no vtep runs here"):
         find()
 
 
@@ -113,8 +112,8 @@ def test_who_may_not_ask_is_told_so(places: tuple[Path, Path]) -> None:
         listener = Listener(os.path.join(public, "vx0.sock"))
         for directory in (public, str(places[0])):
             script = (
-                "import os, sys; from vtep.control.commands import find;"
-                "from vtep.control.server import unix; os.setuid(65534);"
+                "import os, sys; from vtep.control.client import discover as find;"
+                "from vtep.control import unix_socket as unix; os.setuid(65534);"
                 "unix.RUNTIME_DIRECTORY = sys.argv[1]; find.find()"
             )
             done = subprocess.run(
@@ -151,9 +150,9 @@ def test_a_daemon_that_ends_while_it_answers_is_noticed(answer: bytes, tmp_path:
         Client(listener.path).get("/v1/show")
     daemon.join()
     listener.close()
-    with pytest.raises(ConfigError, match="no vtep listens at"):
+    with pytest.raises(UsageError, match="no vtep listens at"):
         Client(listener.path).get("/v1")
-    assert issubclass(Forbidden, ConfigError)
+    assert issubclass(Forbidden, UsageError)
 
 
 def test_a_daemon_that_does_not_answer_is_not_waited_for(tmp_path: Path) -> None:
@@ -208,7 +207,7 @@ def test_one_that_does_not_answer_is_not_passed_over(
 
     daemon = threading.Thread(target=answer_all)
     daemon.start()
-    with pytest.raises(ConfigError, match=rf"the vtep at .*vx0\.sock .*{said}.*: try again"):
+    with pytest.raises(UsageError, match=rf"the vtep at .*vx0\.sock .*{said}.*: try again"):
         find()  # the other is that of another namespace
     daemon.join()
     for listener in asked:

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from tests.vectors.corpus import corpus
 from tests.vectors.example import capture
 from vtep import pcap as capfile
-from vtep.config.model import ConfigError
 from vtep.dataplane.counters import Drop
 from vtep.decode.command import main
 from vtep.decode.inputs import guess
+from vtep.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
 CAPTURE = ROOT / "docs" / "examples" / "tunnel.pcapng"
@@ -257,7 +257,8 @@ def test_it_starts_and_ends_quickly_and_without_scapy_or_rich() -> None:
     assert run("0800000000006400").returncode == 1
     assert time.monotonic() - started < 1.5
     script = (
-        "import sys; from vtep.cli import main; main(['decode', '0800000000006400', '--json'])\n"
+        "import sys; from vtep.cli.main import main\n"
+        "main(['decode', '0800000000006400', '--json'])\n"
         "sys.exit(' '.join({'scapy', 'rich', 'uvloop', 'pyroute2', 'asyncio'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=30)
@@ -298,7 +299,7 @@ def test_any_octets_are_decoded(octets: bytes, first: str | None) -> None:
         if octets:
             assert main([octets.hex(), *options]) in (0, 1)
         else:
-            with pytest.raises(ConfigError, match="no octets"):
+            with pytest.raises(UsageError, match="no octets"):
                 main(["", *options])
     finally:
         sys.stdout = before

@@ -37,6 +37,6 @@ def test_the_keys_of_json_are_those_of_the_page(capsys: pytest.CaptureFixture[st
 
 
 def test_the_reasons_of_the_kernel_are_those_of_the_page() -> None:
-    code = (ROOT / "vtep" / "walk" / "underlay.py").read_text()
+    code = (ROOT / "vtep" / "decode" / "kernel.py").read_text()
     reasons = set(re.findall(r'"((?:ip|udp)_[a-z]+|fragment|other_host|not_captured)"', code))
     assert reasons == keys_of_table(PAGE, "that is the verdict:")

@@ -14,8 +14,8 @@ from urllib.parse import unquote
 import pytest
 
 from tests.unit.private import in_private_namespaces
+from vtep.errors import HostError
 from vtep.host.docker import bridge_of
-from vtep.host.linux import HostError
 
 ID = "0123456789abcdef" * 4
 NETWORKS: list[dict[str, Any]] = [

@@ -20,7 +20,7 @@ from tests.memory import (
     sent_to,
 )
 from vtep.dataplane.counters import Drop
-from vtep.dataplane.fdb import LOCAL
+from vtep.dataplane.peer import LOCAL
 from vtep.wire import virtio, vxlan
 
 

@@ -18,8 +18,8 @@ from tests.memory import (
     sent_to,
 )
 from vtep.dataplane.encap_queue import Route
-from vtep.dataplane.fdb import Peer
 from vtep.dataplane.overlay import AccessPort
+from vtep.dataplane.peer import Peer
 from vtep.dataplane.vtep import Vtep
 from vtep.offload.inject import Envelopes, Whole
 from vtep.wire import ip, virtio, vxlan

@@ -12,10 +12,10 @@ from tests.frames import MAC_A, MAC_B, frame
 from tests.memory import PEER_1, PEER_2, make, receive, send
 from tests.unit.asked import Asked, until
 from vtep.cli.commands import monitor
-from vtep.config.model import ConfigError
 from vtep.control.api import events
 from vtep.control.api.events import Events, Listener
 from vtep.dataplane.counters import Flood
+from vtep.errors import UsageError
 from vtep.trace.kinds import KINDS, Wanted, read_wanted
 from vtep.wire import vxlan
 
@@ -174,7 +174,7 @@ def test_what_is_wanted_is_read_and_mistakes_are_named() -> None:
     assert read_wanted({"event": "moved", "vni": "7", "harmless": "1"}) == Wanted(
         frozenset({"moved"}), vni=7, harmless=True
     )
-    with pytest.raises(ConfigError, match="unknown event 'lost': there are learned, moved"):
+    with pytest.raises(UsageError, match="unknown event 'lost': there are learned, moved"):
         read_wanted({"event": "lost"})
-    with pytest.raises(ConfigError, match="unknown key"):
+    with pytest.raises(UsageError, match="unknown key"):
         read_wanted({"events": "moved"})

@@ -5,7 +5,8 @@ import tracemalloc
 
 import pytest
 
-from vtep.dataplane.fdb import LOCAL, SWEEP_LIMIT, Fdb, Peer
+from vtep.dataplane.fdb import SWEEP_LIMIT, Fdb
+from vtep.dataplane.peer import LOCAL, Peer
 
 A = bytes.fromhex("02000000000a")
 PEER_1 = Peer("10.0.1.1", ("10.0.1.1", 4789))

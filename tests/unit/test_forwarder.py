@@ -36,13 +36,13 @@ def test_a_kernel_that_cannot_cut_is_told_of_once_and_not_asked_again() -> None:
     host()
     sh(f"ip neighbor add {PEER} lladdr 02:00:00:00:00:02 dev u1")
     log = Lines()
-    with bring_up(config()) as running:
-        for sock in running.underlay._sending:
+    with bring_up(config()) as runtime:
+        for sock in runtime.underlay._sending:
             sock.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 1)  # not together with UDP_SEGMENT
-        forwarder, outbound = Forwarder(running), running.vtep.outbound
-        assert outbound.max_segments == running.underlay.segments > 1
-        [(port, tap)] = running.taps.items()
-        overlay = running.vtep.overlays[100]
+        forwarder, outbound = Forwarder(runtime), runtime.vtep.outbound
+        assert outbound.max_segments == runtime.underlay.segments > 1
+        [(port, tap)] = runtime.taps.items()
+        overlay = runtime.vtep.overlays[100]
         transmit = Transmit(overlay, (memoryview(bytes(300)),), overlay.flood, 100, 0, 300)
         outbound.encapsulate = lambda *_: [transmit]  # type: ignore[method-assign,assignment]
         with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800)) as wire:
@@ -62,12 +62,12 @@ def test_a_kernel_that_cannot_cut_is_told_of_once_and_not_asked_again() -> None:
 @in_private_namespaces
 def test_what_a_full_socket_does_not_take_is_dropped_and_counted() -> None:
     host()
-    with bring_up(config()) as running:
-        for sock in running.underlay._sending:
+    with bring_up(config()) as runtime:
+        for sock in runtime.underlay._sending:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 0)
-        forwarder, outbound = Forwarder(running), running.vtep.outbound
-        [(port, tap)] = running.taps.items()
-        overlay = running.vtep.overlays[100]
+        forwarder, outbound = Forwarder(runtime), runtime.vtep.outbound
+        [(port, tap)] = runtime.taps.items()
+        overlay = runtime.vtep.overlays[100]
         transmit = Transmit(overlay, (memoryview(bytes(1000)),), overlay.flood, 0, 0, 1000)
         outbound.encapsulate = lambda *_: [transmit] * 32  # type: ignore[method-assign,assignment]
         # Nobody answers for the peer's address: what is sent waits, and counts as the socket's.
@@ -79,9 +79,9 @@ def test_what_a_full_socket_does_not_take_is_dropped_and_counted() -> None:
 @in_private_namespaces
 def test_what_a_full_tap_does_not_take_is_dropped_and_counted() -> None:
     host()
-    with bring_up(config(PEER)) as running:
-        [tap] = running.taps.values()
-        overlay = running.vtep.overlays[100]
+    with bring_up(config(PEER)) as runtime:
+        [tap] = runtime.taps.values()
+        overlay = runtime.vtep.overlays[100]
         frame = memoryview(bytes(10) + b"\xff" * 6 + b"\x02\0\0\0\0\x07\x88\xb5" + bytes(50))
         written = []
 
@@ -90,9 +90,9 @@ def test_what_a_full_tap_does_not_take_is_dropped_and_counted() -> None:
             return errno.EAGAIN
 
         tap.write = full  # type: ignore[method-assign]  # tun(4) queues: it is full for no test
-        forwarder = Forwarder(running)
+        forwarder = Forwarder(runtime)
         delivery = Delivery(overlay, (frame,))
-        running.vtep.inbound.decapsulate = (  # type: ignore[method-assign]
+        runtime.vtep.inbound.decapsulate = (  # type: ignore[method-assign]
             lambda *_: [delivery] * 3
         )
         forwarder._from_underlay()
@@ -104,28 +104,28 @@ def test_what_a_full_tap_does_not_take_is_dropped_and_counted() -> None:
 def test_a_witness_is_told_of_each_frame_while_there_is_one() -> None:
     host()
     sh(f"ip neighbor add {PEER} lladdr 02:00:00:00:00:02 dev u1")
-    with bring_up(config()) as running:
-        forwarder = Forwarder(running)
-        [(port, tap)] = running.taps.items()
+    with bring_up(config()) as runtime:
+        forwarder = Forwarder(runtime)
+        [(port, tap)] = runtime.taps.items()
         told: list[Outcome] = []
 
         def see_two(outcome: Outcome) -> None:
             told.append(outcome)
             if len(told) == 2:
-                forwarder.witness = None
+                forwarder.tracer = None
 
         with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as container:
             container.bind(("vx0", 0))
             for number in range(4):
                 container.send(b"\xff" * 6 + b"\x02\0\0\0\0\x07\x88\xb5" + bytes([number] * 50))
-        forwarder.witness = see_two
-        overlay = running.vtep.overlays[100]
+        forwarder.tracer = see_two
+        overlay = runtime.vtep.overlays[100]
         while overlay.traffic.tx_frames < 4:
             assert select.select([tap.fileno()], [], [], 5)[0]
             forwarder._from_tap(port, tap)
         mine = [one for one in told if one.frames[0][1][6:12] == b"\x02\0\0\0\0\x07"]
         assert [one.decision for one in mine] == ["broadcast"] * len(mine)
-        assert all(one.datagrams[0].port in running.underlay.ports for one in mine)
+        assert all(one.datagrams[0].port in runtime.underlay.ports for one in mine)
         assert len(told) == 2
         assert forwarder.encap.frames >= 4
         assert sum(forwarder.encap.sizes[1:]) >= 1
@@ -137,8 +137,8 @@ def test_a_witness_is_told_of_merged_datagrams_by_overlay() -> None:
     overlays = tuple(
         OverlayConfig(vni, tap=f"vx{vni}", peers=(PEER,), mtu=MIN_MTU) for vni in (7, 100)
     )
-    with bring_up(Config(UnderlayConfig(), overlays)) as running:
-        forwarder = Forwarder(running)
+    with bring_up(Config(UnderlayConfig(), overlays)) as runtime:
+        forwarder = Forwarder(runtime)
         frame = b"\xff" * 6 + b"\x02\0\0\0\0\x07\x88\xb5" + bytes(50)
         octets = b"".join(vxlan.pack(vni) + frame for vni in (7, 100, 100))
         messages = [(octets, PEER, len(octets) // 3)]
@@ -150,10 +150,10 @@ def test_a_witness_is_told_of_merged_datagrams_by_overlay() -> None:
             view[: len(octets)] = octets
             return len(octets), sender, size
 
-        running.underlay.receive = receive  # type: ignore[method-assign,assignment]
+        runtime.underlay.receive = receive  # type: ignore[method-assign,assignment]
         told: list[Outcome] = []
-        forwarder.witness = told.append
+        forwarder.tracer = told.append
         forwarder._from_underlay()
     seen = [(one.tap, one.vni, len(one.frames)) for one in told]
     assert seen == [("vx7", 7, 1), ("vx100", 100, 2)]
-    assert [overlay.traffic.rx_frames for overlay in running.vtep.overlays.values()] == [1, 2]
+    assert [overlay.traffic.rx_frames for overlay in runtime.vtep.overlays.values()] == [1, 2]

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vtep import pcap as capfile
-from vtep.config.model import ConfigError
 from vtep.decode.hexdump import frames_of
+from vtep.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
 CAPTURE = ROOT / "docs" / "examples" / "tunnel.pcapng"
@@ -95,7 +95,7 @@ def test_any_text_is_octets_or_an_error_in_one_line(text: str) -> None:
     said = ""
     try:
         frames_of(text)
-    except ConfigError as error:
+    except UsageError as error:
         said = str(error)
     assert len(said.splitlines()) <= 1
 
@@ -111,5 +111,5 @@ def test_any_text_is_octets_or_an_error_in_one_line(text: str) -> None:
     ],
 )
 def test_what_is_wrong_is_named(text: str, said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(UsageError, match=said):
         frames_of(text)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from vtep.errors import HostError
 from vtep.host import notify
-from vtep.host.linux import HostError
 
 
 def test_ready_writes_one_line_feed_and_closes() -> None:

@@ -11,8 +11,9 @@ from vtep.dataplane.counters import Drop
 from vtep.dataplane.decap import Delivery
 from vtep.dataplane.decap_spans import Message
 from vtep.dataplane.encap_queue import Transmit
-from vtep.dataplane.fdb import Change, Peer
+from vtep.dataplane.fdb import Change
 from vtep.dataplane.overlay import AccessPort, Overlay
+from vtep.dataplane.peer import Peer
 from vtep.dataplane.vtep import Vtep
 from vtep.trace import outcome as observe
 from vtep.trace.outcome import Outcome

@@ -19,9 +19,10 @@ from tests.unit.test_underlay import (
     buffers,
     receive,
 )
-from vtep.host.linux import HostError
-from vtep.host.senders import SENDERS, open_senders
+from vtep.errors import HostError
+from vtep.host.senders import open_senders
 from vtep.host.underlay import Underlay
+from vtep.wire.flow import MAX_SOURCE_PORTS, source_ports
 
 DEFAULT = (49152, 65535)
 IPV6_RECVERR = 25
@@ -37,7 +38,8 @@ def listener(family: int) -> Iterator[socket.socket]:
 
 
 def underlay(family: int = socket.AF_INET, srcport: tuple[int, int] = DEFAULT) -> Underlay:
-    return Underlay(family, LOOPBACK[socket.AddressFamily(family)], 4789, None, srcport)
+    ranges = source_ports(*srcport) if srcport != (4789, 4789) else ()
+    return Underlay(family, LOOPBACK[socket.AddressFamily(family)], 4789, None, ranges)
 
 
 def port_of(one: Underlay, target: socket.socket, flow: int) -> int:
@@ -55,10 +57,10 @@ def sending(one: Underlay) -> list[socket.socket]:
 def test_each_flow_keeps_a_port_of_the_range_and_flows_are_spread(family: int) -> None:
     with listener(family) as target:
         one = underlay(family)
-        assert one.senders == SENDERS == 64
-        ports = [port_of(one, target, flow) for flow in range(2 * SENDERS)]
-        assert ports[:SENDERS] == ports[SENDERS:]
-        assert len(set(ports)) == SENDERS
+        assert one.senders == MAX_SOURCE_PORTS == 64
+        ports = [port_of(one, target, flow) for flow in range(2 * MAX_SOURCE_PORTS)]
+        assert ports[:MAX_SOURCE_PORTS] == ports[MAX_SOURCE_PORTS:]
+        assert len(set(ports)) == MAX_SOURCE_PORTS
         assert all(DEFAULT[0] <= port <= DEFAULT[1] for port in ports)
         assert max(ports) - min(ports) > 16_000
         one.close()
@@ -84,7 +86,7 @@ def test_ports_in_use_are_passed_over() -> None:
         taken.bind(("127.0.0.1", 50_001))
         one = underlay(srcport=(50_000, 50_002))
         assert {port_of(one, target, flow) for flow in range(9)} == {50_000, 50_002}
-        two = Underlay(socket.AF_INET, "127.0.0.1", 4790, None, (50_000, 50_003))
+        two = Underlay(socket.AF_INET, "127.0.0.1", 4790, None, source_ports(50_000, 50_003))
         assert {port_of(two, target, flow) for flow in range(9)} == {50_003}
         one.close()
         two.close()
@@ -114,8 +116,8 @@ def test_a_range_without_a_free_port_is_an_error_that_names_it() -> None:
 def test_ports_for_root_only_are_passed_over() -> None:
     become_nobody()
     with pytest.raises(HostError, match=r"no UDP port of 1\.\.2 can be had"):
-        open_senders(socket.AF_INET, "127.0.0.1", (1, 2), None)
-    [one] = open_senders(socket.AF_INET, "127.0.0.1", (1024, 1024), None)
+        open_senders(socket.AF_INET, "127.0.0.1", source_ports(1, 2), None)
+    [one] = open_senders(socket.AF_INET, "127.0.0.1", source_ports(1024, 1024), None)
     one.close()
 
 
@@ -170,7 +172,7 @@ def test_they_fragment_nothing_and_are_bound_to_the_device(
     sh("ip link set w9 up")
     sh("ip address add 10.9.0.1/24 dev v9")
     sh("ip -6 address add fd00:9::1/64 dev v9 nodad")
-    one = Underlay(family, None, 4789, "v9", FROM)
+    one = Underlay(family, None, 4789, "v9", source_ports(*FROM))
     assert one.send((bytes(1501 - headers),), peer) == errno.EMSGSIZE
     assert one.send((bytes(1500 - headers),), peer) == 0
     for sock in sending(one):
@@ -183,7 +185,7 @@ def test_what_the_send_buffer_cannot_hold_is_refused_at_once() -> None:
     sh("ip link add v0 type veth peer name v1")
     sh("ip link set v0 up")
     sh("ip address add 10.9.0.1/24 dev v0")
-    one = Underlay(socket.AF_INET, None, 4789, None, (50_000, 50_000))
+    one = Underlay(socket.AF_INET, None, 4789, None, source_ports(50_000, 50_000))
     [sender] = sending(one)
     sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 0)
     # Nobody answers for that address: what is sent waits, and counts as the socket's.
@@ -199,7 +201,7 @@ def test_closing_closes_them_all() -> None:
     one = underlay()
     with as_socket(one):
         pass
-    assert len(os.listdir("/proc/self/fd")) == before + 1 + SENDERS
+    assert len(os.listdir("/proc/self/fd")) == before + 1 + MAX_SOURCE_PORTS
     one.close()
     one.close()
     assert len(os.listdir("/proc/self/fd")) == before

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.private import in_private_namespaces, mount, sh
+from vtep.errors import HostError
 from vtep.host import linux
-from vtep.host.linux import HostError
 from vtep.host.tap import Tap
 
 ETH_P_ALL = 0x0003

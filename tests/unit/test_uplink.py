@@ -16,7 +16,7 @@ from tests.unit.private import in_private_namespaces, sh
 from vtep.config.model import UnderlayConfig
 from vtep.daemon.inject import Uplink
 from vtep.daemon.setup import bring_up
-from vtep.dataplane.fdb import Peer
+from vtep.dataplane.peer import Peer
 from vtep.host import netfilter, procfs
 from vtep.offload.inject import Envelopes
 from vtep.wire.outer import Outer
@@ -80,8 +80,8 @@ def divert() -> None:
 def up(underlay: UnderlayConfig, *peers: str) -> Iterator[Uplink | None]:
     """Bring up, and see that nothing is left of it afterwards."""
     before = one_host.state(), parameters(), rules()
-    with bring_up(one_host.config(*peers, underlay=underlay)) as running:
-        yield running.uplink
+    with bring_up(one_host.config(*peers, underlay=underlay)) as runtime:
+        yield runtime.uplink
     assert (one_host.state(), parameters(), rules()) == before
 
 
@@ -191,8 +191,8 @@ def test_all_is_put_back_at_once_when_it_fails_after_its_changes() -> None:
     RP_FILTER.write_text("1")
     divert()
     before = one_host.state(), parameters(), rules()
-    with bring_up(one_host.config(underlay=SET_UP)) as running:
-        assert running.uplink is None
+    with bring_up(one_host.config(underlay=SET_UP)) as runtime:
+        assert runtime.uplink is None
         assert one_host.link("vx0-up") is None
         assert (RP_FILTER.read_text().strip(), rules()) == ("1", [])
     assert (one_host.state(), parameters(), rules()) == before
@@ -202,8 +202,8 @@ def test_all_is_put_back_at_once_when_it_fails_after_its_changes() -> None:
 def test_what_somebody_else_set_meanwhile_is_left_alone() -> None:
     one_host.host()
     RP_FILTER.write_text("1")
-    with bring_up(one_host.config(underlay=SET_UP)) as running:
-        assert running.uplink is not None
+    with bring_up(one_host.config(underlay=SET_UP)) as runtime:
+        assert runtime.uplink is not None
         RP_FILTER.write_text("0")
     assert RP_FILTER.read_text().strip() == "0"
 

@@ -14,13 +14,13 @@ from scapy.layers.l2 import Ether
 from scapy.layers.vxlan import VXLAN
 
 from tests.consoles import ROOT
-from vtep.config.model import ConfigError
-from vtep.host.senders import lane_ports
+from vtep.errors import UsageError
 from vtep.walk.engine import run
 from vtep.walk.frames import C1, C2
 from vtep.walk.model import Entry, Result, Station, Walk, as_json
 from vtep.walk.options import Options, WhatIf, from_texts
 from vtep.wire.ethernet import format_mac
+from vtep.wire.flow import source_ports
 
 MAC_1, MAC_2 = format_mac(C1.mac), format_mac(C2.mac)
 CASES = [
@@ -134,7 +134,7 @@ def test_a_flow_keeps_its_port_and_another_flow_has_another() -> None:
     def source_of(way: Walk) -> bytes:
         return octets(at(way, "underlay", "wire"))[34:36]
 
-    ports = [part[0] for part in lane_ports(49152, 65535)]
+    ports = [part[0] for part in source_ports(49152, 65535)]
     result = run(Options(inner="tcp"))
     used = [source_of(way) for way in result.walks]
     assert all(int.from_bytes(one, "big") in ports for one in used)
@@ -235,7 +235,7 @@ def test_json_holds_it_all_and_is_the_same_in_every_process() -> None:
     ],
 )  # fmt: skip
 def test_an_option_that_cannot_be_is_told_in_one_line(texts: dict[str, str], said: str) -> None:
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(UsageError) as caught:
         from_texts(texts)
     assert str(caught.value) == said
 

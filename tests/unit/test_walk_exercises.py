@@ -2,7 +2,7 @@
 
 import pytest
 
-from vtep.config.model import ConfigError
+from vtep.errors import UsageError
 from vtep.walk.course.exercises import EXERCISES, LESSONS, check, is_right
 
 RIGHT = {
@@ -90,6 +90,6 @@ def test_the_questions_are_listed_by_lesson(capsys: pytest.CaptureFixture[str]) 
     ],
 )
 def test_what_is_no_answer_is_told_in_one_line(answer: str, said: str) -> None:
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(UsageError) as caught:
         check([answer])
     assert str(caught.value) == said

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from scapy.utils import wrpcap, wrpcapng
 
 from tests.frames import ARP, IP, UDP, Dot1Q, Ether, frame
-from vtep.config.model import ConfigError
 from vtep.dataplane.counters import Drop
 from vtep.dissect import dissect
 from vtep.dissect.chain import MAX_HEADERS
+from vtep.errors import UsageError
 from vtep.walk.custom_frame import read_frame
 from vtep.walk.engine import run
 from vtep.walk.frames import C1, C2, arp
@@ -81,7 +81,7 @@ def test_an_expression_is_built_with_the_addresses_of_the_containers() -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_frame_is_told_in_one_line(written: str, said: str) -> None:
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(UsageError) as caught:
         read_frame(written)
     assert str(caught.value).startswith(said)
 
@@ -96,7 +96,7 @@ def test_a_file_that_is_no_capture_is_told_in_one_line(tmp_path: Path) -> None:
         ("ip.pcap", "frame 1 is not Ethernet"),
         ("text", "neither pcap nor pcapng"),
     ):
-        with pytest.raises(ConfigError, match=said):
+        with pytest.raises(UsageError, match=said):
             read_frame(f"{tmp_path}/{name}")
 
 

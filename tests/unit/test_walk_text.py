@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.consoles import ROOT
-from vtep.config.model import ConfigError
 from vtep.decode.terminal import WIDTH
+from vtep.errors import UsageError
 from vtep.walk.command import main
 from vtep.walk.engine import run
 from vtep.walk.html import page
@@ -90,12 +90,12 @@ def test_reasons_and_bytes_fit_a_narrow_terminal() -> None:
 
 @pytest.mark.parametrize("words", [["--json", "--html", "x"], ["--brief", "-v"], ["-v", "--check"]])
 def test_only_one_thing_can_be_printed(words: list[str]) -> None:
-    with pytest.raises(ConfigError, match=f"not allowed with argument .*{words[0]}"):
+    with pytest.raises(UsageError, match=f"not allowed with argument .*{words[0]}"):
         main(words)
 
 
 def test_a_page_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"none/a\.html: No such file or directory: give --html"):
+    with pytest.raises(UsageError, match=r"none/a\.html: No such file or directory: give --html"):
         main(["--html", f"{tmp_path}/none/a.html"])
 
 

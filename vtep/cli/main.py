@@ -15,8 +15,9 @@ from vtep import __version__
 from vtep.cli.registry import COMMANDS
 from vtep.config.arguments import Parser
 from vtep.config.load import from_arguments
-from vtep.config.model import Config, ConfigError, default
+from vtep.config.model import Config, default
 from vtep.config.options import BOOLEAN, COUNT, GROUPS, OPTIONS, PORT_RANGE, Option
+from vtep.errors import UsageError
 
 USAGE_ERROR = 2
 """Exit code when the command cannot be carried out as given; one line on stderr says why."""
@@ -68,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _give_up_output()
         print(f"vtep: error: the output cannot be written: {error.strerror}", file=sys.stderr)
         return OUTPUT_ERROR
-    except ConfigError as error:
+    except UsageError as error:
         print("vtep: error:", " ".join(str(error).splitlines()), file=sys.stderr)
         return USAGE_ERROR
     except KeyboardInterrupt:
@@ -114,16 +115,16 @@ def _help_line(option: Option) -> str:
 
 def _run(config: Config) -> int:
     """`vtep`: be the VTEP until SIGINT or SIGTERM."""
-    from vtep.control.listener import open_doors
+    from vtep.control.service import open_doors
     from vtep.daemon.process import run, settle_descriptors
-    from vtep.host.linux import HostError
+    from vtep.errors import HostError
 
     try:
         settle_descriptors(config.ready_fd)
         with open_doors(config) as doors:
             return run(config, doors)
     except HostError as error:
-        raise ConfigError(str(error)) from error
+        raise UsageError(str(error)) from error
 
 
 def _check(words: Sequence[str]) -> int:
@@ -155,7 +156,7 @@ def _command(name: str) -> Callable[[Sequence[str]], int]:
         return _check
     if name in COMMANDS:
         return COMMANDS[name].run
-    raise ConfigError(f"unknown command {name!r}: {_suggestion(name, ['check', *COMMANDS])}")
+    raise UsageError(f"unknown command {name!r}: {_suggestion(name, ['check', *COMMANDS])}")
 
 
 def _parse(words: Sequence[str]) -> argparse.Namespace:
@@ -180,9 +181,9 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     arguments, unknown = parser.parse_known_args(words)
     for word in unknown:
         if not word.startswith("-"):
-            raise ConfigError(f"unexpected {word!r}: write each value behind its option")
+            raise UsageError(f"unexpected {word!r}: write each value behind its option")
         name = word.partition("=")[0]
-        raise ConfigError(f"unknown option {name!r}: {_suggestion(name, known)}")
+        raise UsageError(f"unknown option {name!r}: {_suggestion(name, known)}")
     for option in OPTIONS:
         if option.kind is PORT_RANGE and (ranges := getattr(arguments, option.dest)):
             setattr(arguments, option.dest, [" ".join(ports) for ports in ranges])

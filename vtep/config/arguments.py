@@ -3,7 +3,7 @@
 import argparse
 from typing import Never
 
-from vtep.config.model import ConfigError
+from vtep.errors import UsageError
 
 
 class Parser(argparse.ArgumentParser):
@@ -20,4 +20,4 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> Never:
         """Raise what argparse would print with its usage and exit."""
-        raise ConfigError(message.removeprefix("argument "))
+        raise UsageError(message.removeprefix("argument "))

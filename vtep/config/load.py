@@ -1,4 +1,4 @@
-"""Where a Config comes from: flags, VTEP_* variables, a TOML file (vtep.options says which)."""
+"""Load a Config from flags, VTEP_* variables and a TOML file; see vtep.config.options."""
 
 import argparse
 import dataclasses
@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vtep.config.model import CLASSES, Config, ConfigError, OverlayConfig, UnderlayConfig
+from vtep.config.model import CLASSES, Config, OverlayConfig, UnderlayConfig
 from vtep.config.options import CONFIG, COUNT, LIST, OPTIONS, Option, Table, keys
+from vtep.errors import UsageError
 
 _TITLES: dict[Table, str] = {
     "underlay": "[underlay]",
@@ -29,19 +30,19 @@ def load(path: str | os.PathLike[str]) -> Config:
         underlay = document.pop("underlay", {})
         overlays = document.pop("overlay", [])
         if not isinstance(underlay, dict):
-            raise ConfigError("underlay must be one table: write [underlay] above its keys")
+            raise UsageError("underlay must be one table: write [underlay] above its keys")
         if not isinstance(overlays, list) or not all(isinstance(one, dict) for one in overlays):
-            raise ConfigError("overlay must be tables: write [[overlay]], two brackets, above each")
+            raise UsageError("overlay must be tables: write [[overlay]], two brackets, above each")
         if not overlays:
-            raise ConfigError("no [[overlay]] in it: add one with vni, tap and peers")
+            raise UsageError("no [[overlay]] in it: add one with vni, tap and peers")
         tables = [
             _checked(one, "overlay", f"[[overlay]] {number}")
             for number, one in enumerate(overlays, 1)
         ]
         below = _checked(underlay, "underlay", "[underlay]")
         top = _checked(document, "process", "the top level")
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
     return Config(UnderlayConfig(**below), tuple(map(_overlay, tables)), **top)
 
 
@@ -50,7 +51,7 @@ def from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str]) ->
 
     Args:
         arguments: for each option, by its `dest`, the texts it was given on the command line as a
-            list, or None (vtep.cli makes it so).
+            list, or None (vtep.cli.main makes it so).
         environ: the environment; an empty variable counts as not set.
 
     Raises:
@@ -64,7 +65,7 @@ def from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str]) ->
     describing = [option.flag for option in flags if option.table in ("overlay", "underlay")]
     path = flags.get(CONFIG)
     if path and describing:
-        raise ConfigError(
+        raise UsageError(
             f"{describing[0]} and --config exclude each other: "
             f"write it into {path}, or leave --config out"
         )
@@ -83,7 +84,7 @@ def from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str]) ->
         return dataclasses.replace(load(path), **values["process"])
     missing = [f"--{name}" for name in ("tap", "vni") if name not in values["overlay"]]
     if missing:
-        raise ConfigError(
+        raise UsageError(
             f"{' and '.join(missing)} not given: say what to join with "
             "--tap NAME --vni VNI --peer HOST, or with --config FILE"
         )
@@ -97,18 +98,18 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigError(
+        raise UsageError(
             f"{path}: {error.strerror}: give --config a file that can be read"
         ) from None
     except ValueError:
-        raise ConfigError(f"{path}: is not UTF-8 text: give --config a TOML file") from None
+        raise UsageError(f"{path}: is not UTF-8 text: give --config a TOML file") from None
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         what, _, where = str(error).rpartition(" (at ")
         position = re.fullmatch(r"(line \d+), column \d+\)", where)
         line = position[1] if position else f"line {text.count(chr(10)) + 1}"
-        raise ConfigError(f"{path}: {line}: {what}: correct the TOML there") from None
+        raise UsageError(f"{path}: {line}: {what}: correct the TOML there") from None
 
 
 def _checked(table: dict[str, Any], kind: Table, where: str) -> dict[str, Any]:
@@ -116,12 +117,12 @@ def _checked(table: dict[str, Any], kind: Table, where: str) -> dict[str, Any]:
     known = keys(kind)
     for key, value in table.items():
         if key not in known:
-            raise ConfigError(f"unknown key {key!r} in {where}: {_suggestion(key, kind)}")
+            raise UsageError(f"unknown key {key!r} in {where}: {_suggestion(key, kind)}")
         if not known[key].kind.fits(value):
-            raise ConfigError(f"{key} in {where} must be {known[key].kind.wanted}: not {value!r}")
+            raise UsageError(f"{key} in {where} must be {known[key].kind.wanted}: not {value!r}")
     for key in ("vni", "tap"):
         if kind == "overlay" and key not in table:
-            raise ConfigError(f"{key} is missing in {where}: add it")
+            raise UsageError(f"{key} is missing in {where}: add it")
     return {known[key].field: known[key].kind.meaning(value) for key, value in table.items()}
 
 
@@ -152,7 +153,7 @@ def _from_flag(option: Option, texts: list[str]) -> Any:
     if option.kind is LIST:
         texts = [",".join(texts)]
     if len(texts) > 1:
-        raise ConfigError(
+        raise UsageError(
             f"{option.flag} is given {len(texts)} times: give it once "
             "(several overlays are written into a file for --config)"
         )
@@ -166,7 +167,7 @@ def _from_text(option: Option, text: str, source: str) -> Any:
         value = None
     if value is None or not option.kind.fits(value):
         wanted = option.kind.wanted_text or option.kind.wanted
-        raise ConfigError(f"{source} must be {wanted}: not {text!r}")
+        raise UsageError(f"{source} must be {wanted}: not {text!r}")
     return option.kind.meaning(value)
 
 

@@ -1,6 +1,6 @@
 """What to run: a Config, frozen, and checked once, whichever way it was written.
 
-Flags, VTEP_* variables and TOML keys (vtep.sources reads them) end in the same classes, and the
+Flags, VTEP_* variables and TOML keys (vtep.config.load reads them) end in the same classes, and the
 classes check themselves. Everything is checked here that can be without asking the host, so that
 `vtep check` needs no root.
 """
@@ -15,6 +15,7 @@ from math import inf
 from typing import Literal
 
 from vtep.config.options import OFFLOADS, Option, Table
+from vtep.errors import UsageError
 from vtep.wire.vxlan import MAX_VNI, PORT
 
 MIN_MTU = 576
@@ -22,10 +23,6 @@ MIN_MTU = 576
 MAX_MTU = 65535
 _LEAST_OVERHEAD = 50
 _TAP_NAME_MAX = 15
-
-
-class ConfigError(ValueError):
-    """The configuration cannot be; str() is one line that says what to change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +78,7 @@ class Config:
     """A whole VTEP: one underlay, one or more overlays, and how its process behaves.
 
     Attributes:
-        offload: of vtep.options.OFFLOADS, what the kernel may do for us where it can.
+        offload: of vtep.config.options.OFFLOADS, what the kernel may do for us where it can.
         control: path of the Unix socket to be asked through, or "none"; None: where it is looked
             for.
         web, metrics: "ADDRESS:PORT" of a TCP socket to be asked through, or "fd:N" for one that
@@ -106,7 +103,7 @@ class Config:
     def __post_init__(self) -> None:
         """Check everything that can be checked without the host."""
         for problem in _problems(self):
-            raise ConfigError(problem)
+            raise UsageError(problem)
 
 
 CLASSES: dict[Table, type] = {

@@ -17,11 +17,10 @@ from vtep.control.api import walk as walks
 from vtep.control.api.events import EVENTS, Events
 from vtep.control.api.static import page_routes
 from vtep.control.http.connection import Connection, Full
-from vtep.control.http.context import SUBJECT, Subject
+from vtep.control.http.context import FRAMES, SUBJECT, Subject, outside_of
 from vtep.control.http.security import guard, secure
 from vtep.control.listener import Door
-from vtep.trace.outer_headers import outside_of
-from vtep.trace.sampler import FRAMES, Frames
+from vtep.trace.sampler import Frames
 
 MOST_CONNECTIONS = 32
 """Of one door at a time."""

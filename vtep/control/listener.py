@@ -6,17 +6,12 @@ the daemon is ready, for the socket listens already.
 
 import ipaddress
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from vtep import log
-from vtep.config.model import Config, address_and_port, handed_down
+from vtep.config.model import Config, address_and_port
 from vtep.control import unix_socket as unix
-from vtep.daemon.forwarder import Forwarder
-from vtep.daemon.setup import Running
-from vtep.host.linux import HostError
+from vtep.errors import HostError
 
 _BACKLOG = 32
 
@@ -39,59 +34,8 @@ class Door:
     is_loopback: bool = False
 
 
-class Doors:
-    """The open doors of one daemon: stands beside it (vtep.daemon.Beside)."""
-
-    def __init__(self, doors: list[Door], *, unwritable: bool) -> None:
-        self._doors = doors
-        self._unwritable = unwritable
-
-    @asynccontextmanager
-    async def serve(
-        self, config: Config, running: Running, forwarder: Forwarder
-    ) -> AsyncIterator[None]:
-        """Answer through the doors for the length of the block."""
-        if self._unwritable:
-            places = " nor ".join(unix.directories())
-            log.info(f"no control socket: cannot write to {places}; name a path with --control")
-        if not self._doors:
-            yield
-            return
-        from vtep.control.application import serve
-        from vtep.control.http.context import Subject
-
-        async with serve(self._doors, Subject(config, running, forwarder)):
-            for door in self._doors:
-                log.info(f"{door.kind} {door.name}", **{door.kind: door.name})
-            yield
-
-
-@contextmanager
-def open_doors(config: Config) -> Iterator[Doors]:
-    """Open the sockets that `config` asks for; on leaving, close and remove them.
-
-    Raises:
-        HostError: one cannot be opened; nothing is left behind.
-    """
-    with ExitStack() as undo:
-        doors = []
-        control = _control(config)
-        if control is not None:
-            undo.callback(control.close)
-            doors.append(Door("control", control.socket, control.path))
-        tcp: list[tuple[Kind, str | None]] = [("web", config.web), ("metrics", config.metrics)]
-        for kind, place in tcp:
-            if place is not None:
-                fd = handed_down(place)
-                door = _listen(kind, place) if fd is None else _adopt(kind, fd, config.web_remote)
-                undo.callback(door.socket.close)
-                doors.append(door)
-        if doors:
-            import vtep.control.application  # noqa: F401 (0.15 s, before anything waits for us)
-        yield Doors(doors, unwritable=config.control is None and control is None)
-
-
-def _control(config: Config) -> unix.Listener | None:
+def control(config: Config) -> unix.Listener | None:
+    """Open the control socket of *config*; None where it has none."""
     if config.control == "none":
         return None
     if config.control is not None:
@@ -99,7 +43,7 @@ def _control(config: Config) -> unix.Listener | None:
     return unix.listen_somewhere(config.overlays[0].tap)
 
 
-def _listen(kind: Kind, place: str) -> Door:
+def listen(kind: Kind, place: str) -> Door:
     """Listen at *place*, which was checked to be "ADDRESS:PORT"."""
     address, port = address_and_port(place)
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -118,7 +62,7 @@ def _listen(kind: Kind, place: str) -> Door:
     return _door(kind, listener)
 
 
-def _adopt(kind: Kind, fd: int, web_remote: bool) -> Door:
+def adopt(kind: Kind, fd: int, web_remote: bool) -> Door:
     """Take over a socket that listens already: perhaps in another network namespace than ours."""
     try:
         listener = socket.socket(fileno=fd)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 
-from vtep.host.linux import HostError
+from vtep.errors import HostError
 
 RUNTIME_DIRECTORY = "/run/vtep"
 SUFFIX = ".sock"

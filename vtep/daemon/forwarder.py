@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from vtep import log
-from vtep.daemon.setup import Running
+from vtep.daemon.setup import Runtime
 from vtep.dataplane.decap import Delivery
 from vtep.dataplane.decap_spans import Message
 from vtep.dataplane.encap_queue import Route, Transmit
-from vtep.dataplane.fdb import Peer
 from vtep.dataplane.overlay import AccessPort
+from vtep.dataplane.peer import Peer
 from vtep.host.linux import Buffer
 from vtep.host.tap import Tap
 from vtep.host.underlay import CANNOT_CUT
@@ -67,20 +67,20 @@ class Forwarder:
             take itself away.  None, as usual, costs nothing.
     """
 
-    def __init__(self, running: Running) -> None:
+    def __init__(self, runtime: Runtime) -> None:
         self.encap, self.decap = Batches(), Batches()
-        self.witness: Callable[[Outcome], None] | None = None
-        self._vtep = running.vtep
-        self._taps = running.taps
-        self._underlay = running.underlay
-        self._uplink = running.uplink
-        self._pool = running.vtep.pool
+        self.tracer: Callable[[Outcome], None] | None = None
+        self._vtep = runtime.vtep
+        self._taps = runtime.taps
+        self._underlay = runtime.underlay
+        self._uplink = runtime.uplink
+        self._pool = runtime.vtep.pool
         self._tap_views = [slot[TAP_AT:] for slot in self._pool.large.views]
-        self._patience: dict[Tap | None, int] = dict.fromkeys((None, *running.taps.values()), 1)
+        self._patience: dict[Tap | None, int] = dict.fromkeys((None, *runtime.taps.values()), 1)
         self._udp_views = [slot[UDP_AT:] for slot in self._pool.large.views]
         self._write = {
             port: tap.write if tap.takes_uso else partial(_write_what_it_takes, tap)
-            for port, tap in running.taps.items()
+            for port, tap in runtime.taps.items()
         }
         self._vtep.outbound.max_segments = self._underlay.segments
 
@@ -99,7 +99,7 @@ class Forwarder:
     # HOT PATH
     def _from_tap(self, port: AccessPort, tap: Tap) -> None:
         """Forward one batch of frames from a TAP to the underlay."""
-        if self.witness is not None:
+        if self.tracer is not None:
             self._watch_tap(port, tap)
             return
         large, small = self._pool.large, self._pool.small
@@ -213,7 +213,7 @@ class Forwarder:
     # HOT PATH
     def _from_underlay(self) -> None:
         """Forward one batch of datagrams from the underlay to the TAPs."""
-        if self.witness is not None:
+        if self.tracer is not None:
             self._watch_underlay()
             return
         large, small = self._pool.large, self._pool.small
@@ -264,20 +264,20 @@ class Forwarder:
         """Forward some frames from a TAP, each alone, and tell the witness of them."""
         large, now, got = self._pool.large, time.monotonic(), 0
         ports = self._underlay.ports
-        while (witness := self.witness) and got < _MOST_WATCHED:
+        while (tracer := self.tracer) and got < _MOST_WATCHED:
             octets = tap.read(self._tap_views[0])
             if not octets:
                 break
             got += 1
             place = (large, 0, TAP_AT + octets)
-            witness(outbound(self._vtep, port, place, now, self._send, ports))
+            tracer(outbound(self._vtep, port, place, now, self._send, ports))
         self.encap.count(got, now)
 
     def _watch_underlay(self) -> None:
         """Forward some messages from the underlay, each alone, and tell the witness of them."""
         large, now, got = self._pool.large, time.monotonic(), 0
         underlay = self._underlay
-        while (witness := self.witness) and got < _MOST_WATCHED:
+        while (tracer := self.tracer) and got < _MOST_WATCHED:
             received = underlay.receive(self._udp_views[0])
             if received is None:
                 break
@@ -285,7 +285,7 @@ class Forwarder:
             octets, sender, size = received
             message = Message(large, 0, UDP_AT + octets, sender, size or octets)
             for part in apart(message):
-                witness(inbound(self._vtep, part, now, self._deliver, underlay.source_port))
+                tracer(inbound(self._vtep, part, now, self._deliver, underlay.source_port))
         self.decap.count(got, now)
 
 

@@ -21,10 +21,10 @@ from typing import NamedTuple
 from vtep import log
 from vtep.config.model import UnderlayConfig
 from vtep.daemon.resolve import Plan
-from vtep.dataplane.fdb import Peer
+from vtep.dataplane.peer import Peer
+from vtep.errors import HostError
 from vtep.host import ethtool, netfilter, path, procfs
 from vtep.host.injector import Injector
-from vtep.host.linux import HostError
 from vtep.host.netlink import Netlink
 from vtep.host.sysctl import Sysctl
 from vtep.offload.inject import Envelopes

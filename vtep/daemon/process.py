@@ -17,11 +17,11 @@ import uvloop
 from vtep import log
 from vtep.config.model import Config
 from vtep.daemon.forwarder import Forwarder
-from vtep.daemon.setup import Running, bring_up
+from vtep.daemon.setup import Runtime, bring_up
 from vtep.dataplane import report
 from vtep.dataplane.counters import Drop
+from vtep.errors import HostError
 from vtep.host import linux, notify, procfs
-from vtep.host.linux import HostError
 from vtep.host.tap import Tap
 from vtep.host.underlay import Underlay
 
@@ -32,17 +32,17 @@ REPORT_EVERY_S = 60.0
 """How often a reason for drops that was named before is named again; with -v, the counters."""
 
 
-class Beside(Protocol):
+class Service(Protocol):
     """What runs beside the forwarding, on its loop."""
 
     def serve(
-        self, config: Config, running: Running, forwarder: Forwarder
+        self, config: Config, runtime: Runtime, forwarder: Forwarder
     ) -> AbstractAsyncContextManager[None]:
         """Run for the length of the block, which is that of the forwarding."""
         ...
 
 
-def run(config: Config, beside: Beside) -> int:
+def run(config: Config, service: Service) -> int:
     """Run the VTEP of *config* until SIGINT, SIGTERM or SIGHUP; return the exit code.
 
     It is 0, or 1 when a device was taken away while in use.  Signals wait while devices are set up
@@ -53,15 +53,15 @@ def run(config: Config, beside: Beside) -> int:
     """
     log.setup(logging.DEBUG if config.verbose else logging.INFO, config.log_format)
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    with bring_up(config) as running:
+    with bring_up(config) as runtime:
         _tame_collector()
         try:
-            uvloop.run(_serve(config, running, beside))
+            uvloop.run(_serve(config, runtime, service))
         except HostError as error:
             log.error(str(error))
             return 1
         finally:
-            tree = report.counters(running.vtep)
+            tree = report.counters(runtime.vtep)
             log.info("stopped", report.counters_text(tree), counters=tree)
     return 0
 
@@ -90,7 +90,7 @@ def settle_descriptors(ready_fd: int | None) -> None:
     notify.check(ready_fd)
 
 
-async def _serve(config: Config, running: Running, beside: Beside) -> None:
+async def _serve(config: Config, runtime: Runtime, service: Service) -> None:
     """Forward until a signal comes.
 
     Raises:
@@ -100,15 +100,15 @@ async def _serve(config: Config, running: Running, beside: Beside) -> None:
     stopped: asyncio.Future[None] = loop.create_future()
     for number in _stop_signals():
         loop.add_signal_handler(number, _settle, stopped)
-    loop.add_signal_handler(signal.SIGUSR1, _log_state, running)
+    loop.add_signal_handler(signal.SIGUSR1, _log_state, runtime)
     loop.set_exception_handler(partial(_on_exception, stopped))
-    forwarder = Forwarder(running)
+    forwarder = Forwarder(runtime)
     forwarder.start(loop)
-    housekeeping = loop.create_task(_keep_house(running))
+    housekeeping = loop.create_task(_keep_house(runtime))
     housekeeping.add_done_callback(partial(_on_housekeeping_end, stopped))
-    _log_start(running)
+    _log_start(runtime)
     try:
-        async with beside.serve(config, running, forwarder):
+        async with service.serve(config, runtime, forwarder):
             log.info("ready")
             notify.ready(config.ready_fd)
             notify.sd_notify("READY=1")
@@ -121,7 +121,7 @@ async def _serve(config: Config, running: Running, beside: Beside) -> None:
     finally:
         housekeeping.cancel()
         forwarder.stop(loop)
-        _count_losses(running)
+        _count_losses(runtime)
 
 
 def _stop_signals() -> list[signal.Signals]:
@@ -156,51 +156,51 @@ def _on_housekeeping_end(stopped: asyncio.Future[None], task: asyncio.Task[None]
         _settle(stopped, task.exception())
 
 
-async def _keep_house(running: Running) -> None:
+async def _keep_house(runtime: Runtime) -> None:
     """Once a second: forget what aged, and say in the log what was dropped."""
-    say_drops = _drop_reporter(running)
+    say_drops = _drop_reporter(runtime)
     report_at = time.monotonic() + REPORT_EVERY_S
     while True:
         await asyncio.sleep(HOUSEKEEPING_S)
         now = time.monotonic()
-        running.vtep.expire(now)
-        if running.uplink is not None:
-            running.uplink.find_ways(running.vtep.peers())
-        _check_devices(running)
-        _count_losses(running)
+        runtime.vtep.expire(now)
+        if runtime.uplink is not None:
+            runtime.uplink.find_ways(runtime.vtep.peers())
+        _check_devices(runtime)
+        _count_losses(runtime)
         say_drops(now)
         if now >= report_at:
             report_at = now + REPORT_EVERY_S
-            log.debug("counters", report.counters_text(report.counters(running.vtep)))
+            log.debug("counters", report.counters_text(report.counters(runtime.vtep)))
 
 
-def _check_devices(running: Running) -> None:
-    for name, index in running.watched.items():
+def _check_devices(runtime: Runtime) -> None:
+    for name, index in runtime.watched.items():
         if linux.ifindex(name) != index:
             raise HostError(f"device {name} was removed while in use")
 
 
-def _count_losses(running: Running) -> None:
+def _count_losses(runtime: Runtime) -> None:
     """Count what the kernel dropped before we could read it."""
-    drops = running.vtep.inbound.drops
-    drops[Drop.RECEIVE_FULL] = running.underlay.overflows()
-    if running.uplink is not None:
-        too_large, refused = running.uplink.lost(running.vtep.peers())
+    drops = runtime.vtep.inbound.drops
+    drops[Drop.RECEIVE_FULL] = runtime.underlay.overflows()
+    if runtime.uplink is not None:
+        too_large, refused = runtime.uplink.lost(runtime.vtep.peers())
         drops += Counter({Drop.UNDERLAY_MTU: too_large, Drop.NOT_FORWARDED: refused})
-    now = procfs.tx_dropped({port.name for port in running.taps})
-    for port, tap in running.taps.items():
+    now = procfs.tx_dropped({port.name for port in runtime.taps})
+    for port, tap in runtime.taps.items():
         lost = now.get(port.name, 0) - tap.dropped_before - port.drops[Drop.TAP_OVERRUN]
         port.drops += Counter({Drop.TAP_OVERRUN: lost})
 
 
-def _drop_reporter(running: Running) -> Callable[[float], None]:
+def _drop_reporter(runtime: Runtime) -> Callable[[float], None]:
     """Return a function that warns of new drops: a new reason at once, then once a minute."""
     said: report.Drops = {}
     due_at = 0.0
 
     def say(now: float) -> None:
         nonlocal said, due_at
-        total = report.drops(running.vtep)
+        total = report.drops(runtime.vtep)
         news = {key: count - said.get(key, 0) for key, count in total.items()}
         news = {key: count for key, count in news.items() if count > 0}
         if not news or (now < due_at and news.keys() <= said.keys()):
@@ -217,27 +217,27 @@ def _drop_reporter(running: Running) -> Callable[[float], None]:
     return say
 
 
-def _log_start(running: Running) -> None:
-    for overlay in running.vtep.overlays.values():
+def _log_start(runtime: Runtime) -> None:
+    for overlay in runtime.vtep.overlays.values():
         peers = list(overlay.peers)
-        bridge = running.bridges.get(overlay.port)
+        bridge = runtime.bridges.get(overlay.port)
         log.info(
             f"tap {overlay.port.name} vni {overlay.vni}"
             + (f" vlan {overlay.vlan}" if overlay.vlan is not None else "")
-            + f" local {running.local} dstport {running.vtep.port}"
+            + f" local {runtime.local} dstport {runtime.vtep.port}"
             + f" peers {','.join(peers) or 'any'} mtu {overlay.mtu}"
             + (f" bridge {bridge}" if bridge else ""),
             tap=overlay.port.name,
             vni=overlay.vni,
             vlan=overlay.vlan,
-            local=running.local,
-            dstport=running.vtep.port,
+            local=runtime.local,
+            dstport=runtime.vtep.port,
             peers=peers,
             mtu=overlay.mtu,
             bridge=bridge,
         )
-    log.debug(f"underlay mtu {running.underlay_mtu}")
-    _log_offloads(next(iter(running.taps.values())), running.underlay)
+    log.debug(f"underlay mtu {runtime.underlay_mtu}")
+    _log_offloads(next(iter(runtime.taps.values())), runtime.underlay)
 
 
 def _log_offloads(tap: Tap, underlay: Underlay) -> None:
@@ -267,9 +267,9 @@ def _log_offloads(tap: Tap, underlay: Underlay) -> None:
     )
 
 
-def _log_state(running: Running) -> None:
+def _log_state(runtime: Runtime) -> None:
     """SIGUSR1: counters and FDB into the log."""
-    tree = report.counters(running.vtep)
+    tree = report.counters(runtime.vtep)
     log.info("counters", report.counters_text(tree), counters=tree)
-    entries = report.fdb(running.vtep, time.monotonic())
+    entries = report.fdb(runtime.vtep, time.monotonic())
     log.info("fdb", report.fdb_text(entries), fdb=entries)

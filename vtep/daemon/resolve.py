@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from vtep.config.model import MIN_MTU, Config, OverlayConfig, UnderlayConfig
-from vtep.host.linux import HostError, family_name
+from vtep.errors import HostError
+from vtep.host.linux import family_name
 from vtep.host.netlink import Link, Netlink, Route
 
 Address: TypeAlias = tuple[str | int, ...]

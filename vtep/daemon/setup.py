@@ -16,18 +16,19 @@ from vtep.daemon.inject import Uplink, open_uplink
 from vtep.daemon.resolve import Plan, TapPlan, make_plan
 from vtep.dataplane.overlay import AccessPort, Overlay
 from vtep.dataplane.vtep import Vtep
+from vtep.errors import HostError
 from vtep.host import docker, linux, procfs
-from vtep.host.linux import HostError
 from vtep.host.netlink import Netlink
 from vtep.host.tap import Tap
 from vtep.host.underlay import Underlay
+from vtep.wire.flow import source_ports
 
 _HIGH_MAC = b"\xfe"
 """A bridge takes the lowest MAC of its ports: ours is not to change that of a bridge in use."""
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class Runtime:
     """Open devices and the Vtep between them.
 
     Attributes:
@@ -52,7 +53,7 @@ class Running:
 
 
 @contextmanager
-def bring_up(config: Config) -> Iterator[Running]:
+def bring_up(config: Config) -> Iterator[Runtime]:
     """Open all that *config* names; on leaving, undo it.
 
     A TAP that did not exist goes away; an existing persistent one gets back the MTU, the bridge
@@ -92,7 +93,7 @@ def bring_up(config: Config) -> Iterator[Running]:
         )
         if uplink is not None:
             uplink.find_ways(vtep.peers())
-        yield Running(
+        yield Runtime(
             vtep=vtep,
             taps=taps,
             underlay=underlay,
@@ -141,7 +142,7 @@ def _open_underlay(config: Config, plan: Plan, net: Netlink) -> Underlay:
             underlay.local,
             underlay.port,
             underlay.dev,
-            underlay.srcport,
+            () if underlay.srcport == (underlay.port,) * 2 else source_ports(*underlay.srcport),
             segment="segment" in config.offload,
             gro="gro" in config.offload,
         )

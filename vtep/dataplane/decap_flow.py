@@ -9,8 +9,8 @@ is the source MAC one that can be?  are its tags allowed?
 from collections import Counter
 
 from vtep.dataplane.counters import Drop
-from vtep.dataplane.fdb import Peer
 from vtep.dataplane.overlay import Overlay
+from vtep.dataplane.peer import Peer
 from vtep.offload.coalesce import Chain
 from vtep.wire import ip, vxlan
 from vtep.wire.flow import FlowKey, flow_key

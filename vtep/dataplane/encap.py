@@ -24,8 +24,8 @@ from vtep.dataplane import mss as mtu_
 from vtep.dataplane.counters import Drop, Flood
 from vtep.dataplane.encap_flow import Flow, Made
 from vtep.dataplane.encap_queue import MAX_SEGMENTS, Outbox, Route, Transmit, count_sent
-from vtep.dataplane.fdb import LOCAL, Peer
 from vtep.dataplane.overlay import NO_MAC, AccessPort, Overlay
+from vtep.dataplane.peer import LOCAL, Peer
 from vtep.offload import partial
 from vtep.offload.inject import Whole
 from vtep.offload.segment import complete_checksum, plan, segment

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from vtep.dataplane.counters import Flood
-from vtep.dataplane.fdb import Peer
 from vtep.dataplane.overlay import Overlay
+from vtep.dataplane.peer import Peer
 from vtep.offload.inject import Whole
 from vtep.offload.segment_batch import Segmenter, Shape
 from vtep.wire import vxlan

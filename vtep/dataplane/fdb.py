@@ -20,63 +20,13 @@ nothing at all if the batch has named it before.
 from collections.abc import Callable, Generator, Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
-from vtep.dataplane.counters import Traffic
-from vtep.offload.inject import Envelopes
+from vtep.dataplane.peer import FdbEntry, Peer
 
 SWEEP_LIMIT = 20_000
 """Entries looked at by one call of expire: about 5 ms in a table of a million."""
 
 ROOM_LIMIT = 2
 """Entries looked at for a dead one when a full table hears of a new MAC."""
-
-
-class Sighting(float):
-    """When a peer was heard, in monotonic seconds, and which one; never changed.
-
-    A float itself, for an entry of two objects costs 32 octets and a cache miss more.
-    """
-
-    __slots__ = ("peer",)
-    peer: "Peer"
-
-
-NEVER = Sighting("-inf")
-"""Of a peer that was not heard yet; in no table, hence of no peer."""
-
-
-class Peer:
-    """Another VTEP, as one overlay knows it.
-
-    Attributes:
-        ip: its address as text, the form in which the socket reports senders.
-        address: the socket address to send to, with the configured port.
-        heard_at: None for a configured peer.  For a sender that was accepted under accept-any,
-            monotonic seconds of its last datagram: it is forgotten as a MAC is.
-        alone: this one peer as a sequence, always the same object.
-        envelopes: what packets to it are injected in; None where the socket sends to it.
-        sighting: the last one a MAC was learned with, for the next MAC of the same batch.
-    """
-
-    __slots__ = ("address", "alone", "envelopes", "heard_at", "ip", "sighting", "traffic")
-
-    def __init__(
-        self, ip: str, address: tuple[str | int, ...], heard_at: float | None = None
-    ) -> None:
-        self.ip = ip
-        self.address = address
-        self.heard_at = heard_at
-        self.envelopes: Envelopes | None = None
-        self.sighting = NEVER
-        self.traffic = Traffic()
-        self.alone = (self,)
-
-    def __repr__(self) -> str:
-        """Show the address."""
-        return f"Peer({self.ip})"
-
-
-LOCAL = Peer("local", ())
-"""Stands in an entry for our own side: the MAC was heard on the TAP."""
 
 
 Kind: TypeAlias = Literal["learned", "moved", "expired", "refused"]
@@ -117,7 +67,7 @@ class Fdb:
         self.expired = 0
         self.refused = 0
         self.watch: Callable[[Change], None] | None = None
-        self._entries: dict[bytes, Sighting] = {}
+        self._entries: dict[bytes, FdbEntry] = {}
         # The keys once more, so that a sweep has a place to resume at: a dict that changes has
         # none, and a copy of its keys for every round would stop the forwarding for 10 ms.
         self._macs: list[bytes] = []
@@ -131,30 +81,30 @@ class Fdb:
     def lookup(self, mac: bytes, now: float) -> Peer | None:
         """Return where *mac* is (LOCAL for our own side), or None when it is not known."""
         try:  # Cheaper than get() for a MAC that is known, as nearly all are.
-            sighting = self._entries[mac]
+            entry = self._entries[mac]
         except KeyError:
             return None
-        return sighting.peer if now - sighting < self.ageing else None
+        return entry.peer if now - entry < self.ageing else None
 
     def entry(self, mac: bytes, now: float) -> tuple[Peer, float] | None:
         """Return where *mac* is and for how many seconds it was not heard; None if not known."""
-        sighting = self._entries.get(mac)
-        if sighting is None or now - sighting >= self.ageing:
+        entry = self._entries.get(mac)
+        if entry is None or now - entry >= self.ageing:
             return None
-        return sighting.peer, now - sighting
+        return entry.peer, now - entry
 
     def learn(self, mac: bytes, peer: Peer, now: float) -> None:
         """Note that *mac* was heard from *peer* just now; a batch is to pass one *now*."""
-        sighting = peer.sighting
-        if sighting != now:
-            sighting = peer.sighting = Sighting(now)
-            sighting.peer = peer
+        entry = peer.entry
+        if entry != now:
+            entry = peer.entry = FdbEntry(now)
+            entry.peer = peer
         try:
             before = self._entries[mac]
         except KeyError:
-            self._add(mac, sighting)
+            self._add(mac, entry)
             return
-        if before is sighting:
+        if before is entry:
             return
         if now - before >= self.ageing:
             self.expired += 1
@@ -164,20 +114,20 @@ class Fdb:
         elif before.peer is not peer:
             self.moved += 1
             self._tell("moved", mac, peer, before.peer)
-        self._entries[mac] = sighting
+        self._entries[mac] = entry
 
-    def _add(self, mac: bytes, sighting: Sighting) -> None:
+    def _add(self, mac: bytes, entry: FdbEntry) -> None:
         """Learn a MAC that has no entry, if there is room or room can be made."""
         if self.max_address and len(self._entries) >= self.max_address:
-            self._sweep(ROOM_LIMIT, sighting)
+            self._sweep(ROOM_LIMIT, entry)
             if len(self._entries) >= self.max_address:
                 self.refused += 1
-                self._tell("refused", mac, sighting.peer)
+                self._tell("refused", mac, entry.peer)
                 return
-        self._entries[mac] = sighting
+        self._entries[mac] = entry
         self._macs.append(mac)
         self.learned += 1
-        self._tell("learned", mac, sighting.peer)
+        self._tell("learned", mac, entry.peer)
 
     def expire(self, now: float) -> None:
         """Forget entries that are `ageing` seconds old; looks at SWEEP_LIMIT of them at most."""
@@ -194,21 +144,21 @@ class Fdb:
         stop = self._unswept = max(start - limit, 0)
         for at in range(start - 1, stop - 1, -1):
             mac = macs[at]
-            sighting = entries[mac]
-            if now - sighting >= self.ageing:
+            entry = entries[mac]
+            if now - entry >= self.ageing:
                 del entries[mac]
                 for walk in self._walks:
                     _keep_right(walk, macs, at)
                 macs[at] = macs[-1]
                 macs.pop()
                 self.expired += 1
-                self._tell("expired", mac, None, sighting.peer)
+                self._tell("expired", mac, None, entry.peer)
 
     def _tell(self, kind: Kind, mac: bytes, peer: Peer | None, before: Peer | None = None) -> None:
         if self.watch is not None:
             self.watch(Change(kind, mac, peer, before))
 
-    def walk(self) -> Generator[tuple[bytes, Sighting] | None, None, None]:
+    def walk(self) -> Generator[tuple[bytes, FdbEntry] | None, None, None]:
         """Yield the entries, dead ones too, over a time in which the table may change.
 
         One that is there from the beginning to the end comes once; no MAC comes twice.  None comes
@@ -230,10 +180,10 @@ class Fdb:
 
     def entries(self, now: float) -> Iterator[tuple[bytes, Peer, float]]:
         """Yield (MAC, peer, age in seconds) of every live entry."""
-        for mac, sighting in self._entries.items():
-            age = now - sighting
+        for mac, entry in self._entries.items():
+            age = now - entry
             if age < self.ageing:
-                yield mac, sighting.peer, age
+                yield mac, entry.peer, age
 
 
 def _keep_right(walk: _Walk, macs: list[bytes], at: int) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable
 from typing import Literal
 
 from vtep.dataplane.counters import Drop, Flood, Traffic
-from vtep.dataplane.fdb import Fdb, Peer
+from vtep.dataplane.fdb import Fdb
+from vtep.dataplane.peer import Peer
 from vtep.wire import ethernet, vxlan
 
 NO_MAC = bytes(6)

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 
 from vtep.dataplane.decap import Decapsulator
 from vtep.dataplane.encap import Encapsulator
-from vtep.dataplane.fdb import Peer
 from vtep.dataplane.overlay import Overlay
+from vtep.dataplane.peer import Peer
 from vtep.wire.slot import Pool
 
 LARGE_SLOTS, SMALL_SLOTS = 16, 64

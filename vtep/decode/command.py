@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, get_args
 
 from vtep.config.arguments import Parser
-from vtep.config.model import ConfigError
 from vtep.decode.inputs import Given, open_input
 from vtep.decode.kernel import Datagram, received
 from vtep.decode.terminal import wants_colour
 from vtep.decode.text import Paint, full, short
 from vtep.decode.verdict import Judge, Setup, Verdict
 from vtep.dissect import First, Header, as_json, dissect
+from vtep.errors import UsageError
 from vtep.pcap import CaptureError
 from vtep.wire import vxlan
 
@@ -196,7 +196,7 @@ def _number(option: str, text: str, least: int, most: int) -> int:
     except ValueError:
         number = -1
     if not least <= number <= most:
-        raise ConfigError(f"{option} {text}: give a number from {least} to {most}")
+        raise UsageError(f"{option} {text}: give a number from {least} to {most}")
     return number
 
 
@@ -204,4 +204,4 @@ def _address(option: str, text: str) -> str:
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
-        raise ConfigError(f"{option} {text}: give an IP address") from None
+        raise UsageError(f"{option} {text}: give an IP address") from None

@@ -2,7 +2,7 @@
 
 import re
 
-from vtep.config.model import ConfigError
+from vtep.errors import UsageError
 
 MAX_TEXT = 1 << 24
 """Characters of text at most."""
@@ -24,7 +24,7 @@ def frames_of(text: str) -> list[bytes]:
         ConfigError: it is neither.
     """
     if len(text) > MAX_TEXT:
-        raise ConfigError(f"more than {MAX_TEXT} characters of hexadecimal: give a capture file")
+        raise UsageError(f"more than {MAX_TEXT} characters of hexadecimal: give a capture file")
     lines = text.splitlines()
     if any(_is_dump_line(line) for line in lines):
         return _dumped(lines)
@@ -40,11 +40,11 @@ def octets_of(text: str) -> bytes:
     digits = _BETWEEN.sub("", text)
     wrong = re.search("[^0-9a-fA-F]", digits)
     if wrong:
-        raise ConfigError(f"not hexadecimal: {wrong.group()!r} is no digit of {_short(text)!r}")
+        raise UsageError(f"not hexadecimal: {wrong.group()!r} is no digit of {_short(text)!r}")
     if not digits:
-        raise ConfigError("there are no octets in it: write two hexadecimal digits for each")
+        raise UsageError("there are no octets in it: write two hexadecimal digits for each")
     if len(digits) % 2:
-        raise ConfigError(f"not whole octets: {len(digits)} hexadecimal digits, where each has two")
+        raise UsageError(f"not whole octets: {len(digits)} hexadecimal digits, where each has two")
     return bytes.fromhex(digits)
 
 
@@ -58,7 +58,7 @@ def _dumped(lines: list[str]) -> list[bytes]:
     frames: list[bytearray] = []
     for number, line in enumerate(lines, 1):
         if line.strip() == "*":
-            raise ConfigError(f"line {number}: octets are left out (*): dump with hexdump -v")
+            raise UsageError(f"line {number}: octets are left out (*): dump with hexdump -v")
         match = _OFFSET_LINE.fullmatch(line.rstrip())
         octets = _octets(match[2]) if match else b""
         if match is None or (match[2] and not octets):
@@ -70,7 +70,7 @@ def _dumped(lines: list[str]) -> list[bytes]:
             continue
         if offset != len(frames[-1]):
             due = f"{len(frames[-1]):#x}"
-            raise ConfigError(f"line {number}: its offset is {offset:#x}, where {due} is due")
+            raise UsageError(f"line {number}: its offset is {offset:#x}, where {due} is due")
         frames[-1] += octets
     return [bytes(frame) for frame in frames]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
 from vtep import pcap as capfile
-from vtep.config.model import ConfigError
 from vtep.decode.hexdump import MAX_TEXT, frames_of
 from vtep.dissect import First
+from vtep.errors import UsageError
 from vtep.pcap import CaptureError, Record
 from vtep.wire import ethernet, ip
 
@@ -56,16 +56,16 @@ def open_input(words: Sequence[str], first: First | None) -> Input:
     """
     if list(words) == ["-"]:
         if sys.stdin is None:
-            raise ConfigError("standard input is closed: give a file, or hexadecimal")
+            raise UsageError("standard input is closed: give a file, or hexadecimal")
         return _of_stream(sys.stdin.buffer, first)
     if len(words) == 1 and (stream := _opened(words[0])) is not None:
         return _of_stream(stream, first)
     if os.path.isfile(words[0]):
-        raise ConfigError(f"{words[0]} is a file, and more than one word is given: give one file")
+        raise UsageError(f"{words[0]} is a file, and more than one word is given: give one file")
     try:
         frames = frames_of("\n".join(words) if "\n" in "".join(words) else " ".join(words))
-    except ConfigError as error:
-        raise ConfigError(f"{words[0]!r} is no file, and {error}") from error
+    except UsageError as error:
+        raise UsageError(f"{words[0]!r} is no file, and {error}") from error
     return _of_text(frames, first)
 
 
@@ -82,7 +82,7 @@ def _opened(name: str) -> BinaryIO | None:
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             return None
-        raise ConfigError(f"{name} cannot be read: {error.strerror}") from error
+        raise UsageError(f"{name} cannot be read: {error.strerror}") from error
 
 
 def _of_stream(stream: BinaryIO, first: First | None) -> Input:
@@ -93,17 +93,17 @@ def _of_stream(stream: BinaryIO, first: First | None) -> Input:
         with stream:
             text = beginning + stream.read(MAX_TEXT + 1)
     except OSError as error:
-        raise ConfigError(f"the input cannot be read: {error.strerror}") from error
+        raise UsageError(f"the input cannot be read: {error.strerror}") from error
     try:
         decoded = text.decode("ascii")
     except UnicodeDecodeError:
-        raise ConfigError("neither pcap, pcapng nor hexadecimal") from None
+        raise UsageError("neither pcap, pcapng nor hexadecimal") from None
     return _of_text(frames_of(decoded), first)
 
 
 def _of_text(frames: list[bytes], first: First | None) -> Input:
     if not any(frames):
-        raise ConfigError("there are no octets in it: give hexadecimal, pcap or pcapng")
+        raise UsageError("there are no octets in it: give hexadecimal, pcap or pcapng")
     given = (Given(octets, first or guess(octets), len(octets)) for octets in frames)
     return Input(given, False)
 

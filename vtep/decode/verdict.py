@@ -6,8 +6,8 @@ from typing import Literal, NamedTuple
 
 from vtep.dataplane.counters import Drop
 from vtep.dataplane.decap_spans import Message
-from vtep.dataplane.fdb import Peer
 from vtep.dataplane.overlay import AccessPort, Overlay
+from vtep.dataplane.peer import Peer
 from vtep.dataplane.vtep import Vtep
 from vtep.decode.kernel import Datagram, Refusal
 from vtep.trace.outcome import Outcome, inbound

@@ -5,7 +5,7 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
-from vtep.host.linux import HostError
+from vtep.errors import HostError
 
 if TYPE_CHECKING:
     from docker import DockerClient

@@ -18,8 +18,9 @@ from collections.abc import Sequence
 
 import pytun
 
+from vtep.errors import HostError
 from vtep.host import linux
-from vtep.host.linux import Buffer, HostError
+from vtep.host.linux import Buffer
 from vtep.host.sysctl import Sysctl
 
 _HEADER_LEN = struct.pack("=i", 24)

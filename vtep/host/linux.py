@@ -47,10 +47,6 @@ RTN_BROADCAST = 3
 SCOPE_HOST = 254
 
 
-class HostError(Exception):
-    """The host refuses what was asked; str() is one line that says what to change."""
-
-
 def ifindex(name: str) -> int:
     """Return the number of device *name*; 0 where there is none."""
     try:

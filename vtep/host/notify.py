@@ -4,7 +4,7 @@ import os
 import socket
 from contextlib import suppress
 
-from vtep.host.linux import HostError
+from vtep.errors import HostError
 
 
 def check(fd: int | None) -> None:

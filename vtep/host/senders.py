@@ -8,67 +8,50 @@ import array
 import errno
 import socket
 import struct
-from collections.abc import Iterable
-from itertools import pairwise
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from vtep.errors import HostError
 from vtep.host import linux, udp
-from vtep.host.linux import HostError
-
-SENDERS = 64
-"""Most source ports: more than a router has equal ways or a network card has queues.  Each is a
-file descriptor, of 1024 that a process commonly may have, and 3 KB of the kernel's memory."""
 
 _NOTHING = struct.pack("=HBBI", linux.BPF_RET, 0, 0, 0)
 """A socket filter in classic BPF: take 0 octets of whatever comes."""
 
 
 def open_senders(
-    family: int, local: str | None, ports: tuple[int, int], dev: str | None
+    family: int, local: str | None, source_ports: Sequence[range], dev: str | None
 ) -> list[socket.socket]:
-    """Return up to SENDERS sockets, bound to ports spread evenly over *ports*.
+    """Return one bound socket per range of *source_ports*, on the first port that is free.
 
-    Ports that are taken, or not permitted, are passed over.
+    A range whose ports are all taken or not permitted gets no socket.
 
     Args:
         family: AF_INET or AF_INET6.
         local: the IP address to bind, with %scope where it is link-local; None for any.
-        ports: the first and the last.
+        source_ports: the ports that each socket may take, in ascending order.
         dev: the only device to send by; None for any.
 
     Raises:
         HostError: not one port can be had.
         OSError: as socket(7) and bind(2) say.
     """
-    first, last = ports
     address = udp.bind_address(family, local, 0)
     opened: list[socket.socket] = []
     try:
-        for part in lane_ports(first, last):
+        for ports in source_ports:
             opened.append(udp.open_socket(family, dev))
             hear_nothing(opened[-1])
-            if not _bind(opened[-1], address, part):
+            if not _bind(opened[-1], address, ports):
                 opened.pop().close()
     except BaseException:
         close(opened)
         raise
     if not opened:
         raise HostError(
-            f"no UDP port of {first}..{last} can be had to send from: "
+            f"no UDP port of {source_ports[0][0]}..{source_ports[-1][-1]} can be had to send from: "
             "they are in use, or for root only; give another --srcport"
         )
     return opened
-
-
-def lane_ports(first: int, last: int) -> list[range]:
-    """Return for each sender the ports it may have; it takes the first of them that is free.
-
-    They are SENDERS equal parts of first..last, fewer where there are not so many ports.
-    """
-    width = last - first + 1
-    count = min(SENDERS, width)
-    edges = [first + width * number // count for number in range(count + 1)]
-    return [range(start, end) for start, end in pairwise(edges)]
 
 
 def close(senders: Iterable[socket.socket]) -> None:

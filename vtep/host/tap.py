@@ -14,8 +14,9 @@ from collections.abc import Sequence
 
 import pytun
 
+from vtep.errors import HostError
 from vtep.host import linux, procfs
-from vtep.host.linux import Buffer, HostError
+from vtep.host.linux import Buffer
 
 NAME_MAX = 15
 

@@ -55,7 +55,8 @@ class Underlay:
         local: the IP address to bind, with %scope where it is link-local; None for any.
         port: the UDP port to receive on; 0 lets the kernel choose.
         dev: the only device to send and receive by; None for any.
-        srcport: the first and the last port to send from; None, or *port* alone, for that one.
+        source_ports: the ports that each sending socket may take; empty: the receiving socket
+            sends.
         segment: let the kernel cut what is sent (UDP_SEGMENT), where it can.
         gro: let it merge what is received (UDP_GRO), where it can.
 
@@ -67,7 +68,7 @@ class Underlay:
         source_port: of what was received last.
 
     Raises:
-        HostError: no port of *srcport* can be had.
+        HostError: no port of *source_ports* can be had.
         OSError: as bind(2) and socket(7) say; EADDRINUSE where *port* is taken.
     """
 
@@ -77,7 +78,7 @@ class Underlay:
         local: str | None,
         port: int,
         dev: str | None,
-        srcport: tuple[int, int] | None = None,
+        source_ports: Sequence[range] = (),
         *,
         segment: bool = True,
         gro: bool = True,
@@ -90,8 +91,8 @@ class Underlay:
             self.merges = gro and _merge(self._socket)
             udp.enlarge_receive_buffer(self._socket)
             self._socket.bind(udp.bind_address(family, local, port))
-            if srcport not in (None, (port, port)):
-                self._sending = senders.open_senders(family, local, srcport, dev)
+            if source_ports:
+                self._sending = senders.open_senders(family, local, source_ports, dev)
         except BaseException:
             self.close()
             raise

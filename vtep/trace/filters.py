@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vtep.config.model import ConfigError
 from vtep.dataplane.counters import Drop
+from vtep.errors import UsageError
 from vtep.wire import ethernet, vxlan
 
 if TYPE_CHECKING:  # the command is to start at once
@@ -81,7 +81,7 @@ def read(query: Mapping[str, str]) -> tuple[Selection, Bounds]:
     """
     for key in query:
         if key not in KEYS:
-            raise ConfigError(f"unknown key {key!r}: there are {', '.join(KEYS)}")
+            raise UsageError(f"unknown key {key!r}: there are {', '.join(KEYS)}")
     selection = Selection(
         dev=query.get("dev"),
         vni=number(query, "vni", 0, vxlan.MAX_VNI),
@@ -109,10 +109,10 @@ def number(query: Mapping[str, str], key: str, low: int, high: int | None = None
         return None
     limit = f"{low}..{high}" if high is not None else f"{low} or more"
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise ConfigError(f"{key} {text!r} is not a whole number: give {limit}")
+        raise UsageError(f"{key} {text!r} is not a whole number: give {limit}")
     found = int(text)
     if found < low or (high is not None and found > high):
-        raise ConfigError(f"{key} {found} is out of range: give {limit}")
+        raise UsageError(f"{key} {found} is out of range: give {limit}")
     return found
 
 
@@ -124,7 +124,7 @@ def _seconds(text: str | None) -> float | None:
     except ValueError:
         seconds = -1.0
     if not 0 < seconds <= 1e9:
-        raise ConfigError(f"seconds {text!r} is no time: give seconds, more than 0")
+        raise UsageError(f"seconds {text!r} is no time: give seconds, more than 0")
     return seconds
 
 
@@ -134,7 +134,7 @@ def _mac(text: str | None) -> bytes | None:
     try:
         return ethernet.parse_mac(text)
     except ValueError as error:
-        raise ConfigError(f"mac {error}") from None
+        raise UsageError(f"mac {error}") from None
 
 
 def _peer(text: str | None) -> str | None:
@@ -146,7 +146,7 @@ def _peer(text: str | None) -> str | None:
     try:
         ip = str(ipaddress.ip_address(address))
     except ValueError:
-        raise ConfigError(f"peer {text!r} is no IP address: give that of the VTEP") from None
+        raise UsageError(f"peer {text!r} is no IP address: give that of the VTEP") from None
     return f"{ip}%{scope}" if scope else ip
 
 
@@ -158,7 +158,7 @@ def _reason(text: str | None) -> str | None:
 
         near = difflib.get_close_matches(text, list(Drop), 1)
         hint = f"did you mean {near[0]!s}?" if near else f"{ANY}, {', '.join(Drop)}"
-        raise ConfigError(f"reason {text!r} is none: {hint}")
+        raise UsageError(f"reason {text!r} is none: {hint}")
     return text
 
 

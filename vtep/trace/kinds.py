@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from vtep.config.model import ConfigError
+from vtep.errors import UsageError
 from vtep.trace.filters import number
 
 FLOODED, DROPPED = "flooded", "dropped"
@@ -39,9 +39,9 @@ def read_wanted(query: Mapping[str, str]) -> Wanted:
     """
     for key in query:
         if key not in ("event", "dev", "vni", "harmless"):
-            raise ConfigError(f"unknown key {key!r}: there are event, dev, vni, harmless")
+            raise UsageError(f"unknown key {key!r}: there are event, dev, vni, harmless")
     kinds = frozenset(query["event"].split(",")) if query.get("event") else frozenset(KINDS)
     for kind in sorted(kinds - set(KINDS)):
-        raise ConfigError(f"unknown event {kind!r}: there are {', '.join(KINDS)}")
+        raise UsageError(f"unknown event {kind!r}: there are {', '.join(KINDS)}")
     vni = number(query, "vni", 0, 0xFFFFFF)
     return Wanted(kinds, query.get("dev"), vni, query.get("harmless") == "1")

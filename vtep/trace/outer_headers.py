@@ -9,10 +9,8 @@ import ipaddress
 import socket
 from collections.abc import Callable
 from contextlib import closing
-from functools import partial
 from typing import NamedTuple
 
-from vtep.control.http.context import Subject
 from vtep.trace.outcome import Sent
 from vtep.wire import ethernet, ip, outer
 from vtep.wire.checksum import complement, ones_sum
@@ -65,13 +63,6 @@ class Outside:
         checksum = complement(ones_sum(packet[udp_at:])) or 0xFFFF
         at = udp_at + ip.CHECKSUM_AT[ip.UDP]
         return packet[:at] + checksum.to_bytes(2, "big") + packet[at + 2 :]
-
-
-def outside_of(subject: Subject) -> Outside:
-    """Return what makes the packets of a running daemon."""
-    running, underlay = subject.running, subject.config.underlay
-    way_to = partial(ask_kernel, local=underlay.local, dev=underlay.dev, fallback=running.local)
-    return Outside(running.vtep.port, way_to)
 
 
 def ask_kernel(peer: str, local: str | None, dev: str | None, fallback: str) -> Way:

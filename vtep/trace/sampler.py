@@ -8,11 +8,8 @@ back by a timer: what forwards the frames in between does not know that anybody 
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
-from aiohttp import web
-
-from vtep.daemon.forwarder import Forwarder
 from vtep.trace.outcome import Outcome
 
 BURST = 20
@@ -23,10 +20,16 @@ REFILL, REFILL_S = 2, 0.2
 Tell: TypeAlias = Callable[[Outcome], None]
 
 
+class Traceable(Protocol):
+    """A forwarder that calls `tracer` with the outcome of every frame, unless it is None."""
+
+    tracer: Callable[[Outcome], None] | None
+
+
 class Frames:
     """The listeners of one forwarder; all is to be done on its loop."""
 
-    def __init__(self, forwarder: Forwarder) -> None:
+    def __init__(self, forwarder: Traceable) -> None:
         self._forwarder = forwarder
         self._all: list[Tell] = []
         self._sampled: list[Tell] = []
@@ -58,7 +61,7 @@ class Frames:
     def _look(self) -> None:
         """Have a witness if one is needed."""
         wanted = bool(self._all) or (bool(self._sampled) and self._left > 0)
-        self._forwarder.witness = self._tell if wanted else None
+        self._forwarder.tracer = self._tell if wanted else None
 
     def _tell(self, outcome: Outcome) -> None:
         for tell in tuple(self._all):
@@ -80,6 +83,3 @@ class Frames:
         if self._left < BURST:
             self._wait()
         self._look()
-
-
-FRAMES = web.AppKey("frames", Frames)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vtep.config.arguments import Parser
-from vtep.config.model import ConfigError
+from vtep.errors import UsageError
 from vtep.walk.options import INNERS, WHAT_IFS, Options
 
 _SUMMARY = """\
@@ -125,4 +125,4 @@ def _write(path: Path, page: str) -> None:
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}: give --html another file") from error
+        raise UsageError(f"{path}: {error.strerror}: give --html another file") from error

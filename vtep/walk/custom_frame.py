@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from vtep import pcap as capfile
-from vtep.config.model import ConfigError
 from vtep.decode.hexdump import octets_of
+from vtep.errors import UsageError
 from vtep.walk.frames import C1, C2
 from vtep.walk.options import MAX_FRAME, whole_number
 from vtep.wire import ethernet
@@ -38,14 +38,14 @@ def read_frame(text: str) -> bytes:
     elif numbered and os.path.exists(numbered[1]):
         frame = _captured(Path(numbered[1]), whole_number("the number of the frame", numbered[2]))
     elif "/" in text or "." in text:
-        raise ConfigError(
+        raise UsageError(
             f"{text}: no such file: give --frame hexadecimal, a capture file, or an"
             " expression of scapy"
         )
     else:
         frame = octets_of(text)
     if len(frame) > MAX_FRAME:
-        raise ConfigError(f"the frame has {len(frame)} octets: use at most {MAX_FRAME}")
+        raise UsageError(f"the frame has {len(frame)} octets: use at most {MAX_FRAME}")
     return frame
 
 
@@ -55,13 +55,13 @@ def _captured(path: Path, number: int) -> bytes:
         with path.open("rb") as stream:
             record = next(islice(capfile.read(stream), max(number, 1) - 1, None), None)
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
     except capfile.CaptureError as error:
-        raise ConfigError(f"{path}: {error}: give --frame another file") from error
+        raise UsageError(f"{path}: {error}: give --frame another file") from error
     if record is None or number < 1:
-        raise ConfigError(f"{path} has no frame {number}: the first one is {path}:1")
+        raise UsageError(f"{path} has no frame {number}: the first one is {path}:1")
     if record.interface.link != capfile.ETHERNET:
-        raise ConfigError(f"{path}: frame {number} is not Ethernet: capture on the container's end")
+        raise UsageError(f"{path}: frame {number} is not Ethernet: capture on the container's end")
     return record.octets
 
 
@@ -70,27 +70,27 @@ def _built(expression: str) -> bytes:
     try:
         tree = ast.parse(expression.strip(), mode="eval")
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        raise ConfigError(f"the frame is no expression: {error}") from error
+        raise UsageError(f"the frame is no expression: {error}") from error
     for node in ast.walk(tree):
         if not isinstance(node, _NODES):
-            raise ConfigError(
+            raise UsageError(
                 f"the frame has a {type(node).__name__} in it: write layers and their fields only,"
                 " as Ether()/IP(dst='172.18.0.12')"
             )
     names = _layers()
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and not isinstance(node.func, ast.Name):
-            raise ConfigError("the frame calls what is no layer: write layers as Ether() or IP()")
+            raise UsageError("the frame calls what is no layer: write layers as Ether() or IP()")
         if isinstance(node, ast.Name) and node.id not in names:
-            raise ConfigError(f"the frame: scapy has no layer {node.id!r}: write one of its names")
+            raise UsageError(f"the frame: scapy has no layer {node.id!r}: write one of its names")
     try:
         packet = eval(compile(tree, "<frame>", "eval"), {"__builtins__": {}}, names)
         if isinstance(packet, names["Packet"]):
             _fill_in(packet)
             return bytes(packet)
     except Exception as error:  # scapy raises whatever it likes for what it cannot build
-        raise ConfigError(f"the frame cannot be built: {error}") from error
-    raise ConfigError("the frame is no layer: write one, as Ether()/IP(dst='172.18.0.12')")
+        raise UsageError(f"the frame cannot be built: {error}") from error
+    raise UsageError("the frame is no layer: write one, as Ether()/IP(dst='172.18.0.12')")
 
 
 def _fill_in(packet: Any) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal, TypeAlias, get_args
 
-from vtep.config.model import MIN_MTU, ConfigError
+from vtep.config.model import MIN_MTU
 from vtep.decode.hexdump import octets_of
+from vtep.errors import UsageError
 from vtep.wire import ethernet, ip, vxlan
 
 Inner: TypeAlias = Literal["icmp", "tcp", "udp", "arp"]
@@ -52,29 +53,29 @@ class Options:
     def __post_init__(self) -> None:
         """Check everything."""
         if self.inner not in INNERS:
-            raise ConfigError(f"inner {self.inner!r} is unknown: use one of {', '.join(INNERS)}")
+            raise UsageError(f"inner {self.inner!r} is unknown: use one of {', '.join(INNERS)}")
         if self.what_if is not None and self.what_if not in WHAT_IFS:
             known = ", ".join(WHAT_IFS)
-            raise ConfigError(f"what-if {self.what_if!r} is unknown: use one of {known}")
+            raise UsageError(f"what-if {self.what_if!r} is unknown: use one of {known}")
         if not 0 <= self.vni <= vxlan.MAX_VNI:
-            raise ConfigError(f"vni {self.vni} is out of range: use 0..{vxlan.MAX_VNI}")
+            raise UsageError(f"vni {self.vni} is out of range: use 0..{vxlan.MAX_VNI}")
         if self.vlan is not None and not 1 <= self.vlan <= 4094:
-            raise ConfigError(f"vlan {self.vlan} is out of range: use 1..4094")
+            raise UsageError(f"vlan {self.vlan} is out of range: use 1..4094")
         least = MIN_MTU + self.overhead
         if not least <= self.underlay_mtu <= MAX_FRAME:
-            raise ConfigError(
+            raise UsageError(
                 f"underlay-mtu {self.underlay_mtu} is out of range: use {least}..{MAX_FRAME}"
             )
         fits = self.underlay_mtu - self.overhead
         if self.mtu is not None and not MIN_MTU <= self.mtu <= fits:
-            raise ConfigError(
+            raise UsageError(
                 f"mtu {self.mtu} is out of range: use {MIN_MTU}..{fits}, for the underlay's MTU is"
                 f" {self.underlay_mtu}, less {self.overhead} for the headers"
             )
         if self.frame is not None and len(self.frame) > MAX_FRAME:
-            raise ConfigError(f"the frame has {len(self.frame)} octets: use at most {MAX_FRAME}")
+            raise UsageError(f"the frame has {len(self.frame)} octets: use at most {MAX_FRAME}")
         if self.frame is not None and self.what_if == "mtu":
-            raise ConfigError("what-if mtu makes its own frame: leave the other one out")
+            raise UsageError("what-if mtu makes its own frame: leave the other one out")
 
     @property
     def overhead(self) -> int:
@@ -101,10 +102,10 @@ def from_texts(texts: Mapping[str, str]) -> Options:
     for name, text in texts.items():
         key = name.replace("-", "_")
         if key not in known:
-            raise ConfigError(f"unknown option {name!r}: use some of {', '.join(sorted(known))}")
+            raise UsageError(f"unknown option {name!r}: use some of {', '.join(sorted(known))}")
         if key in ("ipv6", "inner_ipv6"):
             if text not in (*_YES, *_NO):
-                raise ConfigError(f"{name} must be true or false: not {text!r}")
+                raise UsageError(f"{name} must be true or false: not {text!r}")
             values[key] = text in _YES
         elif key == "frame":
             values[key] = octets_of(text)
@@ -122,5 +123,5 @@ def whole_number(name: str, text: str) -> int:
         ConfigError: it is none.
     """
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise ConfigError(f"{name} must be a whole number: not {text!r}")
+        raise UsageError(f"{name} must be a whole number: not {text!r}")
     return int(text)

@@ -1,8 +1,8 @@
 """The sentences of a walk: each says what an Outcome, a table or a header holds."""
 
 from vtep.dataplane.counters import Drop
-from vtep.dataplane.fdb import Peer
 from vtep.dataplane.overlay import Overlay
+from vtep.dataplane.peer import Peer
 from vtep.trace.outcome import Outcome, Sent
 from vtep.walk.frames import Container
 from vtep.walk.header_diff import tags

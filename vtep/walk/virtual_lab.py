@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from vtep.config.model import UnderlayConfig
 from vtep.dataplane.decap_spans import Message
-from vtep.dataplane.fdb import Fdb, Peer
+from vtep.dataplane.fdb import Fdb
 from vtep.dataplane.overlay import AccessPort, Overlay
+from vtep.dataplane.peer import Peer
 from vtep.dataplane.vtep import Vtep
-from vtep.host.senders import SENDERS, lane_ports
 from vtep.offload.segment import complete_checksum
 from vtep.trace.outcome import Outcome, Sent, inbound, outbound
 from vtep.walk.frames import C1, C2, Container
@@ -21,6 +21,7 @@ from vtep.walk.model import Entry
 from vtep.walk.options import Options
 from vtep.wire import ethernet, ip, outer, virtio, vxlan
 from vtep.wire.checksum import ones_sum
+from vtep.wire.flow import MAX_SOURCE_PORTS, source_ports
 from vtep.wire.slot import SMALL_MAX, TAP_AT, UDP_AT, Place
 
 _BRIDGE_AGEING = 300.0
@@ -112,7 +113,7 @@ class Lan:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.source_ports = [part[0] for part in lane_ports(*SRCPORT)]
+        self.source_ports = [part[0] for part in source_ports(*SRCPORT)]
         self.hosts = tuple(self._host(number) for number in range(3))
         self.h1, self.h2, self.h3 = self.hosts
         self.by_ip = {host.ip: host for host in self.hosts}
@@ -143,7 +144,7 @@ class Lan:
             device=f"u{number + 1}",
             mac=bytes([0x02, 0, 0, 0, 1, last]),
             dstport=dstport,
-            vtep=Vtep([overlay], frozenset({addresses[number]}), vxlan.PORT, SENDERS),
+            vtep=Vtep([overlay], frozenset({addresses[number]}), vxlan.PORT, MAX_SOURCE_PORTS),
             port=port,
             overlay=overlay,
             bridge=Bridge(f"v-c{number + 1}", options.vlan),

@@ -1,6 +1,7 @@
 """The inner flow of a frame: what its kind are recognised by, and a number to spread flows with."""
 
 import struct
+from itertools import pairwise
 from zlib import crc32
 
 from vtep.wire import ip
@@ -8,6 +9,10 @@ from vtep.wire.buffer import Readable
 
 FLOWS = 1 << 14
 """How many numbers there are: as many as source ports in 49152..65535 (RFC 7348 section 5)."""
+
+MAX_SOURCE_PORTS = 64
+"""Most UDP source ports: more than a router has equal-cost paths or a network card has queues.
+Each is a socket: a file descriptor (1024 is a common limit) and 3 KB of kernel memory."""
 
 FlowKey = tuple[bytes, ...]
 
@@ -75,3 +80,14 @@ def flow_number(frame: Readable, headers: ip.Headers | None) -> int:
     has_ports = not headers.fragment and headers.protocol in (ip.TCP, ip.UDP)
     ports = frame[l4 : l4 + 4] if has_ports and l4 + 4 <= headers.end else b""
     return crc32(ports, crc32(addresses)) % FLOWS
+
+
+def source_ports(first: int, last: int) -> list[range]:
+    """Divide the UDP ports first..last into at most MAX_SOURCE_PORTS equal ranges.
+
+    Each socket that sends takes the first free port of its range (RFC 7348 section 5).
+    """
+    width = last - first + 1
+    count = min(MAX_SOURCE_PORTS, width)
+    edges = [first + width * number // count for number in range(count + 1)]
+    return [range(start, end) for start, end in pairwise(edges)]

@@ -10,9 +10,9 @@ from vtep.cli.commands.blocks import Blocks
 from vtep.cli.commands.common import WENT_AWAY, add_socket, tap_of
 from vtep.cli.commands.streaming import STDOUT, Interrupts, interrupt_when_nobody_reads, write_all
 from vtep.config.arguments import Parser
-from vtep.config.model import ConfigError
 from vtep.control.client.client import Gone
 from vtep.control.client.discover import find
+from vtep.errors import UsageError
 from vtep.trace.filters import KEYS, read
 
 _EXAMPLES = """\
@@ -41,7 +41,7 @@ def main(words: Sequence[str]) -> int:
     read(query)
     path = arguments.output
     if path == "-" and os.isatty(STDOUT):
-        raise ConfigError("a capture is no text for a terminal: use -o FILE, or a pipe behind it")
+        raise UsageError("a capture is no text for a terminal: use -o FILE, or a pipe behind it")
     client = find(arguments.socket, arguments.dev)
     blocks = Blocks()
     with Interrupts().held() as interrupts:
@@ -121,7 +121,7 @@ def _open(path: str) -> int:
     try:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise ConfigError(f"cannot write {path} ({error.strerror}): correct --output") from error
+        raise UsageError(f"cannot write {path} ({error.strerror}): correct --output") from error
 
 
 def _cut(out: int, octets: int) -> None:

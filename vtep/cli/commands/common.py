@@ -5,8 +5,8 @@ import sys
 from collections.abc import Callable, Sequence
 
 from vtep.config.arguments import Parser
-from vtep.config.model import ConfigError
 from vtep.control.client.client import Gone
+from vtep.errors import UsageError
 
 WENT_AWAY = 1
 
@@ -52,10 +52,10 @@ def pairs(words: Sequence[str], known: Sequence[str]) -> dict[str, str]:
     rest = iter(words)
     for word in rest:
         if word not in known:
-            raise ConfigError(f"unknown word {word!r}: use {' or '.join(known)}, and what it is")
+            raise UsageError(f"unknown word {word!r}: use {' or '.join(known)}, and what it is")
         value = next(rest, None)
         if value is None:
-            raise ConfigError(f"nothing follows {word}: write what it is")
+            raise UsageError(f"nothing follows {word}: write what it is")
         found[word] = value
     return found
 
@@ -82,4 +82,4 @@ def number(words: dict[str, str], word: str) -> int | None:
     try:
         return int(words[word], 0)
     except ValueError:
-        raise ConfigError(f"{word} {words[word]!r} is no number: write one") from None
+        raise UsageError(f"{word} {words[word]!r} is no number: write one") from None

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 
 from vtep import __version__
 from vtep.cli.commands import capture
-from vtep.config.model import ConfigError
-from vtep.control.client.discover import Found, running
+from vtep.control.client.discover import Found, runtime
 from vtep.control.unix_socket import SUFFIX
 from vtep.dataplane.counters import Drop
+from vtep.errors import UsageError
 
 PREFIX = "vtep-"
 _SELECTORS = ("vni", "mac", "peer", "reason")
@@ -24,7 +24,7 @@ def main(words: Sequence[str]) -> int:
     """Answer one question; return the exit code."""
     try:
         return _answer(_parse(words))
-    except ConfigError as error:
+    except UsageError as error:
         print(f"vtep: {error}", file=sys.stderr)
         return 2
 
@@ -45,7 +45,7 @@ def _answer(arguments: argparse.Namespace) -> int:
 
 def _interfaces() -> Iterator[str]:
     yield f"extcap {{version={__version__}}}"
-    for found in running():
+    for found in runtime():
         taps = ", ".join(found.taps)
         yield f"interface {{value={_name(found)}}}{{display=VXLAN of {taps}, inside and outside}}"
 
@@ -65,15 +65,15 @@ def _options() -> Iterator[str]:
 
 def _capture(arguments: argparse.Namespace) -> int:
     if not arguments.fifo:
-        raise ConfigError("--capture needs --fifo FILE")
-    for found in running():
+        raise UsageError("--capture needs --fifo FILE")
+    for found in runtime():
         if _name(found) == arguments.extcap_interface:
             words = ["--socket", found.path, "--output", arguments.fifo]
             for key in _SELECTORS:
                 value = getattr(arguments, key)
                 words += [f"--{key}={value}"] if value else []
             return capture.main(words)
-    raise ConfigError(f"no vtep runs that is {arguments.extcap_interface}: refresh the interfaces")
+    raise UsageError(f"no vtep runs that is {arguments.extcap_interface}: refresh the interfaces")
 
 
 def _name(found: Found) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vtep.config.arguments import Parser
-from vtep.config.model import ConfigError
+from vtep.errors import UsageError
 
 NAME = "vtep"
 _MARK = "# Made by `vtep extcap install`; `vtep extcap uninstall` removes it."
@@ -43,7 +43,7 @@ def main(words: Sequence[str]) -> int:
             _uninstall(path)
             print(f"removed {path}")
     except OSError as error:
-        raise ConfigError(
+        raise UsageError(
             f"cannot {arguments.action} {path} ({error.strerror}): give another --dir"
         ) from error
     return 0
@@ -58,7 +58,7 @@ def script() -> str:
 
 def _install(path: Path) -> None:
     if path.exists() and not _is_ours(path):
-        raise ConfigError(f"{path} is another program: remove it, or give another --dir")
+        raise UsageError(f"{path} is another program: remove it, or give another --dir")
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{NAME}-{os.getpid()}")
     fresh.write_text(script())
@@ -68,9 +68,9 @@ def _install(path: Path) -> None:
 
 def _uninstall(path: Path) -> None:
     if not path.exists():
-        raise ConfigError(f"{path} does not exist: give the --dir it was installed in")
+        raise UsageError(f"{path} does not exist: give the --dir it was installed in")
     if not _is_ours(path):
-        raise ConfigError(f"{path} is another program: it stays")
+        raise UsageError(f"{path} is another program: it stays")
     path.unlink()
 
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from vtep.cli.commands import show_text as text
 from vtep.cli.commands.common import asking, number, pairs, parser_of
-from vtep.config.model import ConfigError
 from vtep.control.client.client import TIMEOUT_S, ahead
 from vtep.control.client.discover import find
+from vtep.errors import UsageError
 
 _COUNTED = {"stats64", "flooded", "reserved_bits", "clamped", "last_refused", "fdb"}
 _COUNTED |= {"drops", "tap_drops", "underlay_drops"}
@@ -108,5 +108,5 @@ def peer(words: Sequence[str]) -> int:
 def _after_show(command: str, words: list[str]) -> list[str]:
     """Return the words behind `show`, which may be left out where nothing follows."""
     if words and words[0] != "show":
-        raise ConfigError(f"unknown word {words[0]!r}: write vtep {command} show")
+        raise UsageError(f"unknown word {words[0]!r}: write vtep {command} show")
     return words[1:]

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from vtep.cli.commands.common import add_socket, asking, tap_of
 from vtep.cli.commands.top_rates import Stats
 from vtep.config.arguments import Parser
-from vtep.config.model import ConfigError
 from vtep.control.client.client import Client, Gone
 from vtep.control.client.discover import find
+from vtep.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -37,10 +37,10 @@ def main(words: Sequence[str]) -> int:
     try:
         from vtep.cli.commands.top_screen import Screen, terminal
     except ImportError:
-        raise ConfigError("top needs the package rich: pip install rich") from None
+        raise UsageError("top needs the package rich: pip install rich") from None
     console = terminal()
     if not arguments.once and (not console.is_terminal or console.is_dumb_terminal):
-        raise ConfigError("top needs a terminal that can be drawn on: use --once")
+        raise UsageError("top needs a terminal that can be drawn on: use --once")
     client = find(arguments.socket, tap_of(arguments.words))
     try:
         with _terminated():
@@ -77,7 +77,7 @@ def _again(client: Client) -> Stats:
     """
     try:
         answer: Stats = client.get("/v1/stats")
-    except ConfigError:
+    except UsageError:
         raise Gone(f"the vtep at {client.path} went away") from None
     return answer
 

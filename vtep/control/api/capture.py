@@ -13,14 +13,12 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from vtep.config.model import ConfigError
-from vtep.control.http.context import SUBJECT, Subject
+from vtep.control.http.context import FRAMES, SUBJECT, Subject, outside_of
 from vtep.control.http.streaming import begin, read_within
+from vtep.errors import UsageError
 from vtep.trace.filters import Bounds, Selection, read
 from vtep.trace.outcome import Outcome
-from vtep.trace.outer_headers import outside_of
 from vtep.trace.pcapng import Recorder
-from vtep.trace.sampler import FRAMES
 
 MOST_WAITING = 4 << 20
 """Octets that may wait for a reader."""
@@ -36,7 +34,7 @@ async def capture(request: web.Request) -> web.StreamResponse:
     recorder = _recorder(request.app[SUBJECT], bounds.snaplen)
     least = len(recorder.beginning() + recorder.losses(0))
     if bounds.size is not None and bounds.size < least:
-        raise ConfigError(f"size {bounds.size} does not hold an empty file: give {least} or more")
+        raise UsageError(f"size {bounds.size} does not hold an empty file: give {least} or more")
     recording = Recording(recorder, selection, bounds)
     with request.app[FRAMES].all(recording.take):
         response = await begin(request, "application/x-pcapng")
@@ -48,7 +46,7 @@ async def capture(request: web.Request) -> web.StreamResponse:
 
 
 def _recorder(subject: Subject, snaplen: int) -> Recorder:
-    vtep, taps = subject.vtep, [port.name for port in subject.running.taps]
+    vtep, taps = subject.vtep, [port.name for port in subject.runtime.taps]
     return Recorder(taps, vtep.overlays, outside_of(subject), snaplen, time.time_ns)
 
 

@@ -9,14 +9,13 @@ from typing import Any, Literal
 
 from aiohttp import web
 
-from vtep.config.model import ConfigError
-from vtep.control.http.context import SUBJECT
+from vtep.control.http.context import FRAMES, SUBJECT
 from vtep.control.http.streaming import NDJSON, begin, send
 from vtep.dataplane.counters import HARMLESS, Drop
 from vtep.dissect import as_json, dissect
+from vtep.errors import UsageError
 from vtep.trace.outcome import Outcome
 from vtep.trace.outer_headers import Outside
-from vtep.trace.sampler import FRAMES
 from vtep.trace.sentence import sentence
 from vtep.trace.summary import brief
 from vtep.wire import vxlan
@@ -53,12 +52,12 @@ async def dissected(request: web.Request) -> web.StreamResponse:
     """
     text = request.query.get("octets", "")
     if len(text) % 2 or not set(text) <= set(string.hexdigits):
-        raise ConfigError("octets must be hexadecimal, two digits for each")
+        raise UsageError("octets must be hexadecimal, two digits for each")
     if len(text) > 2 * MOST_DISSECTED:
-        raise ConfigError(f"at most {MOST_DISSECTED} octets are dissected")
+        raise UsageError(f"at most {MOST_DISSECTED} octets are dissected")
     first = _FIRST.get(request.query.get("first", "ethernet"))
     if first is None:
-        raise ConfigError(f"first must be one of {', '.join(_FIRST)}")
+        raise UsageError(f"first must be one of {', '.join(_FIRST)}")
     octets = bytes.fromhex(text)
     size = request.query.get("size", str(len(octets)))
     is_cut = size.isdecimal() and len(size) < 9 and int(size) > len(octets)
@@ -197,7 +196,7 @@ def _octets(outside: Outside, outcome: Outcome) -> tuple[bytes, bytes, First]:
 def _yes(request: web.Request, name: str, *, default: bool) -> bool:
     text = request.query.get(name)
     if text not in (None, "yes", "no"):
-        raise ConfigError(f"{name} must be yes or no, not {text!r}")
+        raise UsageError(f"{name} must be yes or no, not {text!r}")
     return default if text is None else text == "yes"
 
 

@@ -22,7 +22,7 @@ async def about(request: web.Request) -> web.StreamResponse:
             "vtep": __version__,
             "api": API,
             "pid": os.getpid(),
-            "taps": [port.name for port in subject.running.taps],
+            "taps": [port.name for port in subject.runtime.taps],
             "netns": os.stat("/proc/self/ns/net").st_ino,
         }
     )

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from vtep.config.model import ConfigError
 from vtep.control.http.context import Subject
 from vtep.dataplane import report
-from vtep.dataplane.fdb import Peer, Sighting
 from vtep.dataplane.overlay import Overlay
+from vtep.dataplane.peer import FdbEntry, Peer
+from vtep.errors import UsageError
 from vtep.host import linux
 from vtep.wire.ethernet import format_mac, parse_mac
 
@@ -39,35 +39,35 @@ def overlays(subject: Subject) -> Iterator[Tree]:
 def _link(subject: Subject, overlay: Overlay) -> Tree:
     port = overlay.port
     flags = linux.interface_flags(port.name)
-    up, running = flags & linux.IFF_UP, flags & linux.IFF_RUNNING
-    master = subject.running.bridges.get(port)
+    up, runtime = flags & linux.IFF_UP, flags & linux.IFF_RUNNING
+    master = subject.runtime.bridges.get(port)
     return {
         "ifindex": linux.ifindex(port.name),
         "ifname": port.name,
         "flags": [
-            *(["NO-CARRIER"] if up and not running else []),
+            *(["NO-CARRIER"] if up and not runtime else []),
             *["BROADCAST", "MULTICAST"],
             *(["UP"] if up else []),
-            *(["LOWER_UP"] if running else []),
+            *(["LOWER_UP"] if runtime else []),
         ],
         "mtu": overlay.mtu,
         **({"master": master} if master else {}),
-        "operstate": "UNKNOWN" if running else "DOWN",  # as the kernel has it of a TAP
+        "operstate": "UNKNOWN" if runtime else "DOWN",  # as the kernel has it of a TAP
         "link_type": "ether",
         "address": format_mac(port.mac),
     }
 
 
 def _vxlan(subject: Subject, overlay: Overlay) -> Tree:
-    running, underlay = subject.running, subject.config.underlay
-    six = "6" if ":" in running.local else ""
+    runtime, underlay = subject.runtime, subject.config.underlay
+    six = "6" if ":" in runtime.local else ""
     remotes = [peer.ip for peer in overlay.flood]
     low, high = underlay.srcport
     return {
         "id": overlay.vni,
         **({f"remote{six}": remotes[0]} if remotes else {}),
         "remotes": remotes,
-        f"local{six}": running.local,
+        f"local{six}": runtime.local,
         **({"link": underlay.dev} if underlay.dev else {}),
         "port_range": {"low": low, "high": high},
         "port": subject.vtep.port,
@@ -112,7 +112,7 @@ def peers(subject: Subject, now: float) -> Iterator[Tree]:
 
 def heard_ago(peer: Peer, now: float) -> float | None:
     """Return the seconds since a good frame came from *peer*; None if none ever did."""
-    return None if peer.sighting == -inf else now - peer.sighting
+    return None if peer.entry == -inf else now - peer.entry
 
 
 # -- FDB
@@ -137,12 +137,12 @@ class Wanted:
         """Read the query of a request."""
         unknown = query.keys() - {"vni", "dev", "dst", "mac", "limit"}
         if unknown:
-            raise ConfigError(f"unknown {min(unknown)!r}: use vni, dev, dst, mac and limit")
+            raise UsageError(f"unknown {min(unknown)!r}: use vni, dev, dst, mac and limit")
         vni, limit = (_number(query, name) for name in ("vni", "limit"))
         try:
             mac = parse_mac(query["mac"]) if "mac" in query else None
         except ValueError:
-            raise ConfigError(f"mac {query['mac']!r} is no MAC address") from None
+            raise UsageError(f"mac {query['mac']!r} is no MAC address") from None
         return cls(vni, query.get("dev"), query.get("dst"), mac, limit)
 
 
@@ -150,7 +150,7 @@ def _number(query: Mapping[str, str], name: str) -> int | None:
     try:
         return int(query[name], 0) if name in query else None
     except ValueError:
-        raise ConfigError(f"{name} {query[name]!r} is no number") from None
+        raise UsageError(f"{name} {query[name]!r} is no number") from None
 
 
 def entries(subject: Subject, wanted: Wanted) -> Generator[Tree | None, None, None]:
@@ -185,11 +185,11 @@ def _entries(subject: Subject, wanted: Wanted) -> Generator[Tree | None, None, N
                 yield None if step is None else _live(overlay, *step, wanted.dst)
 
 
-def _live(overlay: Overlay, mac: bytes, sighting: Sighting, dst: str | None) -> Tree | None:
-    age = time.monotonic() - sighting
-    if age >= overlay.fdb.ageing or dst not in (None, sighting.peer.ip):
+def _live(overlay: Overlay, mac: bytes, entry: FdbEntry, dst: str | None) -> Tree | None:
+    age = time.monotonic() - entry
+    if age >= overlay.fdb.ageing or dst not in (None, entry.peer.ip):
         return None
-    return _entry(overlay, mac, sighting.peer.ip, "", age)
+    return _entry(overlay, mac, entry.peer.ip, "", age)
 
 
 def _entry(overlay: Overlay, mac: bytes, dst: str, state: str, age: float | None = None) -> Tree:

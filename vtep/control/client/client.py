@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
-from vtep.config.model import ConfigError
+from vtep.errors import UsageError
 
 TIMEOUT_S = 30.0
 """How long a daemon may take to go on with an answer."""
@@ -25,11 +25,11 @@ class Gone(Exception):
     """The daemon went away before it had answered; str() is one line that says so."""
 
 
-class Forbidden(ConfigError):
+class Forbidden(UsageError):
     """There is a daemon, but we may not ask it."""
 
 
-class Refused(ConfigError):
+class Refused(UsageError):
     """There is a daemon, and its answer is that it does not answer this."""
 
 
@@ -113,7 +113,7 @@ class Client:
         try:
             yield
         except (FileNotFoundError, ConnectionRefusedError):
-            raise ConfigError(
+            raise UsageError(
                 f"no vtep listens at {self.path}: start it, or name another --socket"
             ) from None
         except PermissionError:
@@ -125,7 +125,7 @@ class Client:
         except (ConnectionError, http.client.HTTPException):
             raise Gone(f"the vtep at {self.path} went away") from None
         except OSError as error:
-            raise ConfigError(f"cannot ask a vtep at {self.path}: {error.strerror or error}") from (
+            raise UsageError(f"cannot ask a vtep at {self.path}: {error.strerror or error}") from (
                 None
             )
 

@@ -3,9 +3,9 @@
 import os
 from typing import NamedTuple
 
-from vtep.config.model import ConfigError
 from vtep.control.client.client import Client, Forbidden, Gone, Refused, own_netns
 from vtep.control.unix_socket import SUFFIX, directories
+from vtep.errors import UsageError
 
 _ANSWER_S = 2.0
 _EXAMPLE = "vtep --tap vx0 --vni 100 --peer HOST"
@@ -37,17 +37,17 @@ def find(path: str | None = None, tap: str | None = None) -> Client:
     found, forbidden, silent = _all()
     here = own_netns()
     if silent and not any(one.netns == here for one in found):
-        raise ConfigError(f"{silent[0]}: try again, or name the --socket of another")
+        raise UsageError(f"{silent[0]}: try again, or name the --socket of another")
     if not found and forbidden:
-        raise ConfigError(f"not permitted to ask the vtep at {forbidden[0]}: ask as root")
+        raise UsageError(f"not permitted to ask the vtep at {forbidden[0]}: ask as root")
     if not found:
-        raise ConfigError(f"no vtep runs here: start one, as with {_EXAMPLE}")
+        raise UsageError(f"no vtep runs here: start one, as with {_EXAMPLE}")
     fitting = [one for one in found if tap is None or tap in one.taps]
     if not fitting:
-        raise ConfigError(f"no vtep here has a TAP {tap}: there is {_listed(found)}")
+        raise UsageError(f"no vtep here has a TAP {tap}: there is {_listed(found)}")
     chosen = [one for one in fitting if one.netns == here] or fitting
     if len(chosen) > 1:
-        raise ConfigError(
+        raise UsageError(
             f"{len(chosen)} vteps run here: name a TAP, or one --socket, of {_listed(chosen)}"
         )
     return Client(chosen[0].path)
@@ -74,7 +74,7 @@ def _all() -> tuple[list[Found], list[str], list[str]]:
                 silent.append(f"the vtep at {path} answered: {error}")
             except Gone as error:
                 silent.append(str(error))
-            except (ConfigError, KeyError, TypeError):
+            except (UsageError, KeyError, TypeError):
                 continue
     return found, forbidden, silent
 
@@ -83,6 +83,6 @@ def _listed(found: list[Found]) -> str:
     return "; ".join(map(str, found))
 
 
-def running() -> list[Found]:
+def runtime() -> list[Found]:
     """Return the daemons that answer us."""
     return _all()[0]

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from vtep import log
-from vtep.config.model import ConfigError
 from vtep.control.http.connection import connection_of
 from vtep.control.listener import Door
+from vtep.errors import UsageError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -31,7 +31,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = web.json_response({"error": error.text or error.reason}, status=error.status)
         if "Allow" in error.headers:
             response.headers["Allow"] = error.headers["Allow"]
-    except ConfigError as error:
+    except UsageError as error:
         response = web.json_response({"error": str(error)}, status=400)
     except ConnectionError:
         connection_of(request).force_close()

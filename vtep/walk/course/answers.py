@@ -3,8 +3,8 @@
 import ipaddress
 import re
 
-from vtep.config.model import ConfigError
 from vtep.decode.hexdump import octets_of
+from vtep.errors import UsageError
 
 _WORDS = {"none": 0, "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "ten": 10}
 _UNITS = re.compile(
@@ -31,7 +31,7 @@ def read_octets(answer: str) -> bytes | None:
     """Return octets in hexadecimal, with or without spaces, colons, commas and 0x."""
     try:
         return octets_of(answer)
-    except ConfigError:
+    except UsageError:
         return None
 
 

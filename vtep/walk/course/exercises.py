@@ -6,7 +6,7 @@ An answer is never written down here: it is what a walk, a table or a packer say
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from vtep.config.model import ConfigError
+from vtep.errors import UsageError
 from vtep.walk import frames
 from vtep.walk.course.answers import read_address, read_name, read_number, read_octets
 from vtep.walk.engine import run
@@ -60,9 +60,9 @@ def check(answers: Sequence[str]) -> int:
         number, equals, answer = word.partition("=")
         exercise = EXERCISES.get(number.strip())
         if exercise is None:
-            raise ConfigError(f"there is no exercise {number!r}: vtep walk --check lists them")
+            raise UsageError(f"there is no exercise {number!r}: vtep walk --check lists them")
         if not equals or not answer.strip():
-            raise ConfigError(f"exercise {number} has no answer: write {number}=ANSWER")
+            raise UsageError(f"exercise {number} has no answer: write {number}=ANSWER")
         given.append((number.strip(), exercise, answer))
     wrong = 0
     for number, exercise, answer in given:
