@@ -77,7 +77,7 @@ def test_what_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     for name in ("file", "link"):
         (tmp_path / "link").unlink(missing_ok=True)
         (tmp_path / "link").symlink_to(tmp_path / "nowhere")
-        with pytest.raises(HostError, match="exists and is no socket"):
+        with pytest.raises(HostError, match="exists and is not a socket"):
             listen_at(str(tmp_path / name))
     assert path.read_text() == "mine"
 

@@ -109,7 +109,7 @@ def _remove_stale(path: str) -> None:
     """Remove the socket of a daemon that is gone; FileExistsError if that is not what is there."""
     there = os.lstat(path)
     if not stat.S_ISSOCK(there.st_mode):
-        raise FileExistsError("exists and is no socket")
+        raise FileExistsError("exists and is not a socket")
     if _lives(path):
         raise FileExistsError("is the socket of a process that runs")
     with suppress(FileNotFoundError):
