@@ -2,7 +2,7 @@
 
 import { byId, element, svg } from "./elements.js";
 import * as format from "./format.js";
-import { Ring } from "./ring.js";
+import { RingBuffer } from "./ring_buffer.js";
 
 const SECONDS = 120;
 const NARROW = window.matchMedia("(max-width: 45rem)");
@@ -13,7 +13,7 @@ const TOP = 16;
 
 export class Charts {
   constructor() {
-    this.samples = new Ring(SECONDS + 10);
+    this.samples = new RingBuffer(SECONDS + 10);
     this.bits = new Chart("Throughput of inner frames", format.bits, "outBits", "inBits");
     this.frames = new Chart("Frames", format.frames, "outFrames", "inFrames");
     this.table = element("tbody");

@@ -2,7 +2,7 @@
 
 import { byId, element, say } from "./elements.js";
 import * as format from "./format.js";
-import { Ring } from "./ring.js";
+import { RingBuffer } from "./ring_buffer.js";
 
 const SHOWN = 120;
 const WAITING = 500;
@@ -26,8 +26,8 @@ export class Frames {
     this.list = byId("frames");
     this.onChosen = onChosen;
     this.onStep = onStep;
-    this.ring = new Ring(SHOWN);
-    this.waiting = new Ring(WAITING);
+    this.ring = new RingBuffer(SHOWN);
+    this.waiting = new RingBuffer(WAITING);
     this.rows = new Map();
     this.fresh = [];
     this.chosen = null;

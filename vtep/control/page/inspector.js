@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { byId, element, say } from "./elements.js";
 import * as format from "./format.js";
-import { fieldTable, fromHex, kind, Octets, sentence, sided } from "./octets.js";
+import { fieldTable, fromHex, kind, Hexdump, sentence, sided } from "./hexdump.js";
 
 const ETHERNET = 14;
 
@@ -28,9 +28,9 @@ export class Inspector {
     this.decision = element("p", { class: "decision" });
     this.bar = element("ol", { class: "bar", "aria-label": "Headers, outermost first, in octets" });
     this.sum = element("p", { class: "note" });
-    const grid = element("div", { role: "grid", class: "grid", "aria-label": "Octets of the frame", "aria-describedby": "panel" });
+    const grid = element("div", { role: "grid", class: "grid", "aria-label": "Hexdump of the frame", "aria-describedby": "panel" });
     const panel = element("div", { class: "panel", id: "panel" });
-    this.octets = new Octets(grid, panel, onLeave);
+    this.octets = new Hexdump(grid, panel, onLeave);
     this.table = element("div", { class: "scroll", role: "region", "aria-label": "All fields", tabindex: "0" });
     this.all = element("details", {}, element("summary", {}, "All fields as a table"), this.table);
     this.all.addEventListener("toggle", () => this.#fill());

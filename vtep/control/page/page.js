@@ -2,7 +2,7 @@
 
 import { again, ask, listen, Refusal, wake } from "./api.js";
 import { Charts } from "./charts.js";
-import { Craft } from "./craft.js";
+import { WalkForm } from "./walk_form.js";
 import { Drops } from "./drops.js";
 import { byId, say } from "./elements.js";
 import { Fdb } from "./fdb.js";
@@ -11,7 +11,7 @@ import { Frames } from "./frames.js";
 import { Inspector } from "./inspector.js";
 import { onLetters } from "./keys.js";
 import { Topology } from "./topology.js";
-import { figures, rates, world } from "./world.js";
+import { figures, rates, world } from "./model.js";
 
 const EVERY_MS = 1000;
 const SAME_START_S = 1;
@@ -22,7 +22,7 @@ const frames = new Frames((frame) => inspector.show(frame), (frame) => topology.
 const fdb = new Fdb();
 const drops = new Drops();
 const charts = new Charts();
-new Craft();
+new WalkForm();
 
 const state = { paused: false, before: null, stats: null, show: null };
 

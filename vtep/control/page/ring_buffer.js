@@ -1,6 +1,6 @@
 // The last so many of something: memory in the browser is bounded.
 
-export class Ring {
+export class RingBuffer {
   constructor(most) {
     this.most = most;
     this.items = [];

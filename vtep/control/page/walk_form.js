@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { byId, element, say } from "./elements.js";
 import * as format from "./format.js";
-import { kind } from "./octets.js";
+import { kind } from "./hexdump.js";
 
 const INNER = { icmp: "ping (ICMP)", tcp: "TCP", udp: "UDP", arp: "ARP only" };
 const WHAT_IF = {
@@ -18,7 +18,7 @@ const WHAT_IF = {
 const MOST_DIGITS = 6000; // a request has to hold them
 const SIGNS = { "+": "put on", "-": "taken off", "~": "changed", "": "as before" };
 
-export class Craft {
+export class WalkForm {
   constructor() {
     this.form = byId("craft");
     this.form.append(

@@ -18,7 +18,7 @@ export function kind(key) {
   return name.startsWith("arp") ? "ip" : "transport";
 }
 
-export class Octets {
+export class Hexdump {
   /** `grid` and `panel` are filled; `onLeave()` is called on Escape. */
   constructor(grid, panel, onLeave) {
     this.grid = grid;
