@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.docker.docker_parts import PartsError, default_cache, fetch
 from tests.docker.engines import Engine, two_engines
-from tests.docker.pieces import PiecesError, default_cache, fetch
 
 
 @pytest.fixture(scope="session")
@@ -19,10 +19,10 @@ def engines(
     reporter = request.config.pluginmanager.get_plugin("terminalreporter")
     assert reporter is not None
     try:
-        pieces = fetch(default_cache(), lambda line: reporter.write_line(f"\n{line}"))
-    except PiecesError as error:
+        parts = fetch(default_cache(), lambda line: reporter.write_line(f"\n{line}"))
+    except PartsError as error:
         pytest.skip(f"no Docker engine to run: {error}")
-    with two_engines(pieces, tmp_path_factory.mktemp("engines")) as both:
+    with two_engines(parts, tmp_path_factory.mktemp("engines")) as both:
         yield both
 
 

@@ -25,7 +25,7 @@ from pathlib import Path
 import docker
 
 from tests.docker import image
-from tests.docker.pieces import Pieces
+from tests.docker.docker_parts import DockerParts
 from vtep.lab import Capture, Process, is_vxlan, wait_until
 from vtep.lab.command import execute
 from vtep.lab.private import set_network_namespace
@@ -49,7 +49,7 @@ class Engine:
 
     client: docker.DockerClient
 
-    def __init__(self, name: str, address: str, pieces: Pieces, folder: Path) -> None:
+    def __init__(self, name: str, address: str, parts: DockerParts, folder: Path) -> None:
         """Start the host and in it the engine, which `wait` waits for.
 
         `folder` is where the engine's word that it is ready arrives.
@@ -64,7 +64,7 @@ class Engine:
             )
             notify = folder / f"{name}.notify"
             self._notify.bind(str(notify))
-            variables = pieces.environment() | {"NOTIFY_SOCKET": str(notify)}
+            variables = parts.environment() | {"NOTIFY_SOCKET": str(notify)}
             self._process, _ = start_ready(lambda fd: self._start(fd, variables), timeout=20)
             self._undo.callback(self._end)
             self.init = _child(self._process.pid)
@@ -193,16 +193,16 @@ def sweep() -> None:
 
 
 @contextmanager
-def two_engines(pieces: Pieces, folder: Path) -> Iterator[tuple[Engine, Engine]]:
+def two_engines(parts: DockerParts, folder: Path) -> Iterator[tuple[Engine, Engine]]:
     """Start the two hosts drawn at the top, with engines that have the image, and the wire.
 
     Everything ends with the context or, if that is not reached, with this process.
     """
     sweep()
-    archive = image.root_filesystem(pieces.busybox)
+    archive = image.root_filesystem(parts.busybox)
     with ExitStack() as stack:
-        h1 = stack.enter_context(closing(Engine("h1", "10.0.1.4", pieces, folder)))
-        h2 = stack.enter_context(closing(Engine("h2", "10.0.1.41", pieces, folder)))
+        h1 = stack.enter_context(closing(Engine("h1", "10.0.1.4", parts, folder)))
+        h2 = stack.enter_context(closing(Engine("h2", "10.0.1.41", parts, folder)))
         veth = ("type", "veth", "peer", "name", "eth0", "netns", str(h2.init))
         h1.run("ip", "link", "add", "eth0", *veth)
         for host in (h1, h2):

@@ -7,7 +7,7 @@ import pytest
 
 from tests.docker.engines import Engine
 from tests.docker.segment import GATEWAY, Site, segment
-from tests.docker.tunnels import DEVICE, Kind, tunnel, userspace
+from tests.docker.tunnels import DEVICE, TunnelKind, tunnel, userspace
 from vtep.lab import Capture, wait_until
 
 pytestmark = pytest.mark.docker
@@ -74,7 +74,7 @@ def test_the_kernels_vxlan_is_as_good_at_the_other_end(engines: Engines) -> None
 
 @pytest.mark.parametrize("kind", ["userspace", "kernel"])
 def test_the_segment_is_the_networks_bridge_also_when_it_was_given_a_name(
-    engines: Engines, kind: Kind
+    engines: Engines, kind: TunnelKind
 ) -> None:
     with (
         segment(engines, {"com.docker.network.bridge.name": "brvx"}) as (first, second),

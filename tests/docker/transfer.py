@@ -5,15 +5,15 @@ import os
 import socket
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
-from types import TracebackType
 
 from tests.docker.segment import Site
+from vtep.lab.resource import Resource
 
 PORT = 5000
 _STALL = 20  # seconds without progress that end a transfer
 
 
-class Transfer:
+class Transfer(Resource):
     """`size` random octets under way from `source` to `target`; a context manager.
 
     With `hold_at` the receiver stops reading after that many octets, sets `holding`, and reads on
@@ -37,15 +37,8 @@ class Transfer:
         self._received: Future[str] = self._threads.submit(self._receive)
         self._sent: Future[None] = self._threads.submit(self._send)
 
-    def __enter__(self) -> "Transfer":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Let the receiver go on, close both ends, and wait for the threads."""
         self.go_on.set()
         for end in (self._client, self._listener):
             end.close()

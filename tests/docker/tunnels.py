@@ -11,7 +11,7 @@ from vtep.lab.ready import start_ready
 
 VNI = 100
 DEVICE = "vx0"
-Kind = Literal["userspace", "kernel"]
+TunnelKind = Literal["userspace", "kernel"]
 
 
 def command(peer: Site, network: str = NETWORK) -> list[str]:
@@ -46,6 +46,6 @@ def kernel(site: Site, peer: Site) -> Iterator[None]:
         host.run("ip", "link", "delete", DEVICE)
 
 
-def tunnel(kind: Kind, site: Site, peer: Site) -> AbstractContextManager[object]:
+def tunnel(kind: TunnelKind, site: Site, peer: Site) -> AbstractContextManager[object]:
     """Return a context with the site's end of the tunnel up; the program must exit with 0."""
     return kernel(site, peer) if kind == "kernel" else userspace(site, peer)

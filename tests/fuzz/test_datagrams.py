@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.frames import ARP, BROADCAST, MAC_C, frame
-from tests.netns.tools import tunnel
+from tests.netns.tunnels import tunnel
 from vtep.lab import Daemon, Host, ping, two_hosts, wait_until
 
 pytestmark = pytest.mark.netns

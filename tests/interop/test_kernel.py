@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.netns.tools import tunnel
+from tests.netns.tunnels import tunnel
 from vtep.host.linux import UDP_SEGMENT
 from vtep.lab import Daemon, TwoHosts, iperf3, is_vxlan, ping, transfer, two_hosts, wait_until
 from vtep.lab.topology import Family

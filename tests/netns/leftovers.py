@@ -1,4 +1,4 @@
-"""What a lab may have left behind: its processes, known by a token, and its devices."""
+"""Find what a lab left behind: processes, recognised by a token, and devices."""
 
 import os
 from pathlib import Path
@@ -8,8 +8,8 @@ from vtep.lab import wait_until
 TOKEN = "LAB_TEST_TOKEN"
 
 
-def bearers(token: str) -> list[str]:
-    """Return the processes, by command line, that were started by the demo of that token."""
+def processes_with(token: str) -> list[str]:
+    """Return the command lines of the processes that have *token* in their environment."""
     found = []
     for path in Path("/proc").glob("[0-9]*"):
         try:
@@ -20,12 +20,16 @@ def bearers(token: str) -> list[str]:
     return found
 
 
-def none_left(token: str) -> None:
-    """Wait for the last ones: who dies with its parent is dead only moments later."""
-    wait_until(lambda: not bearers(token), what="all to end", seen=lambda: bearers(token))
+def wait_until_none_left(token: str) -> None:
+    """Wait for the last of them: a process that is killed with its parent ends a moment later."""
+    wait_until(
+        lambda: not processes_with(token),
+        what="all processes to end",
+        seen=lambda: processes_with(token),
+    )
 
 
-def surroundings() -> tuple[list[str], list[str]]:
-    """Return the devices and the named namespaces that are seen from outside of the demo."""
+def visible_state() -> tuple[list[str], list[str]]:
+    """Return the devices and the named namespaces that exist outside the lab."""
     named = Path("/run/netns")
     return sorted(os.listdir("/sys/class/net")), sorted(path.name for path in named.iterdir())

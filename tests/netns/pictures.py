@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.netns.chromium import Browser, Page, chromium, write_picture
-from tests.netns.tools import tunnel
+from tests.netns.tunnels import tunnel
 from vtep.lab import two_hosts
 from vtep.lab.traffic import iperf3_command, iperf3_server
 from vtep.wire import vxlan

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
-from tests.netns.tools import options
+from tests.netns.tunnels import options
 from vtep.lab import Daemon, TwoHosts, two_hosts
 from vtep.wire import vxlan
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.netns.leftovers import TOKEN, bearers, none_left, surroundings
+from tests.netns.leftovers import TOKEN, processes_with, visible_state, wait_until_none_left
 from vtep.lab import wait_until
 from vtep.lab.command import environment
 
@@ -64,7 +64,7 @@ def ask(port: int, path: str) -> bytes:
 
 
 def test_the_demo_shows_all_it_promises_and_stays_with_its_page_until_ctrl_c() -> None:
-    before, started = surroundings(), time.monotonic()
+    before, started = visible_state(), time.monotonic()
     with demo("--seconds", "1", "--web", "0") as (process, token):
         said = read_until(process, "Ctrl-C ends it")
         assert time.monotonic() - started < 60
@@ -99,8 +99,8 @@ def test_the_demo_shows_all_it_promises_and_stays_with_its_page_until_ctrl_c() -
     ):
         assert text in said
     assert "\x1b" not in said  # no colours where there is no terminal
-    assert bearers(token) == []
-    assert surroundings() == before
+    assert processes_with(token) == []
+    assert visible_state() == before
 
 
 @pytest.mark.parametrize(
@@ -116,16 +116,16 @@ def test_the_demo_shows_all_it_promises_and_stays_with_its_page_until_ctrl_c() -
     ],
 )
 def test_interrupted_at_any_moment_it_leaves_nothing(number: int, moment: str) -> None:
-    before = surroundings()
+    before = visible_state()
     with demo("--seconds", "1") as (process, token):
         read_until(process, moment)
-        assert bearers(token)
+        assert processes_with(token)
         process.send_signal(number)
         said = read_until(process, "", timeout=20)
         assert process.wait(10) == (0 if "nothing is left" in said else 130), said
     assert "Traceback" not in said
-    none_left(token)
-    assert surroundings() == before
+    wait_until_none_left(token)
+    assert visible_state() == before
 
 
 @pytest.mark.parametrize("moment", ["Before the tunnel", "iperf3 --client"])
@@ -134,9 +134,7 @@ def test_killed_at_once_it_takes_everything_along(moment: str) -> None:
         read_until(process, moment)
         process.kill()
         process.wait(10)
-        wait_until(
-            lambda: not bearers(token), what="everything to end", seen=lambda: bearers(token)
-        )
+        wait_until_none_left(token)
 
 
 def test_a_port_that_is_taken_is_said_before_anything_is_built() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.netns.tools import tunnel
+from tests.netns.tunnels import tunnel
 from vtep.lab import TwoHosts, two_hosts
 
 pytestmark = pytest.mark.netns

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.consoles import ROOT, Example, examples, says
-from tests.netns.tools import options
+from tests.netns.tunnels import options
 from vtep.lab import Host, ping, two_hosts
 from vtep.wire import vxlan
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pyroute2.nftables.main import NFTables
 
-from tests.netns.tools import tunnel
+from tests.netns.tunnels import tunnel
 from vtep.host import netfilter
 from vtep.host.linux import UDP_SEGMENT
 from vtep.lab import Daemon, Host, TwoHosts, is_vxlan, ping, transfer, two_hosts, wait_until

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from tests.netns.tools import join, tunnel
+from tests.netns.tunnels import join, tunnel
 from vtep.host.linux import UDP_SEGMENT
 from vtep.host.probe import most_segments
 from vtep.lab import Container, Daemon, TwoHosts, ping, transfer, two_hosts, wait_until

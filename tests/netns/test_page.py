@@ -11,7 +11,7 @@ import pytest
 
 from tests.netns.chromium import Browser, Page, chromium
 from tests.netns.pictures import PICTURES, draw
-from tests.netns.tools import tunnel
+from tests.netns.tunnels import tunnel
 from vtep.control.api.static import HEADERS
 from vtep.lab import Daemon, TwoHosts, ping, two_hosts
 from vtep.wire import vxlan

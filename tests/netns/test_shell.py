@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.netns.leftovers import TOKEN, bearers, none_left, surroundings
+from tests.netns.leftovers import TOKEN, processes_with, visible_state, wait_until_none_left
 from vtep.lab import wait_until
 from vtep.lab.command import environment
 
@@ -36,7 +36,7 @@ def shell(*options: str, script: str = "") -> subprocess.CompletedProcess[str]:
 
 
 def test_a_script_finds_hosts_containers_and_this_very_vtep() -> None:
-    before = surroundings()
+    before = visible_state()
     script = """
     set -e
     vtep --version
@@ -62,7 +62,7 @@ def test_a_script_finds_hosts_containers_and_this_very_vtep() -> None:
         "1 packets transmitted, 1 received, 0% packet loss, time 0ms",
         "2",  # a PID namespace of its own
     ]
-    assert surroundings() == before
+    assert visible_state() == before
 
 
 def test_a_vlan_device_is_made_by_one_word() -> None:
@@ -103,7 +103,7 @@ def test_what_was_started_in_the_background_ends_with_the_shell() -> None:
     )
     assert done.stdout.endswith("reached\n")
     assert done.stdout.count("INFO ready") == 2
-    assert bearers(token) == []
+    assert processes_with(token) == []
 
 
 @contextmanager
@@ -139,7 +139,7 @@ def test_at_a_terminal_it_greets_and_ctrl_c_ends_only_what_runs_in_it() -> None:
     with terminal() as (process, master, token):
         assert "c1 172.18.0.11" in read_until(master, "lab$ ")
         os.write(master, b"h1 sleep 1000\n")
-        wait_until(lambda: any("sleep 1000" in one for one in bearers(token)), what="sleep")
+        wait_until(lambda: any("sleep 1000" in one for one in processes_with(token)), what="sleep")
         os.write(master, b"\x03")
         read_until(master, "lab$ ")
         os.write(master, b"h1\n")
@@ -149,17 +149,19 @@ def test_at_a_terminal_it_greets_and_ctrl_c_ends_only_what_runs_in_it() -> None:
         os.write(master, b"h1 sleep 2000 &\n")
         read_until(master, "lab$ ")
         os.write(master, b"exit 5\n")
-        wait_until(lambda: not bearers(token), what="all to end", seen=lambda: bearers(token))
+        wait_until_none_left(token)
         assert process.wait(5) == 5
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
 def test_when_it_dies_everything_goes_along(number: int) -> None:
-    before = surroundings()
+    before = visible_state()
     with terminal() as (process, master, token):
         read_until(master, "lab$ ")
         os.write(master, b"h1 setsid sleep 1000 & h1 sleep 2000\n")
-        wait_until(lambda: len([b for b in bearers(token) if "sleep" in b]) == 2, what="sleeps")
+        wait_until(
+            lambda: len([b for b in processes_with(token) if "sleep" in b]) == 2, what="sleeps"
+        )
         process.send_signal(number)
-        none_left(token)
-    assert surroundings() == before
+        wait_until_none_left(token)
+    assert visible_state() == before

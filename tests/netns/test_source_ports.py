@@ -5,7 +5,7 @@ from collections import defaultdict
 
 import pytest
 
-from tests.netns.tools import tunnel
+from tests.netns.tunnels import tunnel
 from vtep.lab import Container, TwoHosts, is_vxlan, ping, transfer, two_hosts
 from vtep.lab.topology import Family
 

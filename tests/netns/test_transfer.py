@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.netns.tools import tunnel
+from tests.netns.tunnels import tunnel
 from vtep.lab import transfer, transferring, two_hosts, wait_until
 from vtep.lab.topology import Family
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.netns.tools import join, tunnel
+from tests.netns.tunnels import join, tunnel
 from vtep.lab import TwoHosts, ping, two_hosts, wait_until
 from vtep.lab.ready import start_ready
 from vtep.lab.topology import Family

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from tests.netns.tools import tunnel
+from tests.netns.tunnels import tunnel
 from vtep.lab import Host, Lab, TwoHosts, is_vxlan, ping, wait_until
 from vtep.wire import vxlan
 

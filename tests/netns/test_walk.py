@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.netns.tools import tunnel
+from tests.netns.tunnels import tunnel
 from tests.unit.test_walk import at, octets
 from vtep.lab import Lab, ping
 from vtep.lab.capture import is_vxlan

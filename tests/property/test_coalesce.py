@@ -11,11 +11,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.cutting import segmented
 from tests.flows import by_flow
 from tests.frames import IP, TCP, UDP, IPv6, frame
 from tests.memory import PEER_1, PEERS, decapsulate, make
 from tests.property.superframes import add_words, transport_sum
+from tests.segmenting import segmented
 from vtep.dataplane.decap import Delivery
 from vtep.wire import ip, virtio, vxlan
 

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.cutting import segmented
 from tests.flows import by_flow
 from tests.frames import ARP, IP, TCP, UDP, IPv6, frame
 from tests.memory import PEERS, datagrams, encapsulate, make
+from tests.segmenting import segmented
 from vtep.wire import ip, virtio, vxlan
 from vtep.wire.virtio import VirtioHeader
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 
-from tests.cutting import segmented
 from tests.property.superframes import SuperFrame, add_words, super_frames, transport_sum
+from tests.segmenting import segmented
 from vtep.offload.segment import complete_checksum
 from vtep.wire import ip, virtio
 from vtep.wire.virtio import VirtioHeader

@@ -11,7 +11,7 @@ import os
 import stat
 from typing import Any
 
-from tests.unit.private import sh
+from tests.unit.namespaces import sh
 from vtep.config.model import Config, OverlayConfig, UnderlayConfig
 from vtep.daemon.setup import bring_up
 from vtep.errors import HostError

@@ -13,6 +13,7 @@ from types import CodeType, FrameType
 import pytest
 import uvloop
 
+from tests.unit.namespaces import in_private_namespaces, mount, sh
 from tests.unit.one_host import (
     NOBODY,
     PEER,
@@ -26,7 +27,6 @@ from tests.unit.one_host import (
     set_mtu,
     state,
 )
-from tests.unit.private import in_private_namespaces, mount, sh
 from tests.unit.test_docker_lookup import Engine
 from vtep.config.model import Config, OverlayConfig, UnderlayConfig
 from vtep.daemon import setup as bringup

@@ -9,8 +9,8 @@ from itertools import islice
 
 import pytest
 
+from tests.unit.namespaces import in_private_namespaces, mount, sh
 from tests.unit.one_host import PEER, become_nobody, config, host, link, refusal, set_mtu
-from tests.unit.private import in_private_namespaces, mount, sh
 from vtep.config.model import Config, OverlayConfig, UnderlayConfig
 from vtep.daemon.setup import bring_up
 from vtep.errors import HostError

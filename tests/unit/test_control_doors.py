@@ -34,14 +34,14 @@ def spare() -> Iterator[int]:
     os.close(writing)
 
 
-def handed_down(listener: socket.socket) -> int:
+def inherited_fd(listener: socket.socket) -> int:
     """Return a descriptor as a child would have it: its taker closes it."""
     return os.dup(listener.fileno())
 
 
 def test_one_that_listens_is_taken_with_its_own_address() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        fd = handed_down(listener)
+        fd = inherited_fd(listener)
         with open_doors(config(f"fd:{fd}")) as doors:
             [door] = doors._doors
             assert door.name == f"127.0.0.1:{listener.getsockname()[1]}"
@@ -53,8 +53,8 @@ def test_one_that_listens_is_taken_with_its_own_address() -> None:
 
 def test_one_that_others_can_reach_needs_web_remote() -> None:
     with socket.create_server(("0.0.0.0", 0)) as listener:
-        assert "can be reached from other hosts" in refusal(handed_down(listener))
-        with open_doors(config(f"fd:{handed_down(listener)}", web_remote=True)) as doors:
+        assert "can be reached from other hosts" in refusal(inherited_fd(listener))
+        with open_doors(config(f"fd:{inherited_fd(listener)}", web_remote=True)) as doors:
             assert not doors._doors[0].is_loopback
 
 
@@ -66,10 +66,10 @@ def test_what_does_not_listen_is_refused(spare: int) -> None:
     assert "Bad file descriptor" in refusal(999)
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
         with socket.socket(socket.AF_INET, kind) as idle:
-            assert "is no TCP socket that listens" in refusal(handed_down(idle))
+            assert "is no TCP socket that listens" in refusal(inherited_fd(idle))
     local, other = socket.socketpair()
     with local, other:
-        assert "is no TCP socket that listens" in refusal(handed_down(local))
+        assert "is no TCP socket that listens" in refusal(inherited_fd(local))
 
 
 @pytest.mark.parametrize("place", ["fd:", "fd:-1", "fd:x", "fd:1234567890", "FD:3"])

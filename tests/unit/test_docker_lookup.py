@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.unit.private import in_private_namespaces
+from tests.unit.namespaces import in_private_namespaces
 from vtep.errors import HostError
 from vtep.host.docker import bridge_of
 

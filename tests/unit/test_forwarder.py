@@ -6,8 +6,8 @@ import select
 import socket
 from typing import Any
 
+from tests.unit.namespaces import in_private_namespaces, sh
 from tests.unit.one_host import PEER, config, host
-from tests.unit.private import in_private_namespaces, sh
 from tests.unit.test_underlay import SO_NO_CHECK
 from vtep.config.model import MIN_MTU, Config, OverlayConfig, UnderlayConfig
 from vtep.daemon.forwarder import Forwarder

@@ -26,7 +26,7 @@ from vtep.lab import (
     wait_until,
 )
 from vtep.lab.command import environment, execute
-from vtep.lab.interrupts import held_back
+from vtep.lab.interrupts import defer_signals
 from vtep.lab.private import NETNS_DIRECTORY
 from vtep.lab.ready import start_ready
 from vtep.lab.topology import Family
@@ -147,7 +147,7 @@ def test_ctrl_c_waits_while_it_is_held_back_and_is_not_lost() -> None:
     steps = []
 
     def interrupted() -> None:
-        with held_back():
+        with defer_signals():
             os.kill(os.getpid(), signal.SIGINT)
             steps.append("finished")
         steps.append("not reached")

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from tests.unit.private import in_private_namespaces, sh
+from tests.unit.namespaces import in_private_namespaces, sh
 from vtep.host import procfs
 from vtep.host.netlink import Netlink, Route
 

@@ -2,7 +2,7 @@ import struct
 
 import pytest
 
-from tests.cutting import segmented
+from tests.segmenting import segmented
 from vtep.offload.segment import complete_checksum
 from vtep.wire import virtio
 from vtep.wire.virtio import VirtioHeader

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.unit.namespaces import in_private_namespaces, sh
 from tests.unit.one_host import become_nobody
-from tests.unit.private import in_private_namespaces, sh
 from tests.unit.test_underlay import (
     IP_RECVERR,
     LOOPBACK,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.private import in_private_namespaces, mount, sh
+from tests.unit.namespaces import in_private_namespaces, mount, sh
 from vtep.errors import HostError
 from vtep.host import linux
 from vtep.host.tap import Tap

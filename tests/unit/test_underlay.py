@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from tests.unit.private import in_private_namespaces, sh
+from tests.unit.namespaces import in_private_namespaces, sh
 from vtep.host.udp import BUFFER_OCTETS
 from vtep.host.underlay import Underlay
 

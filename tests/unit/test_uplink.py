@@ -12,7 +12,7 @@ import pytest
 from pyroute2.nftables.main import NFTables
 
 from tests.unit import one_host
-from tests.unit.private import in_private_namespaces, sh
+from tests.unit.namespaces import in_private_namespaces, sh
 from vtep.config.model import UnderlayConfig
 from vtep.daemon.inject import Uplink
 from vtep.daemon.setup import bring_up

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cutting import segmented
+from tests.segmenting import segmented
 from vtep.dataplane.mss import clamp_mss
 from vtep.offload import segment
 from vtep.wire import ethernet, ip, virtio, vxlan

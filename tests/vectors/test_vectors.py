@@ -11,9 +11,9 @@ from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import ARP, Ether
 from scapy.layers.vxlan import VXLAN
 
-from tests.cutting import segmented
 from tests.flows import by_flow
 from tests.property.superframes import add_words
+from tests.segmenting import segmented
 from vtep.offload import segment
 from vtep.wire import checksum, ethernet, ip, virtio, vxlan
 

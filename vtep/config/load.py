@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from vtep.config.model import CLASSES, Config, OverlayConfig, UnderlayConfig
-from vtep.config.options import CONFIG, COUNT, LIST, OPTIONS, Option, Table, keys
+from vtep.config.options import CONFIG, COUNT, LIST, OPTIONS, Option, TableName, keys
 from vtep.errors import UsageError
 
-_TITLES: dict[Table, str] = {
+_TITLES: dict[TableName, str] = {
     "underlay": "[underlay]",
     "overlay": "[[overlay]]",
     "process": "the top level",
@@ -76,7 +76,7 @@ def from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str]) ->
         for option in OPTIONS
         if (text := environ.get(option.variable)) and (option.table == "process" or not path)
     } | flags
-    values: dict[Table, dict[str, Any]] = {
+    values: dict[TableName, dict[str, Any]] = {
         table: {option.field: value for option, value in given.items() if option.table == table}
         for table in CLASSES
     }
@@ -112,7 +112,7 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise UsageError(f"{path}: {line}: {what}: correct the TOML there") from None
 
 
-def _checked(table: dict[str, Any], kind: Table, where: str) -> dict[str, Any]:
+def _checked(table: dict[str, Any], kind: TableName, where: str) -> dict[str, Any]:
     """Return the values of one TOML table by field, each known and of the right type."""
     known = keys(kind)
     for key, value in table.items():
@@ -126,7 +126,7 @@ def _checked(table: dict[str, Any], kind: Table, where: str) -> dict[str, Any]:
     return {known[key].field: known[key].kind.meaning(value) for key, value in table.items()}
 
 
-def _suggestion(key: str, kind: Table) -> str:
+def _suggestion(key: str, kind: TableName) -> str:
     """Say what was probably meant by the unknown `key` in a table of this `kind`."""
     import difflib  # for a mistake only
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Literal
 
-from vtep.config.options import OFFLOADS, Option, Table
+from vtep.config.options import OFFLOADS, Option, TableName
 from vtep.errors import UsageError
 from vtep.wire.vxlan import MAX_VNI, PORT
 
@@ -106,7 +106,7 @@ class Config:
             raise UsageError(problem)
 
 
-CLASSES: dict[Table, type] = {
+CLASSES: dict[TableName, type] = {
     "underlay": UnderlayConfig,
     "overlay": OverlayConfig,
     "process": Config,
@@ -156,7 +156,7 @@ def _door_problems(config: Config) -> Iterator[str]:
         yield f"control {config.control!r} is no path: leave the NUL out"
     for name, example in (("web", "127.0.0.1:8789"), ("metrics", "127.0.0.1:9478")):
         place = getattr(config, name)
-        if place is None or handed_down(place) is not None:
+        if place is None or inherited_fd(place) is not None:
             continue
         try:
             address, _ = address_and_port(place)
@@ -257,7 +257,7 @@ def _conflicts(overlay: OverlayConfig, other: OverlayConfig, name: str) -> Itera
             )
 
 
-def handed_down(place: str) -> int | None:
+def inherited_fd(place: str) -> int | None:
     """Return the descriptor in "fd:N", of a socket that was handed down; None for other texts."""
     found = re.fullmatch(r"fd:(\d{1,9})", place, re.ASCII)
     return None if found is None else int(found[1])

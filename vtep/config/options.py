@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-Table: TypeAlias = Literal["overlay", "underlay", "process", "command"]
+TableName: TypeAlias = Literal["overlay", "underlay", "process", "command"]
 """What an option describes: a table of the TOML file, its top level, or the command line alone."""
 
 JOIN, UNDERLAY, BEHAVIOUR, PROCESS = "What to join", "Underlay", "Behaviour", "Process"
@@ -27,7 +27,7 @@ _TRUE, _FALSE = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Kind:
+class ValueType:
     """How the value of an option is written.
 
     Attributes:
@@ -79,30 +79,30 @@ def _port_range(text: str) -> list[int]:
     return [int(part) for part in re.split(r"[\s,-]+", text.strip())]
 
 
-TEXT = Kind("text, and not empty", _is_text, str)
-INTEGER = Kind("a whole number", _is_int, _whole_number)
-NUMBER = Kind("a number", lambda value: _is_int(value) or isinstance(value, float), float)
-BOOLEAN = Kind("true or false", lambda value: isinstance(value, bool), _boolean)
-COUNT = Kind("a whole number", _is_int, _whole_number)
-LIST = Kind(
+TEXT = ValueType("text, and not empty", _is_text, str)
+INTEGER = ValueType("a whole number", _is_int, _whole_number)
+NUMBER = ValueType("a number", lambda value: _is_int(value) or isinstance(value, float), float)
+BOOLEAN = ValueType("true or false", lambda value: isinstance(value, bool), _boolean)
+COUNT = ValueType("a whole number", _is_int, _whole_number)
+LIST = ValueType(
     'a list of addresses or names, such as ["10.0.1.41"]',
     _is_list,
     _split,
     "an address or a name, or several with commas between",
 )
-VLAN = Kind(
+VLAN_VALUE = ValueType(
     'a VLAN number, "strip" or "pass"',
     lambda value: _is_int(value) or value in ("strip", "pass"),
     _vlan,
 )
-PORT_RANGE = Kind(
+PORT_RANGE = ValueType(
     "two port numbers, such as [49152, 65535]",
     lambda value: isinstance(value, list) and len(value) == 2 and all(map(_is_int, value)),
     _port_range,
     "two port numbers, such as 49152 65535",
     tuple,
 )
-OFFLOAD = Kind(
+OFFLOAD = ValueType(
     '"auto", "none", or a list of some of "vnet", "tso", "uso", "segment" and "gro"',
     lambda value: (
         (isinstance(value, str) and value in _ALL_OR_NONE)
@@ -112,10 +112,10 @@ OFFLOAD = Kind(
     "auto, none, or some of vnet, tso, uso, segment and gro with commas between",
     lambda value: _ALL_OR_NONE[value] if isinstance(value, str) else tuple(value),
 )
-UPLINK_KIND = Kind(
+UPLINK_VALUE = ValueType(
     '"socket", "inject" or "auto"', lambda value: value in ("socket", "inject", "auto"), str
 )
-LOG_FORMAT = Kind('"text" or "json"', lambda value: value in ("text", "json"), str)
+LOG_FORMAT = ValueType('"text" or "json"', lambda value: value in ("text", "json"), str)
 
 
 class Option(NamedTuple):
@@ -131,10 +131,10 @@ class Option(NamedTuple):
     """
 
     group: str
-    table: Table
+    table: TableName
     flag: str
     key: str
-    kind: Kind
+    kind: ValueType
     metavar: str
     help: str
     unset: str = ""
@@ -172,7 +172,7 @@ OPTIONS = (
            "make the TAP a port of this bridge"),
     Option(JOIN, "overlay", "--docker-network", "docker-network", TEXT, "NAME",
            "or of this Docker network's bridge"),
-    Option(JOIN, "overlay", "--vlan", "vlan", VLAN, "N|strip|pass",
+    Option(JOIN, "overlay", "--vlan", "vlan", VLAN_VALUE, "N|strip|pass",
            "carry only VLAN N, or strip or pass tags", "strip"),
     Option(UNDERLAY, "underlay", "--local", "local", TEXT, "ADDRESS",
            "source address of outgoing packets", "by route"),
@@ -184,7 +184,7 @@ OPTIONS = (
            "UDP ports to send from, by flow"),
     Option(UNDERLAY, "underlay", "--underlay-mtu", "mtu", INTEGER, "MTU",
            "largest packet on the underlay", "by route"),
-    Option(UNDERLAY, "underlay", "--uplink", "uplink", UPLINK_KIND, "socket|inject|auto",
+    Option(UNDERLAY, "underlay", "--uplink", "uplink", UPLINK_VALUE, "socket|inject|auto",
            "send by socket, or inject packets"),
     Option(UNDERLAY, "underlay", "--uplink-setup", "uplink-setup", BOOLEAN, "",
            "change what is in the way of inject"),
@@ -220,6 +220,6 @@ OPTIONS = (
 )  # fmt: skip
 
 
-def keys(table: Table) -> dict[str, Option]:
+def keys(table: TableName) -> dict[str, Option]:
     """Return the options of `table` by their key in the TOML file."""
     return {option.key: option for option in OPTIONS if option.table == table}

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 
 from vtep import log
-from vtep.config.model import Config, handed_down
+from vtep.config.model import Config, inherited_fd
 from vtep.control import listener, unix_socket
 from vtep.control.listener import Door, Kind
 from vtep.daemon.forwarder import Forwarder
@@ -58,7 +58,7 @@ def open_doors(config: Config) -> Iterator[Doors]:
         tcp: list[tuple[Kind, str | None]] = [("web", config.web), ("metrics", config.metrics)]
         for kind, place in tcp:
             if place is not None:
-                fd = handed_down(place)
+                fd = inherited_fd(place)
                 door = (
                     listener.listen(kind, place)
                     if fd is None

@@ -8,7 +8,6 @@ import ipaddress
 import os
 import socket
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Literal, Self
 
 from pyroute2 import IPRoute, NetlinkError
@@ -74,12 +73,7 @@ class Netlink:
         """Return itself."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Close the socket."""
         self._ip.close()
 

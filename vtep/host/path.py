@@ -7,7 +7,7 @@ from typing import NamedTuple
 from vtep.host import linux
 
 
-class Path(NamedTuple):
+class PeerPath(NamedTuple):
     """A way.
 
     Attributes:
@@ -21,7 +21,7 @@ class Path(NamedTuple):
     ttl: int
 
 
-def find(address: tuple[str | int, ...], local: str | None, dev: str | None) -> Path | None:
+def find(address: tuple[str | int, ...], local: str | None, dev: str | None) -> PeerPath | None:
     """Return the way to a socket address; None when there is none.
 
     A socket is connected there and asked; nothing is sent.
@@ -46,5 +46,5 @@ def find(address: tuple[str | int, ...], local: str | None, dev: str | None) -> 
             mtu = probe.getsockopt(socket.IPPROTO_IPV6, linux.IPV6_MTU)
             ttl = probe.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS)
         source = socket.inet_pton(family, probe.getsockname()[0].partition("%")[0])
-        return Path(source, mtu, ttl)
+        return PeerPath(source, mtu, ttl)
     return None

@@ -40,7 +40,7 @@ def open_senders(
     try:
         for ports in source_ports:
             opened.append(udp.open_socket(family, dev))
-            hear_nothing(opened[-1])
+            drop_received(opened[-1])
             if not _bind(opened[-1], address, ports):
                 opened.pop().close()
     except BaseException:
@@ -60,7 +60,7 @@ def close(senders: Iterable[socket.socket]) -> None:
         sender.close()
 
 
-def hear_nothing(sock: socket.socket) -> None:
+def drop_received(sock: socket.socket) -> None:
     """Have the kernel drop what arrives at once: nobody reads it (SO_ATTACH_FILTER, socket(7))."""
     program = array.array("B", _NOTHING)
     address, _ = program.buffer_info()

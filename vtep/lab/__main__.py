@@ -69,13 +69,13 @@ def _add_shell(shell: argparse.ArgumentParser) -> None:
 
 
 def _shell_problem(arguments: argparse.Namespace) -> str | None:
-    from vtep.lab.shell import MOST_HOSTS, MOST_MTU, least_mtu
+    from vtep.lab.shell import MAX_HOSTS, MAX_MTU, min_mtu
 
-    least = least_mtu(arguments.family)
-    if not 2 <= arguments.hosts <= MOST_HOSTS:
-        return f"--hosts must be 2 to {MOST_HOSTS}"
-    if not least <= arguments.underlay_mtu <= MOST_MTU:
-        return f"--underlay-mtu must be {least} to {MOST_MTU}"
+    least = min_mtu(arguments.family)
+    if not 2 <= arguments.hosts <= MAX_HOSTS:
+        return f"--hosts must be 2 to {MAX_HOSTS}"
+    if not least <= arguments.underlay_mtu <= MAX_MTU:
+        return f"--underlay-mtu must be {least} to {MAX_MTU}"
     return None
 
 

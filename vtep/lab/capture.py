@@ -8,9 +8,9 @@ import socket
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 
 from vtep import pcap as capfile
+from vtep.lab.resource import Resource
 from vtep.lab.wait import wait_until
 
 # linux/if_packet.h, linux/if_ether.h
@@ -36,7 +36,7 @@ def is_vxlan(frame: bytes, port: int = 4789) -> bool:
     return int.from_bytes(frame[l4 + 2 : l4 + 4], "big") == port
 
 
-class Capture:
+class Capture(Resource):
     """The frames of one device, both directions, from the moment it was made.
 
     Takes over the unbound packet socket. A VLAN tag that the kernel took out of the frame is put
@@ -101,19 +101,6 @@ class Capture:
             if level == _SOL_PACKET and kind == _PACKET_AUXDATA:
                 return _with_tag(frame, octets)
         return frame
-
-    def __enter__(self) -> "Capture":
-        """Return the capture; it stops at the exit of the block."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop recording."""
-        self.close()
 
 
 def _with_tag(frame: bytes, auxdata: bytes) -> bytes:

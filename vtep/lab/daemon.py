@@ -13,7 +13,7 @@ from vtep.lab.process import Process
 from vtep.lab.ready import start_ready
 from vtep.lab.wait import wait_until
 
-Record = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
 class Daemon:
@@ -80,7 +80,7 @@ class Daemon:
         self.process.kill()
 
     @property
-    def log(self) -> list[Record]:
+    def log(self) -> list[JsonObject]:
         """The records logged so far; lines that are no JSON object (a traceback) stay in stderr."""
         complete = self.process.stderr().rpartition("\n")[0]
         return [record for line in complete.splitlines() if (record := _record(line))]
@@ -90,20 +90,20 @@ class Daemon:
         """Everything it wrote to its standard error, as it is."""
         return self.process.stderr()
 
-    def counters(self) -> Record:
+    def counters(self) -> JsonObject:
         """Ask it by SIGUSR1; {"underlay": {"drops": …}, "overlays": {"100": {…}}}."""
         return self._ask()[0]
 
-    def fdb(self) -> list[Record]:
+    def fdb(self) -> list[JsonObject]:
         """Ask it by SIGUSR1; one {"vni", "mac", "dst" (an IP or "local"), "age"} per entry."""
         return self._ask()[1]
 
-    def _ask(self) -> tuple[Record, list[Record]]:
+    def _ask(self) -> tuple[JsonObject, list[JsonObject]]:
         """Wait for both answers to one signal, so that the next question meets no late ones."""
         before = len(self.log)
         self.process.signal(signal.SIGUSR1)
 
-        def answers() -> dict[str, Record] | None:
+        def answers() -> dict[str, JsonObject] | None:
             found = {
                 r["message"]: r for r in self.log[before:] if r["message"] in ("counters", "fdb")
             }
@@ -138,7 +138,7 @@ class Daemon:
             self.process.close()
 
 
-def _record(line: str) -> Record | None:
+def _record(line: str) -> JsonObject | None:
     try:
         record = json.loads(line)
     except ValueError:

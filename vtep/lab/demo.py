@@ -20,8 +20,8 @@ from vtep.lab.daemon import Daemon
 from vtep.lab.errors import LabError
 from vtep.lab.host import Host
 from vtep.lab.interrupts import as_interrupt
-from vtep.lab.live import address_of, listen, talk_until_interrupted
-from vtep.lab.topology import Lab, TwoHosts, furnished_hosts
+from vtep.lab.live import address_of, generate_traffic, listen
+from vtep.lab.topology import Lab, TwoHosts, hosts_with_containers
 from vtep.lab.traffic import iperf3_command, iperf3_result, iperf3_server, ping
 
 VNI = 100
@@ -59,7 +59,7 @@ def run(seconds: int, web_port: int | None = None) -> int:
             contextlib.nullcontext() if web_port is None else listen(web_port) as page,
             Lab() as lab,
         ):
-            h1, h2 = furnished_hosts(lab, 2)
+            h1, h2 = hosts_with_containers(lab, 2)
             scene = TwoHosts(h1, h2, h1.containers[0], h2.containers[0])
             _show(console, scene, seconds, page)
     except KeyboardInterrupt:
@@ -98,7 +98,7 @@ def _show(console: Console, lab: TwoHosts, seconds: int, page: socket.socket | N
         if page is not None:
             _heading(console, "The page of h1's vtep, while c1 and c2 go on talking")
             console.print(f"   {address_of(page)}   (Ctrl-C ends it)")
-            talk_until_interrupted(lab.c1, lab.c2)
+            generate_traffic(lab.c1, lab.c2)
         _heading(console, "The end: SIGTERM to both")
         for host, end in zip((lab.h1, lab.h2), ends, strict=True):
             console.print(f"vtep on {host.name}: exit code {end.stop()}")

@@ -25,7 +25,7 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
+def defer_signals() -> Iterator[None]:
     """Let SIGINT and SIGTERM wait for the end of the block, and be handled there as usual.
 
     Handlers are exchanged, not blocked: a process that the block starts would inherit a blocked

@@ -44,7 +44,7 @@ def address_of(listener: socket.socket) -> str:
     return f"http://{address}:{port}/"
 
 
-def talk_until_interrupted(first: Container, second: Container) -> None:
+def generate_traffic(first: Container, second: Container) -> None:
     """Let two containers talk a little, in turns, until Ctrl-C.
 
     About 3 packets a second, a question that nobody answers, and 2 seconds of TCP at 20 Mb/s.

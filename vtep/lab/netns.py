@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from vtep.lab.capture import Capture
 from vtep.lab.command import execute
-from vtep.lab.interrupts import held_back
+from vtep.lab.interrupts import defer_signals
 from vtep.lab.private import NETNS_DIRECTORY, set_network_namespace
 from vtep.lab.process import Process, tied_to_parent
 from vtep.lab.wait import wait_until
@@ -69,7 +69,7 @@ class Netns:
         variables: Mapping[str, str] | None = None,
     ) -> Process:
         """Start a program inside; it is ended by its own close or, at the latest, by ours."""
-        with held_back():
+        with defer_signals():
             process = Process(self._inside(argv), pass_fds=pass_fds, variables=variables)
             self._processes.append(process)
         return process
@@ -100,7 +100,7 @@ class Netns:
         links: list[dict[str, Any]] = json.loads(self.ip("-j", "link", "show"))
         return any(link["ifname"] == device for link in links)
 
-    def forget_unanswered(self) -> None:
+    def flush_failed_neighbors(self) -> None:
         """Forget the ARP and ND questions that nobody answered, so that the next packet asks anew.
 
         Otherwise the kernel waits up to a second before it asks again, and drops packets then.

@@ -6,11 +6,11 @@ import shlex
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import IO
 
 from vtep.lab.command import environment, missing
 from vtep.lab.errors import LabError
+from vtep.lab.resource import Resource
 
 
 def tied_to_parent(argv: Sequence[str]) -> list[str]:
@@ -23,7 +23,7 @@ def tied_to_parent(argv: Sequence[str]) -> list[str]:
     return ["setpriv", "--pdeathsig", "KILL", "sh", "-c", still_ours, str(os.getpid()), *argv]
 
 
-class Process:
+class Process(Resource):
     """One started process with its standard output and error, which stay readable as they grow.
 
     It has a session of its own, so that Ctrl-C reaches only us and we end things in order; if we
@@ -115,19 +115,6 @@ class Process:
         """Return an error about this process, with the end of what it wrote."""
         said = (self.stderr().strip() or self.stdout().strip())[-4000:]
         return LabError(f"{self.command} {what}: {said or '(it wrote nothing)'}")
-
-    def __enter__(self) -> "Process":
-        """Return the process; it is ended at the exit of the block."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End the process."""
-        self.close()
 
     def _close_outputs(self) -> None:
         self._stdout.close()

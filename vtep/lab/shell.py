@@ -20,13 +20,13 @@ from vtep.lab.interrupts import as_interrupt
 from vtep.lab.netns import Netns
 from vtep.lab.private import RUNTIME_DIRECTORY
 from vtep.lab.process import tied_to_parent
-from vtep.lab.topology import OVERHEAD, Family, Lab, furnished_hosts
+from vtep.lab.topology import OVERHEAD, Family, Lab, hosts_with_containers
 
-MOST_HOSTS = 9
-MOST_MTU = 9216
+MAX_HOSTS = 9
+MAX_MTU = 9216
 
 _COMMANDS = RUNTIME_DIRECTORY / "lab"
-_LEAST_MTU = {4: 576 + OVERHEAD[4], 6: 1280}  # what vtep takes; RFC 8200 section 5
+_MIN_MTU = {4: 576 + OVERHEAD[4], 6: 1280}  # what vtep takes; RFC 8200 section 5
 _PROMPT = "lab$ "
 _PLACE = "LAB_PLACE"  # in the environment of a shell in a host or container: which one
 _COLUMN = 26
@@ -43,7 +43,7 @@ def run(
     interactive = script is None and sys.stdin.isatty()
     try:
         with as_interrupt(signal.SIGTERM), Lab() as lab:
-            hosts = furnished_hosts(lab, count, family, underlay_mtu=underlay_mtu, wire=wire)
+            hosts = hosts_with_containers(lab, count, family, underlay_mtu=underlay_mtu, wire=wire)
             picture = drawing(hosts, underlay_mtu)
             own = _own_shell()
             write_commands(hosts, picture, own)
@@ -58,9 +58,9 @@ def run(
         return 2
 
 
-def least_mtu(family: Family) -> int:
+def min_mtu(family: Family) -> int:
     """Return the smallest MTU that an underlay of that family may have."""
-    return _LEAST_MTU[family]
+    return _MIN_MTU[family]
 
 
 def drawing(hosts: Sequence[Host], underlay_mtu: int) -> str:

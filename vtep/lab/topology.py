@@ -16,12 +16,12 @@ import ipaddress
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Literal
+from typing import Literal, Self
 
 from vtep.lab.host import CONTAINER_MTU, Container, Host
 from vtep.lab.netns import Netns
 from vtep.lab.private import enter
+from vtep.lab.resource import Resource
 
 Family = Literal[4, 6]
 
@@ -32,7 +32,7 @@ _FIRST = {4: "10.0.1.4/24", 6: "fd00:1::4/64"}
 _SECOND = {4: "10.0.1.41/24", 6: "fd00:1::41/64"}
 
 
-class Lab:
+class Lab(Resource):
     """Hosts on underlays, all removed at the end of the block, whatever happened in it.
 
     Entering the block moves the process into its private namespace (see `private.enter`), where
@@ -78,19 +78,10 @@ class Lab:
         self._undo.callback(switch.close)
         return switch
 
-    def __enter__(self) -> "Lab":
+    def __enter__(self) -> Self:
         """Enter the private namespace."""
         enter()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Remove all that was built."""
-        self.close()
+        return super().__enter__()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +112,7 @@ def two_hosts(
         yield TwoHosts(h1, h2, c1, c2)
 
 
-def furnished_hosts(
+def hosts_with_containers(
     lab: Lab, count: int, family: Family = 4, *, underlay_mtu: int = 1500, wire: bool = False
 ) -> list[Host]:
     """Make hosts with a bridge br0 and one container each, the same MACs in every run.

@@ -56,7 +56,7 @@ def ping(
     times = tuple(float(ms) / 1e3 for ms in re.findall(r" time[=<]([\d.]+) ms", done.stdout))
     result = Ping(int(counted[1]), int(counted[2]), times)
     if not result:
-        source.forget_unanswered()
+        source.flush_failed_neighbors()
     return result
 
 

@@ -32,12 +32,12 @@ _PROGRAMS = {
 }
 
 
-class PiecesError(Exception):
+class PartsError(Exception):
     """The programs could not be had; str() says why in one line."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pieces:
+class DockerParts:
     """The unpacked tree.
 
     Attributes:
@@ -65,21 +65,21 @@ class Pieces:
 
 
 def default_cache() -> Path:
-    """Return where the pieces are kept: $VTEP_CACHE, else .cache/docker in the repository."""
+    """Return where the parts are kept: $VTEP_CACHE, else .cache/docker in the repository."""
     return Path(os.environ.get("VTEP_CACHE") or REPOSITORY / ".cache" / "docker").absolute()
 
 
-def fetch(cache: Path, say: Callable[[str], None]) -> Pieces:
-    """Return the pieces under `cache`, downloading and unpacking them first if they are not there.
+def fetch(cache: Path, say: Callable[[str], None]) -> DockerParts:
+    """Return the parts under `cache`, downloading and unpacking them first if they are not there.
 
     Safe when several runs start at once: the first fetches, the others wait for it. `say` gets a
     line about a download, because that takes a while, and 260 MB of disk.
 
     Raises:
-        PiecesError: the packages cannot be downloaded or lack a program.
+        PartsError: the packages cannot be downloaded or lack a program.
     """
     tree = cache / "tree"
-    pieces = Pieces(tree, cache / "bin")
+    parts = DockerParts(tree, cache / "bin")
     with _locked(cache):
         stamp = cache / "packages"
         wanted = "\n".join(PACKAGES) + "\n"
@@ -87,10 +87,10 @@ def fetch(cache: Path, say: Callable[[str], None]) -> Pieces:
             stamp.unlink(missing_ok=True)
             say(f"fetching {len(PACKAGES)} Debian packages for the Docker engines into {cache}")
             _unpack(tree)
-            _link(pieces)
+            _link(parts)
             stamp.write_text(wanted)
             say("fetched and unpacked; nothing was installed")
-    return pieces
+    return parts
 
 
 @contextmanager
@@ -110,21 +110,21 @@ def _unpack(tree: Path) -> None:
         if _run(download, folder) is not None:
             _run(["apt-get", "-qq", "update"], folder)
             if (reason := _run(download, folder)) is not None:
-                raise PiecesError(f"apt-get download: {reason}")
+                raise PartsError(f"apt-get download: {reason}")
         for package in sorted(folder.glob("*.deb")):
             if (reason := _run(["dpkg", "-x", str(package), str(tree)], folder)) is not None:
-                raise PiecesError(f"dpkg -x {package.name}: {reason}")
+                raise PartsError(f"dpkg -x {package.name}: {reason}")
 
 
-def _link(pieces: Pieces) -> None:
-    pieces.programs.mkdir(exist_ok=True)
+def _link(parts: DockerParts) -> None:
+    parts.programs.mkdir(exist_ok=True)
     for name, places in _PROGRAMS.items():
-        found = next((p for place in places if (p := pieces.tree / place).is_file()), None)
+        found = next((p for place in places if (p := parts.tree / place).is_file()), None)
         if found is None:
-            raise PiecesError(f"none of the packages has {name} where it is looked for: {places}")
-        link = pieces.programs / name
+            raise PartsError(f"none of the packages has {name} where it is looked for: {places}")
+        link = parts.programs / name
         link.unlink(missing_ok=True)
-        link.symlink_to(os.path.relpath(found, pieces.programs))
+        link.symlink_to(os.path.relpath(found, parts.programs))
 
 
 def _run(command: list[str], folder: Path) -> str | None:
