@@ -2,34 +2,28 @@
 
 python -m bench all
 python -m bench tcp --contender kernel,vtep --rounds 5 --seconds 4 --underlay wire --mtu 9000
-python -m bench udp | rtt | scaling | profile
+python -m bench udp | rtt | many | scaling | profile
+python -m bench run --measure rtt,tcp,udp,many --contender kernel,vtep --before DIRECTORY
 python -m bench plot RESULT.json
 """
 
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
 
 from rich.console import Console
 
-from bench import machine, plan, profiling, rounds, table
-from bench.contenders import CONTENDERS, Contender
-from bench.measures import Case, Rtt, Tcp, Udp
-from bench.measures.rtt import LOADS
-from bench.measures.tcp import DIRECTIONS
-from bench.measures.udp import SIZES
+from bench import machine, options, plan, profiling, rounds, table
+from bench.contenders import BEFORE, CONTENDERS, Contender, before
 from bench.profiling import PYTHONS
 from bench.results import Results, keep, load
 from bench.rig import UNDERLAYS, Rig
 from vtep.lab import LabError
 
-T = TypeVar("T")
-
 _RESULTS = Path(__file__).parent / "results"
-_TABLE_WIDTH = 160  # where there is no terminal to ask
+_TABLE_WIDTH = 200  # where there is no terminal to ask
 
 
 def main(argv: Sequence[str]) -> int:
@@ -49,7 +43,8 @@ def _all(arguments: argparse.Namespace) -> int:
     from bench import scaling
 
     def measure(results: Results, contenders: dict[str, Contender]) -> None:
-        tests = plan.only(plan.everything(CONTENDERS.values()), list(contenders))
+        known = CONTENDERS | contenders
+        tests = plan.only(plan.everything(known.values()), list(contenders))
         _run(tests, contenders, results, arguments)
         with rounds.progress_bar() as progress:
             results.curves = scaling.run(progress)
@@ -58,18 +53,12 @@ def _all(arguments: argparse.Namespace) -> int:
 
 
 def _part(arguments: argparse.Namespace) -> int:
-    rigs = [
-        Rig(underlay, mtu, family, inside)
-        for underlay in arguments.underlay
-        for mtu in arguments.mtu
-        for family in arguments.family
-        for inside in arguments.inside
-    ]
+    tests = plan.cross(
+        options.cases(arguments), options.rigs(arguments), [one.name for one in _chosen(arguments)]
+    )
 
     def measure(results: Results, contenders: dict[str, Contender]) -> None:
-        _run(
-            plan.cross(arguments.cases(arguments), rigs, contenders), contenders, results, arguments
-        )
+        _run(plan.only(tests, list(contenders)), contenders, results, arguments)
 
     return _measured(arguments, measure)
 
@@ -90,8 +79,8 @@ def _plot(arguments: argparse.Namespace) -> int:
 
 
 def _profile(arguments: argparse.Namespace) -> int:
-    contender = _present([arguments.contender], Results()).get(arguments.contender)
-    if contender is None:
+    contender = CONTENDERS[arguments.contender]
+    if not _present([contender], Results()):
         return 2
     rig = Rig(arguments.underlay)
     profiling.run(rig, contender, arguments.seconds, _console(), arguments.output)
@@ -103,7 +92,7 @@ def _measured(
 ) -> int:
     """Measure those contenders that are here; show and keep what there is, whatever happened."""
     results = Results()
-    contenders = _present(arguments.contender or list(CONTENDERS), results)
+    contenders = _present(_chosen(arguments), results)
     if not contenders:
         return 2
     packages = [one.package for one in contenders.values() if one.package]
@@ -118,16 +107,28 @@ def _measured(
     return 0
 
 
-def _present(names: Sequence[str], results: Results) -> dict[str, Contender]:
+def _chosen(arguments: argparse.Namespace) -> list[Contender]:
+    """Return the contenders that were asked for, in order; --before alone adds its own."""
+    known = dict(CONTENDERS)
+    names = list(arguments.contender or known)
+    if arguments.before is not None:
+        known[BEFORE] = before(arguments.before)
+        names += [] if BEFORE in names else [BEFORE]
+    elif BEFORE in names:
+        raise ValueError(f"--contender {BEFORE}: no checkout is known; add --before DIRECTORY")
+    return [known[name] for name in names]
+
+
+def _present(contenders: Sequence[Contender], results: Results) -> dict[str, Contender]:
     """Return those that can take part; name the others, with the reason, in a line each."""
     found = {}
-    for name in names:
-        reason = CONTENDERS[name].missing()
+    for one in contenders:
+        reason = one.missing()
         if reason is None:
-            found[name] = CONTENDERS[name]
+            found[one.name] = one
         else:
-            results.left_out[name] = reason
-            print(f"left out: {name}: {reason}")
+            results.left_out[one.name] = reason
+            print(f"left out: {one.name}: {reason}")
     return found
 
 
@@ -178,86 +179,23 @@ def _parser() -> argparse.ArgumentParser:
         return made
 
     everything = command("all", _all, "the whole benchmark")
-    _add_measuring(everything)
-    tcp = command("tcp", _part, "TCP throughput")
-    _add_list(tcp, "--streams", _positive, [1], "NUMBER")
-    _add_list(tcp, "--direction", _one_of(DIRECTIONS), ["forward"], "|".join(DIRECTIONS))
-    tcp.set_defaults(cases=_tcp_cases)
-    udp = command("udp", _part, "UDP, as fast as it is sent")
-    _add_list(udp, "--size", _positive, list(SIZES), "OCTETS")
-    udp.set_defaults(cases=_udp_cases)
-    rtt = command("rtt", _part, "round trips, idle and under load")
-    _add_list(rtt, "--load", _one_of(LOADS), list(LOADS), "|".join(LOADS))
-    rtt.set_defaults(cases=_rtt_cases)
-    for part in (tcp, udp, rtt):
-        _add_measuring(part)
-        _add_list(part, "--underlay", _one_of(UNDERLAYS), list(UNDERLAYS), "|".join(UNDERLAYS))
-        _add_list(part, "--mtu", _positive, [1500], "OCTETS")
-        _add_list(part, "--family", _family, [4], "4|6")
-        _add_list(part, "--inside", _family, [4], "4|6")
+    options.add_measuring(everything)
+    for name, what in options.MEASURES.items():
+        part = command(name, _part, what)
+        part.set_defaults(measure=[name])
+        options.add_measure(part, name)
+        options.add_measuring(part)
+        options.add_rigs(part)
+    some = command("run", _part, "several measures in one run")
+    options.add_measures(some)
+    options.add_measuring(some)
+    options.add_rigs(some)
     sizes = command("scaling", _scaling, "cost of a frame against the size of the tables")
-    sizes.add_argument("--most", type=_positive, default=1_000_000, help="largest table")
+    sizes.add_argument("--most", type=options.positive, default=1_000_000, help="largest table")
     profile = command("profile", _profile, "where the running daemons spend their time")
-    profile.add_argument("--contender", type=_one_of(PYTHONS), default="vtep")
-    profile.add_argument("--underlay", type=_one_of(UNDERLAYS), default="wire")
-    profile.add_argument("--seconds", type=_positive, default=5)
+    profile.add_argument("--contender", type=options.one_of(PYTHONS), default="vtep")
+    profile.add_argument("--underlay", type=options.one_of(UNDERLAYS), default="wire")
+    profile.add_argument("--seconds", type=options.positive, default=5)
     plot = command("plot", _plot, "draw the results of an earlier run")
     plot.add_argument("results", type=Path, metavar="RESULT.json")
     return parser
-
-
-def _add_measuring(part: argparse.ArgumentParser) -> None:
-    _add_list(part, "--contender", _one_of(CONTENDERS), None, "NAME")
-    part.add_argument("--rounds", type=_positive, default=plan.ROUNDS)
-    part.add_argument("--seconds", type=_positive, help="of each run")
-
-
-def _add_list(
-    part: argparse.ArgumentParser,
-    flag: str,
-    one: Callable[[str], T],
-    default: list[T] | None,
-    metavar: str,
-) -> None:
-    """Add an option that takes several values with commas between."""
-
-    def several(text: str) -> list[T]:
-        return [one(word) for word in text.split(",")]
-
-    words = "all" if default is None else ",".join(map(str, default))
-    part.add_argument(
-        flag, type=several, default=default, metavar=f"{metavar}[,...]", help=f"[{words}]"
-    )
-
-
-def _one_of(names: Iterable[str]) -> Callable[[str], Any]:
-    def check(text: str) -> Any:
-        if text not in names:
-            raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(names)}")
-        return text
-
-    return check
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, not {text!r}")
-    return int(text)
-
-
-def _family(text: str) -> int:
-    if text not in ("4", "6"):
-        raise argparse.ArgumentTypeError(f"must be 4 or 6, not {text!r}")
-    return int(text)
-
-
-def _tcp_cases(arguments: argparse.Namespace) -> list[Case]:
-    return [Tcp(number, way) for way in arguments.direction for number in arguments.streams]
-
-
-def _udp_cases(arguments: argparse.Namespace) -> list[Case]:
-    return [Udp(size) for size in arguments.size]
-
-
-def _rtt_cases(arguments: argparse.Namespace) -> list[Case]:
-    return [Rtt(load_) for load_ in arguments.load]

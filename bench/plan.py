@@ -9,7 +9,7 @@ from bench.measures.rtt import LOADS
 from bench.measures.udp import SIZES
 from bench.rig import UNDERLAYS, Rig
 
-SECONDS = {"tcp": 3, "udp": 2, "rtt": 2}
+SECONDS = {"tcp": 3, "udp": 2, "rtt": 2, "many": 4}
 """How long a run of each kind of test takes, unless --seconds says otherwise."""
 ROUNDS = 3
 KINDS = tuple(SECONDS)
@@ -69,6 +69,10 @@ def only(tests: Iterable[Test], names: Sequence[str]) -> list[Test]:
 def duration(tests: Iterable[Test], rounds: int, seconds: int | None) -> float:
     """Return about how many seconds the tests will take."""
     return rounds * sum(
-        len(test.contenders) * ((seconds or SECONDS[test.case.kind]) + _OVERHEAD_S)
-        for test in tests
+        len(test.contenders) * (_length(test.case, seconds) + _OVERHEAD_S) for test in tests
     )
+
+
+def _length(case: Case, seconds: int | None) -> float:
+    length = seconds or SECONDS[case.kind]
+    return case.length(length) if isinstance(case, Rtt) else length

@@ -6,12 +6,17 @@ from typing import Literal
 from rich import box
 from rich.table import Table
 
-from bench.contenders import REFERENCE
+from bench.contenders import BEFORE, REFERENCE
 from bench.figures import Summary, median, ratios, summarize, with_spread
-from bench.measures import METRICS
+from bench.measures import COMPARED, METRICS
 from bench.results import Cell, Results
 
-_TITLES = {"tcp": "TCP", "udp": "UDP, as fast as it is sent", "rtt": "Round trips"}
+_TITLES = {
+    "tcp": "TCP",
+    "udp": "UDP, as fast as it is sent",
+    "rtt": "Round trips",
+    "many": "Many TCP connections, writes of random length",
+}
 _IPV4: Literal[4] = 4
 
 
@@ -34,20 +39,30 @@ def tables(results: Results) -> Iterator[Table]:
 
 
 def _table(kind: str, cells: list[Cell]) -> Table:
-    metrics = METRICS[kind]
+    metrics, compared = METRICS[kind], COMPARED[kind]
+    references = [
+        one for one in (REFERENCE, BEFORE) if any(one in cell.figures for cell in cells)
+    ] or [REFERENCE]
+    ratio_headings = [
+        f"of {name}'s\n{one.title if len(compared) > 1 else 'ratio'}"
+        for name in references
+        for one in compared
+    ]
     headings = [f"{metric.title}\n{metric.unit}" for metric in metrics]
-    table = _empty(_TITLES[kind], "test", "", f"of {REFERENCE}'s\nratio", *headings)
-    first = metrics[0].key
+    table = _empty(_TITLES[kind], "test", "", *ratio_headings, *headings)
     for cell in cells:
         table.add_section()
         where = f"{cell.case}, {cell.rig}"
-        reference = cell.series(REFERENCE, first)
         for name in cell.figures:
-            ratio = summarize(ratios(cell.series(name, first), reference))
+            shares = [
+                summarize(ratios(cell.series(name, one.key), cell.series(reference, one.key)))
+                for reference in references
+                for one in compared
+            ]
             figures = [summarize(cell.series(name, one.key)) for one in metrics]
             row = [with_spread(figures[0]), *map(median, figures[1:])]
             style = "bold" if name == "vtep" else ""
-            table.add_row(where, name, with_spread(ratio), *row, style=style)
+            table.add_row(where, name, *map(with_spread, shares), *row, style=style)
             where = ""
     return table
 

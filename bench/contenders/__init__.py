@@ -1,10 +1,12 @@
 """The contenders, in the order in which they are measured and shown."""
 
+from pathlib import Path
+
 from bench.contenders import taps
 from bench.contenders.contender import Contender
 from bench.contenders.linux import bare, kernel
 from bench.contenders.openvswitch import openvswitch
-from bench.contenders.ours import plain_loop, vtep
+from bench.contenders.ours import checkout, plain_loop, vtep
 
 
 def _debian(package: str, what: str, commands: taps.Commands, program: str = "") -> Contender:
@@ -56,4 +58,20 @@ CONTENDERS = {
 REFERENCE = "kernel"
 """Whose figure of the same round is the 1 of every ratio."""
 
-__all__ = ["CONTENDERS", "REFERENCE", "Contender"]
+BEFORE = "before"
+"""The name of another checkout of vtep."""
+
+
+def before(folder: Path) -> Contender:
+    """Return the contender that is the checkout of vtep in *folder*.
+
+    Raises:
+        ValueError: there is none.
+    """
+    whole = folder.resolve()
+    if not (whole / "vtep" / "__main__.py").is_file():
+        raise ValueError(f"--before: {folder} has no vtep/__main__.py; give a checkout of vtep")
+    return Contender(BEFORE, f"ours, in {whole}", checkout(whole), main=True)
+
+
+__all__ = ["BEFORE", "CONTENDERS", "REFERENCE", "Contender", "before"]

@@ -1,7 +1,12 @@
-"""vtep itself, with its default options and with others, and the loop it is compared to."""
+"""vtep itself, with its default options and with others, and what it is compared to.
 
+These are another checkout of vtep, and a plain loop.
+"""
+
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from bench.contenders.contender import Join
 from bench.contenders.linux import VNI
@@ -24,6 +29,34 @@ def vtep(*options: str) -> Join:
             yield one.pid, other.pid
             for end in (one, other):
                 _refuse_fallback(end, options)
+
+    return join
+
+
+def checkout(folder: Path) -> Join:
+    """Return what joins the hosts by the vtep in *folder*, run with our interpreter.
+
+    Its command line needs --ready-fd, --log-format and --control, besides the usual options.
+    """
+
+    def start(host: Host, peer: Host) -> Daemon:
+        where = ["--tap", "vx0", "--vni", str(VNI), "--bridge", "br0", "--peer", peer.address]
+        quiet = ["--log-format", "json", "--control", "none"]
+        program = ["env", f"--chdir={folder}", sys.executable, "-m", "vtep"]
+
+        def ready(fd: int) -> Process:
+            return host.start(
+                [*program, "--ready-fd", str(fd), *quiet, *where],
+                pass_fds=[fd],
+                variables={"PYTHONPATH": str(folder)},
+            )
+
+        return Daemon(start_ready(ready, timeout=15.0)[0])
+
+    @contextmanager
+    def join(lab: TwoHosts) -> Iterator[tuple[int, ...]]:
+        with start(lab.h1, lab.h2) as one, start(lab.h2, lab.h1) as other:
+            yield one.pid, other.pid
 
     return join
 

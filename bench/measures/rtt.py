@@ -25,6 +25,7 @@ _WORDS = {
     "load": "under load, every 10 ms",
 }
 _INTERVALS = {"idle": 0.2, "often": 0.01, "load": 0.01}
+_FEWEST = {"idle": 50, "often": 200, "load": 200}  # samples, however short the run
 _FLOWING = 2_000_000  # octets that have to have arrived before the path counts as filled
 _LONGER_S = 30  # the stream ends with its block, not by itself
 
@@ -40,10 +41,14 @@ class Rtt:
         """Name it: "under load, every 10 ms"."""
         return _WORDS[self.load]
 
+    def length(self, seconds: float) -> float:
+        """Return how long a run of *seconds* really takes, in seconds: it has enough samples."""
+        return max(seconds, _FEWEST[self.load] * _INTERVALS[self.load])
+
     def measure(self, ends: Joined, seconds: int) -> Values:
-        """Ping for *seconds*."""
+        """Ping for *seconds*, or for as long as the fewest samples take."""
         interval = _INTERVALS[self.load]
-        count = max(2, round(seconds / interval))
+        count = round(self.length(seconds) / interval)
         with _stream(ends, self.load == "load"):
             answered = ping(ends.client, ends.address, count=count, interval=interval)
         if not answered.times:

@@ -16,6 +16,8 @@ UDP = (
     *USAGE,
 )
 SIZES = (64, 512, 1400)
+_HEADERS = {4: 14 + 20 + 8, 6: 14 + 40 + 8}
+"""Octets of Ethernet, IP and UDP headers, by IP version."""
 _EXTRA_S = 20.0
 
 
@@ -38,8 +40,11 @@ class Udp:
         with iperf3_server(ends.server), measured(ends.pids) as usage:
             before = _arrived(ends)
             done = ends.client.run(command, check=False, timeout=seconds + _EXTRA_S)
-            arrived = _arrived(ends) - before
+            after = _arrived(ends)
         counted = count(iperf3_result(done.stdout or done.stderr).report)
+        frames, octets = (new - old for old, new in zip(before, after, strict=True))
+        headers = _HEADERS[6 if ":" in ends.address else 4]
+        arrived = datagrams(frames, octets, headers, self.size)
         return {
             "received_kpps": counted.received / counted.seconds / 1e3,
             "nic_kpps": arrived / counted.seconds / 1e3,
@@ -64,5 +69,15 @@ def count(report: dict[str, Any]) -> Count:
     return Count(sent["packets"], got["packets"] - got["lost_packets"], sent["seconds"])
 
 
-def _arrived(ends: Joined) -> int:
-    return int(ends.server.link("eth0")["stats64"]["rx"]["packets"])
+def datagrams(frames: int, octets: int, headers: int, size: int) -> float:
+    """Return how many datagrams of *size* came in *frames*, each with *headers* octets in front.
+
+    A GSO frame holds many datagrams, with the headers once.
+    """
+    return (octets - frames * headers) / size
+
+
+def _arrived(ends: Joined) -> tuple[int, int]:
+    """Return the frames and the octets that eth0 of the server has received."""
+    counted = ends.server.link("eth0")["stats64"]["rx"]
+    return int(counted["packets"]), int(counted["bytes"])

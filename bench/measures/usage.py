@@ -35,6 +35,12 @@ def peak_octets(status: str) -> int:
     return int(found[1]) * 1024 if found else 0
 
 
+def resident_octets(pid: int) -> int:
+    """Return VmRSS, the memory that the process has resident now."""
+    found = re.search(r"^VmRSS:\s+(\d+) kB$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0
+
+
 @contextmanager
 def measured(pids: Iterable[int]) -> Iterator[Values]:
     """Yield what is filled in at the end of the block: seconds spent in it, and memory.

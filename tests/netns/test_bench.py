@@ -52,7 +52,22 @@ def test_datagrams_and_round_trips_are_measured(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     [udp] = load((tmp_path / "results.json").read_text()).cells
     assert 0 < figure(udp, "loop", "nic_kpps") <= figure(udp, "loop", "offered_kpps") * 1.01
+    assert figure(udp, "loop", "nic_kpps") >= figure(udp, "loop", "received_kpps") * 0.99
     done = bench("rtt", "--load", "load", *short, "--output", str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
     [rtt] = load((tmp_path / "results.json").read_text()).cells
     assert 0 < figure(rtt, "loop", "median_us") <= figure(rtt, "loop", "p99_us")
+
+
+def test_many_connections_of_ours_and_of_another_checkout_are_measured(tmp_path: Path) -> None:
+    (tmp_path / "vtep").symlink_to(Path(__file__).parents[2] / "vtep")
+    words = ["--measure", "many", "--connections", "5", "--writes", "100-2000"]
+    words += ["--contender", "vtep", "--before", str(tmp_path)]
+    short = ["--rounds", "1", "--seconds", "1", "--underlay", "veth"]
+    done = bench("run", *words, *short, "--output", str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    [cell] = load((tmp_path / "results.json").read_text()).cells
+    for name in ("vtep", "before"):
+        assert figure(cell, name, "gbps") > 0
+        assert 10 < figure(cell, name, "rss_start_mb") <= figure(cell, name, "rss_end_mb") + 5
+    assert "of before's" in done.stdout

@@ -1,6 +1,7 @@
 """Statistics of the benchmarks, and the texts they are read from."""
 
 import json
+import os
 
 import pytest
 
@@ -8,12 +9,13 @@ from bench.figures import percentile, ratios, short, summarize, with_spread
 from bench.machine import cpu_model
 from bench.measures.metric import MACHINE, PEAK, TUNNEL
 from bench.measures.tcp import received
-from bench.measures.udp import count
+from bench.measures.udp import count, datagrams
 from bench.measures.usage import (
     machine_seconds,
     peak_octets,
     per_gigabyte,
     process_seconds,
+    resident_octets,
 )
 
 
@@ -44,6 +46,14 @@ def test_percentile_is_the_nearest_rank() -> None:
 )
 def test_figures_are_written_short(value: float, written: str) -> None:
     assert short(value) == written
+
+
+def test_a_gso_frame_counts_as_many_datagrams() -> None:
+    assert datagrams(frames=2, octets=2 * 42 + 65 * 100, headers=42, size=100) == 65
+
+
+def test_memory_of_this_process_is_read() -> None:
+    assert 10_000_000 < resident_octets(os.getpid()) < 10_000_000_000
 
 
 def test_a_spread_is_written_where_there_is_one() -> None:

@@ -84,6 +84,8 @@ def test_a_long_error_becomes_a_line_with_both_its_ends() -> None:
         (["tcp", "--rounds", "0"], "must be a whole number from 1 on, not '0'"),
         (["rtt", "--load", "heavy"], "'heavy' is none of idle, often, load"),
         (["tcp", "--family", "5"], "must be 4 or 6, not '5'"),
+        (["many", "--writes", "900-100"], "must be LOW-HIGH, not '900-100'"),
+        (["run", "--measure", "tcp,ftp"], "'ftp' is none of tcp, udp, rtt, many"),
         ([], "COMMAND"),
     ],
 )
@@ -94,6 +96,20 @@ def test_bad_usage_is_one_line_that_says_what_to_change(
         main(words)
     assert ended.value.code == 2
     assert expected in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("words", [["--contender", "before"], ["--before", "/no/such/tree"]])
+def test_another_checkout_is_needed_to_measure_it(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", *words]) == 2
+    assert "--before" in capsys.readouterr().err
+
+
+def test_round_trips_last_until_there_are_enough_samples() -> None:
+    assert [Rtt(load).length(3) for load in ("idle", "often", "load")] == [10.0, 3, 3]
+    assert Rtt("often").length(1) == 2.0
+    assert plan.duration([plan.Test(Rtt("idle"), Rig(), ("vtep",))], 2, 3) == 2 * (10 + 1.2)
 
 
 def test_no_results_to_plot_is_an_error_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,112 @@
+"""Many TCP connections at the same time, with writes of random length.
+
+python -m bench.connections receive ADDRESS READY_FD SECONDS
+python -m bench.connections send ADDRESS PORT --connections N --low OCTETS --high OCTETS --seed S
+
+The receiver listens on a free port and writes its number to READY_FD. It counts for SECONDS from
+the first octet on, prints {"octets": n, "seconds": s}, and resets all connections, which ends the
+sender. Lengths are uniform from --low to --high, the same sequence for the same seed.
+"""
+
+import argparse
+import json
+import os
+import random
+import select
+import socket
+import time
+from collections.abc import Callable
+
+_DRAWN = 1 << 14
+"""Lengths that are drawn in advance; they repeat."""
+_BUFFER = 1 << 18
+_TURN_S = 0.1
+_PATIENCE_S = 20.0
+"""Without traffic for this long, either end gives up."""
+
+
+def receive(address: str, ready_fd: int, seconds: float) -> None:
+    """Accept connections, count the octets of all of them, and print the count."""
+    buffer = bytearray(_BUFFER)
+    readers: dict[int, Callable[[bytearray], int]] = {}
+    connections = []
+    octets, began, ends = 0, 0.0, time.monotonic() + _PATIENCE_S
+    with socket.create_server((address, 0), family=_family(address), backlog=4096) as server:
+        os.write(ready_fd, b"%d\n" % server.getsockname()[1])
+        os.close(ready_fd)
+        server.setblocking(False)
+        poll = select.epoll()
+        poll.register(server, select.EPOLLIN)
+        while (now := time.monotonic()) < ends:
+            for fd, _ in poll.poll(_TURN_S):
+                if fd != server.fileno():
+                    octets += readers[fd](buffer)
+                    continue
+                connection, _ = server.accept()
+                connection.setblocking(False)
+                connections.append(connection)
+                readers[connection.fileno()] = connection.recv_into
+                poll.register(connection, select.EPOLLIN)
+            if octets and not began:
+                began = now
+                ends = began + seconds
+    if not octets:
+        raise TimeoutError(f"nothing arrived within {_PATIENCE_S:g} s")
+    print(json.dumps({"octets": octets, "seconds": time.monotonic() - began}), flush=True)
+
+
+def send(address: str, port: int, connections: int, low: int, high: int, seed: int) -> None:
+    """Write pieces of random length to each connection in turn, until the receiver resets them."""
+    source = random.Random(seed)
+    whole = memoryview(source.randbytes(high))
+    pieces = [whole[: source.randint(low, high)] for _ in range(_DRAWN)]
+    writers: dict[int, Callable[[memoryview], int]] = {}
+    left: dict[int, memoryview] = {}
+    """Rests of pieces that did not fit into the socket's buffer."""
+    opened = [socket.create_connection((address, port), _PATIENCE_S) for _ in range(connections)]
+    poll = select.epoll()
+    for connection in opened:
+        connection.setblocking(False)
+        writers[connection.fileno()] = connection.send
+        poll.register(connection, select.EPOLLOUT)
+    number = 0
+    try:
+        while ready := poll.poll(_PATIENCE_S, connections):
+            for fd, _ in ready:
+                piece = left.pop(fd, None)
+                if piece is None:
+                    number = (number + 1) % _DRAWN
+                    piece = pieces[number]
+                sent = writers[fd](piece)
+                if sent < len(piece):
+                    left[fd] = piece[sent:]
+    except (ConnectionResetError, BrokenPipeError):
+        return
+    raise TimeoutError(f"nothing could be written for {_PATIENCE_S:g} s")
+
+
+def _family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    ends = parser.add_subparsers(required=True, dest="end")
+    receiver = ends.add_parser("receive")
+    receiver.add_argument("address")
+    receiver.add_argument("ready_fd", type=int)
+    receiver.add_argument("seconds", type=float)
+    sender = ends.add_parser("send")
+    sender.add_argument("address")
+    sender.add_argument("port", type=int)
+    for option in ("--connections", "--low", "--high", "--seed"):
+        sender.add_argument(option, type=int, required=True)
+    given = vars(parser.parse_args())
+    if given.pop("end") == "receive":
+        receive(**given)
+    else:
+        send(**given)
+
+
+if __name__ == "__main__":
+    _main()
