@@ -1,4 +1,4 @@
-"""What files, variables and flags mean. How mistakes are answered is in test_cli.py."""
+"""Values from files, variables and flags. test_cli.py has the error messages."""
 
 import argparse
 from pathlib import Path
@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from vtep.config import model as config_
 from vtep.config.load import from_arguments, load
-from vtep.config.model import Config, OverlayConfig, UnderlayConfig
+from vtep.config.model import Config, OverlayConfig, UnderlayConfig, default
 from vtep.config.options import BOOLEAN, GROUPS, OPTIONS
 from vtep.errors import UsageError
 
@@ -26,7 +25,7 @@ def in_file(folder: Path, text: str) -> Path:
     return path
 
 
-def test_the_least_command_line_is_one_overlay_with_every_default() -> None:
+def test_the_shortest_command_line_is_one_overlay_with_every_default() -> None:
     assert from_arguments(given(**LEAST), {}) == Config(
         UnderlayConfig(local=None, dev=None, port=4789, srcport=(49152, 65535), mtu=None),
         (
@@ -115,7 +114,7 @@ EVERY_TEXT = {
 }
 
 
-def test_flags_variables_and_a_file_say_everything_alike(tmp_path: Path) -> None:
+def test_flags_variables_and_a_file_give_the_same_config(tmp_path: Path) -> None:
     path = in_file(
         tmp_path,
         """
@@ -153,11 +152,11 @@ def test_flags_variables_and_a_file_say_everything_alike(tmp_path: Path) -> None
     assert load(path) == EVERYTHING
     assert from_arguments(given(**EVERY_TEXT, verbose=["yes", "yes"]), {}) == EVERYTHING
     assert from_arguments(given(), {**variables, "VTEP_VERBOSE": "2"}) == EVERYTHING
-    untold = {option.dest for option in OPTIONS} - EVERY_TEXT.keys() - {"verbose"}
-    assert untold == {"bridge", "config"}  # one stands against docker-network, one against all
+    left_out = {option.dest for option in OPTIONS} - EVERY_TEXT.keys() - {"verbose"}
+    assert left_out == {"bridge", "config"}  # they exclude docker-network, and everything else
 
 
-def test_a_flag_beats_a_variable_and_an_empty_variable_is_none() -> None:
+def test_a_flag_overrides_a_variable_and_an_empty_variable_counts_as_unset() -> None:
     environ = {"VTEP_PORT": "8472", "VTEP_AGEING": "60", "VTEP_BRIDGE": ""}
     config = from_arguments(given(**LEAST, port=["4790"]), environ)
     assert config.underlay.port == 4790
@@ -165,34 +164,34 @@ def test_a_flag_beats_a_variable_and_an_empty_variable_is_none() -> None:
     assert config.overlays[0].bridge is None
 
 
-def test_a_variable_beats_the_file_about_the_process_and_not_about_the_overlay(
+def test_a_variable_overrides_the_file_for_the_process_only(
     tmp_path: Path,
 ) -> None:
     path = in_file(
         tmp_path,
         'log-format = "text"\nverbose = 1\n[[overlay]]\nvni = 1\ntap = "a"\npeers = ["h"]\n',
     )
-    environ = {"VTEP_LOG_FORMAT": "json", "VTEP_VNI": "7", "VTEP_PORT": "no number at all"}
+    environ = {"VTEP_LOG_FORMAT": "json", "VTEP_VNI": "7", "VTEP_PORT": "not a number"}
     config = from_arguments(given(config=[str(path)], ready_fd=["5"]), environ)
     assert (config.log_format, config.verbose, config.ready_fd) == ("json", 1, 5)
     assert config.overlays[0].vni == 1
     assert config.underlay.port == 4789
 
 
-def test_the_file_may_be_named_by_a_variable_which_flags_beat(tmp_path: Path) -> None:
+def test_a_variable_may_name_the_file_and_flags_override_it(tmp_path: Path) -> None:
     path = in_file(tmp_path, '[[overlay]]\nvni = 1\ntap = "a"\naccept-any = true\n')
     environ = {"VTEP_CONFIG": str(path)}
     assert from_arguments(given(), environ).overlays[0].vni == 1
     assert from_arguments(given(**LEAST), environ).overlays[0].vni == 100
 
 
-def test_a_peer_named_twice_is_one_peer() -> None:
+def test_a_peer_given_twice_is_one_peer() -> None:
     flags = {**LEAST, "peer": ["10.0.1.41,h2", "h2", "10.0.1.41"]}
     assert from_arguments(given(**flags), {}).overlays[0].peers == ("10.0.1.41", "h2")
 
 
 @pytest.mark.parametrize("word", ["strip", "pass"])
-def test_vlan_says_what_becomes_of_tags(word: str, tmp_path: Path) -> None:
+def test_vlan_also_selects_the_mode_for_tags(word: str, tmp_path: Path) -> None:
     overlay = from_arguments(given(**LEAST, vlan=[word]), {}).overlays[0]
     assert (overlay.vlan, overlay.tags) == (None, word)
     path = in_file(tmp_path, f'[[overlay]]\nvni=1\ntap="a"\npeers=["h"]\nvlan="{word}"\n')
@@ -219,7 +218,7 @@ def test_vlan_says_what_becomes_of_tags(word: str, tmp_path: Path) -> None:
     ],
     ids=str,
 )
-def test_the_last_legal_value_is_legal(edge: dict[str, list[str]]) -> None:
+def test_the_limits_of_a_range_are_valid(edge: dict[str, list[str]]) -> None:
     from_arguments(given(**{**LEAST, **edge}), {})
 
 
@@ -241,7 +240,7 @@ def test_offloads_may_be_all_or_none(word: str, meaning: tuple[str, ...], tmp_pa
     assert other.offload == ("segment",)
 
 
-def test_a_trunk_takes_vlans_beside_one_overlay_for_the_untagged() -> None:
+def test_a_trunk_may_carry_vlans_and_one_untagged_overlay() -> None:
     overlays = tuple(
         OverlayConfig(vni=vni, tap="trunk0", peers=("h",), bridge="br0", vlan=vlan)
         for vni, vlan in ((1, 10), (2, 20), (3, None))
@@ -249,7 +248,7 @@ def test_a_trunk_takes_vlans_beside_one_overlay_for_the_untagged() -> None:
     assert Config(UnderlayConfig(), overlays).overlays == overlays
 
 
-def test_a_config_made_by_hand_is_checked_too() -> None:
+def test_a_config_from_code_is_checked_too() -> None:
     with pytest.raises(UsageError, match="no peer"):
         Config(UnderlayConfig(), (OverlayConfig(vni=1, tap="a"),))
     with pytest.raises(UsageError, match="no overlay"):
@@ -263,21 +262,21 @@ def test_every_field_of_the_configuration_has_its_option() -> None:
         ("process", Config),
     ]
     wanted = {(table, name) for table, of in fields for name in of.__dataclass_fields__}
-    # `vlan` speaks for `tags`; the tables of the file are the two others.
+    # The option vlan also sets `tags`; the two others are tables of the file, not options.
     wanted -= {("overlay", "tags"), ("process", "underlay"), ("process", "overlays")}
     table = {(option.table, option.field) for option in OPTIONS if option.table != "command"}
     assert table == wanted
 
 
-def test_the_document_lists_every_option_as_it_is() -> None:
+def test_options_md_lists_every_option() -> None:
     documented: list[list[str]] = []
     group = ""
     for line in (DOCS / "options.md").read_text().splitlines():
         group = line.removeprefix("## ") if line.startswith("## ") else group
         if line.startswith("| `"):
             cells = line.replace(r"\|", "/").strip("|").split("|")
-            flags, key, variable, default, _ = (cell.strip().replace("`", "") for cell in cells)
-            documented.append([group, flags, key, variable, default])
+            flags, key, variable, unset, _ = (cell.strip().replace("`", "") for cell in cells)
+            documented.append([group, flags, key, variable, unset])
     table: list[list[str]] = []
     for option in sorted(OPTIONS, key=lambda option: GROUPS.index(option.group)):
         names = [option.flag, *option.aliases]
@@ -285,6 +284,6 @@ def test_the_document_lists_every_option_as_it_is() -> None:
             names.append(f"--no-{option.key}")
         names.sort(key=lambda name: name.startswith("--"))
         flags = ", ".join(f"{name} {option.metavar.replace('|', '/')}".strip() for name in names)
-        row = [option.group, flags, option.key, option.variable, config_.default(option)]
+        row = [option.group, flags, option.key, option.variable, default(option)]
         table.append(row)
     assert documented == table

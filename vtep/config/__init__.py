@@ -1,1 +1,1 @@
-"""Configuration: options, TOML file and environment become one checked Config."""
+"""Configuration: read flags, environment and TOML file into one validated Config."""

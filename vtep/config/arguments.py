@@ -1,4 +1,4 @@
-"""The parser of a command's words: what argparse finds wrong is told as any other mistake."""
+"""Argument parser of the commands: reports mistakes as UsageError instead of exiting."""
 
 import argparse
 from typing import Never
@@ -7,7 +7,7 @@ from vtep.errors import UsageError
 
 
 class Parser(argparse.ArgumentParser):
-    """An argparse parser that raises ConfigError; it takes no abbreviations of its options."""
+    """An argparse parser that raises UsageError and does not accept abbreviated options."""
 
     def __init__(self, command: str, summary: str, *, add_help: bool = True) -> None:
         super().__init__(
@@ -19,5 +19,5 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> Never:
-        """Raise what argparse would print with its usage and exit."""
+        """Raise UsageError with the message that argparse would print before it exits."""
         raise UsageError(message.removeprefix("argument "))

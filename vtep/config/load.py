@@ -1,4 +1,7 @@
-"""Load a Config from flags, VTEP_* variables and a TOML file; see vtep.config.options."""
+"""Load a Config from flags, VTEP_* variables and a TOML file.
+
+vtep.config.options describes the options.
+"""
 
 import argparse
 import dataclasses
@@ -23,18 +26,18 @@ def load(path: str | os.PathLike[str]) -> Config:
     """Return the Config in the TOML file at `path`.
 
     Raises:
-        ConfigError: there is none, or not a valid one.
+        UsageError: the file cannot be read or its content is not valid.
     """
     document = _read(path)
     try:
         underlay = document.pop("underlay", {})
         overlays = document.pop("overlay", [])
         if not isinstance(underlay, dict):
-            raise UsageError("underlay must be one table: write [underlay] above its keys")
+            raise UsageError("underlay: not a single table; write [underlay] above its keys")
         if not isinstance(overlays, list) or not all(isinstance(one, dict) for one in overlays):
-            raise UsageError("overlay must be tables: write [[overlay]], two brackets, above each")
+            raise UsageError("overlay: not a list of tables; write [[overlay]] above each of them")
         if not overlays:
-            raise UsageError("no [[overlay]] in it: add one with vni, tap and peers")
+            raise UsageError("no [[overlay]] table; add one with vni, tap and peers")
         tables = [
             _checked(one, "overlay", f"[[overlay]] {number}")
             for number, one in enumerate(overlays, 1)
@@ -47,15 +50,15 @@ def load(path: str | os.PathLike[str]) -> Config:
 
 
 def from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Config:
-    """Return the Config that flags, environment and file give, in this order of precedence.
+    """Return the Config from flags, environment and file, in this order of precedence.
 
     Args:
-        arguments: for each option, by its `dest`, the texts it was given on the command line as a
-            list, or None (vtep.cli.main makes it so).
+        arguments: for each option, under its `dest`, the list of texts from the command line, or
+            None. vtep.cli.main builds it.
         environ: the environment; an empty variable counts as not set.
 
     Raises:
-        ConfigError: they do not make a valid one.
+        UsageError: an option is missing, not valid, or conflicts with another one.
     """
     flags = {
         option: _from_flag(option, texts)
@@ -66,8 +69,8 @@ def from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str]) ->
     path = flags.get(CONFIG)
     if path and describing:
         raise UsageError(
-            f"{describing[0]} and --config exclude each other: "
-            f"write it into {path}, or leave --config out"
+            f"{describing[0]} and --config: cannot be combined; "
+            f"move {describing[0]} into {path}, or leave --config out"
         )
     if not describing:
         path = path or environ.get(CONFIG.variable)
@@ -85,50 +88,48 @@ def from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str]) ->
     missing = [f"--{name}" for name in ("tap", "vni") if name not in values["overlay"]]
     if missing:
         raise UsageError(
-            f"{' and '.join(missing)} not given: say what to join with "
-            "--tap NAME --vni VNI --peer HOST, or with --config FILE"
+            f"{' and '.join(missing)}: missing; run for example "
+            "vtep --tap vx0 --vni 100 --peer 10.0.1.41, or give --config FILE"
         )
     overlay = _overlay(values["overlay"])
     return Config(UnderlayConfig(**values["underlay"]), (overlay,), **values["process"])
 
 
 def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
-    import tomllib  # asked for by --config only, and slow to import
+    import tomllib  # slow to import, and needed with --config only
 
     try:
         text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
-        raise UsageError(
-            f"{path}: {error.strerror}: give --config a file that can be read"
-        ) from None
+        raise UsageError(f"{path}: {error.strerror}; give --config a readable file") from None
     except ValueError:
-        raise UsageError(f"{path}: is not UTF-8 text: give --config a TOML file") from None
+        raise UsageError(f"{path}: not UTF-8 text; give --config a TOML file") from None
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         what, _, where = str(error).rpartition(" (at ")
         position = re.fullmatch(r"(line \d+), column \d+\)", where)
         line = position[1] if position else f"line {text.count(chr(10)) + 1}"
-        raise UsageError(f"{path}: {line}: {what}: correct the TOML there") from None
+        raise UsageError(f"{path}: {line}: {what}; correct the TOML there") from None
 
 
 def _checked(table: dict[str, Any], kind: TableName, where: str) -> dict[str, Any]:
-    """Return the values of one TOML table by field, each known and of the right type."""
+    """Return the values of one TOML table by field name, after checking keys and types."""
     known = keys(kind)
     for key, value in table.items():
         if key not in known:
-            raise UsageError(f"unknown key {key!r} in {where}: {_suggestion(key, kind)}")
-        if not known[key].kind.fits(value):
-            raise UsageError(f"{key} in {where} must be {known[key].kind.wanted}: not {value!r}")
+            raise UsageError(f"{where}: unknown key {key!r}; {_suggestion(key, kind)}")
+        if not known[key].kind.accepts(value):
+            raise _not_valid(f"{key} in {where}", value, known[key].kind.expected)
     for key in ("vni", "tap"):
         if kind == "overlay" and key not in table:
-            raise UsageError(f"{key} is missing in {where}: add it")
-    return {known[key].field: known[key].kind.meaning(value) for key, value in table.items()}
+            raise UsageError(f"{where}: {key} is missing; add it")
+    return {known[key].field: known[key].kind.convert(value) for key, value in table.items()}
 
 
 def _suggestion(key: str, kind: TableName) -> str:
-    """Say what was probably meant by the unknown `key` in a table of this `kind`."""
-    import difflib  # for a mistake only
+    """Return the remedy for the unknown `key` in a table of this `kind`."""
+    import difflib  # needed after a mistake only
 
     names = {
         name.lstrip("-"): option.key
@@ -140,11 +141,11 @@ def _suggestion(key: str, kind: TableName) -> str:
         names |= {"overlay": "[[overlay]]", "underlay": "[underlay]"}
     for other, title in _TITLES.items():
         if key not in names and key in keys(other):
-            return f"it belongs to {title}"
+            return f"move it to {title}"
     near = difflib.get_close_matches(key.lower().replace("_", "-"), names, 1)
     if near:
         return f"did you mean {names[near[0]]!r}?"
-    return f"the keys there are {', '.join(dict.fromkeys(names.values()))}"
+    return f"use one of {', '.join(dict.fromkeys(names.values()))}"
 
 
 def _from_flag(option: Option, texts: list[str]) -> Any:
@@ -154,8 +155,8 @@ def _from_flag(option: Option, texts: list[str]) -> Any:
         texts = [",".join(texts)]
     if len(texts) > 1:
         raise UsageError(
-            f"{option.flag} is given {len(texts)} times: give it once "
-            "(several overlays are written into a file for --config)"
+            f"{option.flag}: given {len(texts)} times; give it once, "
+            "or describe several overlays in a --config file"
         )
     return _from_text(option, texts[0], option.flag)
 
@@ -165,14 +166,17 @@ def _from_text(option: Option, text: str, source: str) -> Any:
         value = option.kind.parse(text)
     except ValueError:
         value = None
-    if value is None or not option.kind.fits(value):
-        wanted = option.kind.wanted_text or option.kind.wanted
-        raise UsageError(f"{source} must be {wanted}: not {text!r}")
-    return option.kind.meaning(value)
+    if value is None or not option.kind.accepts(value):
+        raise _not_valid(source, text, option.kind.expected_text or option.kind.expected)
+    return option.kind.convert(value)
+
+
+def _not_valid(source: str, value: object, expected: str) -> UsageError:
+    return UsageError(f"{source}: {value!r} is not valid; use {expected}")
 
 
 def _overlay(values: dict[str, Any]) -> OverlayConfig:
-    """Make an overlay of values by key, where `vlan` says what becomes of tags too."""
+    """Return the overlay with these values by field; a text in `vlan` is the mode for tags."""
     if isinstance(values.get("vlan"), str):
         values = {**values, "tags": values["vlan"], "vlan": None}
     return OverlayConfig(**{**values, "peers": tuple(dict.fromkeys(values.get("peers", ())))})

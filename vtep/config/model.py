@@ -1,8 +1,7 @@
-"""What to run: a Config, frozen, and checked once, whichever way it was written.
+"""The configuration: a frozen Config that validates itself when it is created.
 
-Flags, VTEP_* variables and TOML keys (vtep.config.load reads them) end in the same classes, and the
-classes check themselves. Everything is checked here that can be without asking the host, so that
-`vtep check` needs no root.
+Flags, VTEP_* variables and TOML keys all end in these classes (vtep.config.load reads them). The
+checks here do not query the host, so `vtep check` works without root.
 """
 
 import dataclasses
@@ -19,7 +18,7 @@ from vtep.errors import UsageError
 from vtep.wire.vxlan import MAX_VNI, PORT
 
 MIN_MTU = 576
-"""Least MTU of an overlay: what every IPv4 host must take (RFC 791 section 3.1)."""
+"""Smallest MTU of an overlay: the size that every IPv4 host must accept (RFC 791 section 3.1)."""
 MAX_MTU = 65535
 _LEAST_OVERHEAD = 50
 _TAP_NAME_MAX = 15
@@ -27,12 +26,17 @@ _TAP_NAME_MAX = 15
 
 @dataclass(frozen=True, slots=True)
 class UnderlayConfig:
-    """The IP network between the VTEPs; `mtu` is its IP MTU. None: asked of the routing table.
+    """The IP network between the VTEPs.
 
     Attributes:
+        local: source address of outgoing packets. None: the routing table decides.
+        dev: the only device to send and receive by. None: any.
+        port: UDP destination port, and the port to listen on.
         srcport: the first and the last UDP port to send from (RFC 7348 section 5).
-        uplink: how datagrams leave; `uplink_setup`: what is in its way may be changed for it.
-        trust_outer_checksum: inner checksums under an outer one that was verified are not.
+        mtu: largest IP packet on the underlay, in octets. None: the routing table decides.
+        uplink: how datagrams leave: by UDP sockets, or as packets injected into a TAP.
+        uplink_setup: allow changes to the host's rp_filter and firewall for `inject`.
+        trust_outer_checksum: skip inner checksums if the outer checksum was verified.
     """
 
     local: str | None = None
@@ -47,16 +51,21 @@ class UnderlayConfig:
 
 @dataclass(frozen=True, slots=True)
 class OverlayConfig:
-    """One VNI and the TAP, or the VLAN on a trunk TAP, that it joins.
+    """One VNI and the TAP, or the VLAN on a trunk TAP, that it connects.
 
     Attributes:
-        peers: addresses or names of the other VTEPs, each once: the flood list.
-        vlan: carry this VLAN of a trunk alone, its tag off inside the tunnel. None: untagged
-            frames, and tagged ones too where no other overlay shares the TAP.
-        tags: what becomes of (further) 802.1Q tags. RFC 7348 section 6.1: strip, and refuse.
-        mtu: of the TAP. None: worked out of the underlay's.
-        ageing: seconds that a learned MAC is kept after it was last heard.
-        max_address: most MACs kept; 0 for no limit.
+        peers: addresses or names of the other VTEPs, without duplicates: the flood list.
+        bridge: bridge to attach the TAP to. None: do not attach it.
+        docker_network: Docker network whose bridge the TAP is attached to. None: do not attach it.
+        vlan: carry only this VLAN of a trunk TAP, without its tag inside the tunnel. None: carry
+            untagged frames, and tagged frames too if no other overlay shares the TAP.
+        tags: mode for (further) 802.1Q tags. "strip": remove tags when encapsulating and drop
+            tagged frames when decapsulating (RFC 7348 section 6.1). "pass": keep tags.
+        mtu: MTU of the TAP. None: derived from the underlay MTU.
+        ageing: seconds from the last frame of a learned MAC until its entry expires.
+        max_address: largest number of FDB entries; 0 for no limit.
+        clamp_mss: lower the MSS of TCP SYNs to fit the MTU.
+        accept_any: accept datagrams from any sender, not only from peers.
     """
 
     vni: int
@@ -78,15 +87,15 @@ class Config:
     """A whole VTEP: one underlay, one or more overlays, and how its process behaves.
 
     Attributes:
-        offload: of vtep.config.options.OFFLOADS, what the kernel may do for us where it can.
-        control: path of the Unix socket to be asked through, or "none"; None: where it is looked
-            for.
-        web, metrics: "ADDRESS:PORT" of a TCP socket to be asked through, or "fd:N" for one that
-            listens already.
-        web_remote: `web` may be any address, not only one of the loopback.
+        ready_fd: file descriptor to write a newline to when the VTEP is ready. None: no signal.
+        verbose: how often -v was given; 0 logs least.
+        offload: allowed kernel offloads, of vtep.config.options.OFFLOADS.
+        control: path of the control socket, or "none". None: the default path.
+        web, metrics: "ADDRESS:PORT" to listen on, or "fd:N" for an inherited listening socket.
+        web_remote: allow `web` addresses other than loopback.
 
     Raises:
-        ConfigError: on construction, if it cannot be.
+        UsageError: on construction, if the values are not valid.
     """
 
     underlay: UnderlayConfig
@@ -101,7 +110,7 @@ class Config:
     metrics: str | None = None
 
     def __post_init__(self) -> None:
-        """Check everything that can be checked without the host."""
+        """Check everything that does not depend on the host."""
         for problem in _problems(self):
             raise UsageError(problem)
 
@@ -111,11 +120,11 @@ CLASSES: dict[TableName, type] = {
     "overlay": OverlayConfig,
     "process": Config,
 }
-"""What each table of the TOML file ends in."""
+"""The class for each table of the TOML file."""
 
 
 def default(option: Option) -> str:
-    """Return what `option` is when it is not given, in words; empty if it is nothing."""
+    """Return the default of `option` as text; empty if it has none."""
     if option.unset or option.table == "command":
         return option.unset
     defaults = {f.name: f.default for f in dataclasses.fields(CLASSES[option.table])}
@@ -130,18 +139,18 @@ def default(option: Option) -> str:
 
 
 def _problems(config: Config) -> Iterator[str]:
-    """Yield what makes `config` impossible, worst first."""
+    """Yield the errors in `config`, the most basic first."""
     yield from _underlay_problems(config.underlay)
     if not config.overlays:
-        yield "no overlay: add one with vni, tap and peers"
+        yield "overlay: no overlay given; add one with vni, tap and peers"
     if config.ready_fd is not None and config.ready_fd < 0:
-        yield f"ready-fd {config.ready_fd} is no file descriptor: use 0 or more"
+        yield f"ready-fd {config.ready_fd}: not a file descriptor; use 0 or more"
     for name in ("tso", "uso"):
         if name in config.offload and "vnet" not in config.offload:
-            yield f"offload {name} does not work without vnet: add that, or leave {name} out"
+            yield f"offload {name}: requires vnet; add vnet, or leave {name} out"
     if config.verbose < 0:
-        yield f"verbose {config.verbose} is below 0: use 0 or more"
-    yield from _door_problems(config)
+        yield f"verbose {config.verbose}: negative; use 0 or more"
+    yield from _socket_problems(config)
     for number, overlay in enumerate(config.overlays, 1):
         where = f"overlay {number} (vni {overlay.vni}): " if len(config.overlays) > 1 else ""
         for problem in _overlay_problems(overlay):
@@ -151,9 +160,9 @@ def _problems(config: Config) -> Iterator[str]:
                 yield where + problem
 
 
-def _door_problems(config: Config) -> Iterator[str]:
+def _socket_problems(config: Config) -> Iterator[str]:
     if config.control is not None and "\0" in config.control:
-        yield f"control {config.control!r} is no path: leave the NUL out"
+        yield f"control {config.control!r}: contains a NUL character; remove it"
     for name, example in (("web", "127.0.0.1:8789"), ("metrics", "127.0.0.1:9478")):
         place = getattr(config, name)
         if place is None or inherited_fd(place) is not None:
@@ -161,7 +170,7 @@ def _door_problems(config: Config) -> Iterator[str]:
         try:
             address, _ = address_and_port(place)
         except ValueError:
-            yield f"{name} {place!r} is no IP address and port: write them as {example}"
+            yield f"{name} {place!r}: not an IP address and port; write for example {example}"
             continue
         if (
             name == "web"
@@ -169,54 +178,56 @@ def _door_problems(config: Config) -> Iterator[str]:
             and not ipaddress.ip_address(address).is_loopback
         ):
             yield (
-                f"web {place} can be reached from other hosts: use a loopback address, as "
-                f"{example}, or add web-remote"
+                f"web {place}: reachable from other hosts; use a loopback address such as "
+                f"{example}, or set web-remote"
             )
 
 
 def _underlay_problems(underlay: UnderlayConfig) -> Iterator[str]:
     if not 1 <= underlay.port <= 65535:
-        yield f"port {underlay.port} is out of range: use 1..65535 (VXLAN's is {PORT})"
+        yield f"port {underlay.port}: out of range; use 1..65535 (the port of VXLAN is {PORT})"
     first, last = underlay.srcport
     if not 1 <= first <= 65535 or not 1 <= last <= 65535:
-        yield f"srcport {first} {last} is out of range: use two of 1..65535"
+        yield f"srcport {first} {last}: out of range; use two ports in 1..65535"
     elif first > last:
-        yield f"srcport {first} {last} begins behind its end: write {last} {first}"
+        yield (
+            f"srcport {first} {last}: the first port is greater than the last; write {last} {first}"
+        )
     mtu, least = underlay.mtu, MIN_MTU + _LEAST_OVERHEAD
     if mtu is not None and mtu < least:
-        yield f"underlay mtu {mtu} leaves less than {MIN_MTU} for the overlay: use {least} or more"
+        yield f"underlay mtu {mtu}: leaves less than {MIN_MTU} for the overlay; use {least} or more"
     if mtu is not None and mtu > MAX_MTU:
-        yield f"underlay mtu {mtu} is out of range: use at most {MAX_MTU}"
+        yield f"underlay mtu {mtu}: out of range; use at most {MAX_MTU}"
     if underlay.local is not None and not _is_address(underlay.local):
-        yield f"local {underlay.local!r} is no IP address: use an address of this host"
+        yield f"local {underlay.local!r}: not an IP address; use an address of this host"
 
 
 def _overlay_problems(overlay: OverlayConfig) -> Iterator[str]:
     if not 0 <= overlay.vni <= MAX_VNI:
-        yield f"vni {overlay.vni} is out of range: use 0..{MAX_VNI}"
+        yield f"vni {overlay.vni}: out of range; use 0..{MAX_VNI}"
     yield from _tap_problems(overlay.tap)
     if overlay.vlan is not None and not 1 <= overlay.vlan <= 4094:
-        yield f"vlan {overlay.vlan} is out of range: use 1..4094, strip or pass"
+        yield f"vlan {overlay.vlan}: out of range; use 1..4094, strip or pass"
     if overlay.bridge is not None and overlay.docker_network is not None:
-        yield "bridge and docker-network exclude each other: leave one out"
+        yield "bridge and docker-network: cannot be combined; remove one"
     if overlay.mtu is not None and not MIN_MTU <= overlay.mtu <= MAX_MTU:
-        yield f"mtu {overlay.mtu} is out of range: use {MIN_MTU}..{MAX_MTU}"
+        yield f"mtu {overlay.mtu}: out of range; use {MIN_MTU}..{MAX_MTU}"
     if not 0 < overlay.ageing < inf:
-        yield f"ageing {overlay.ageing:g} is out of range: use a number of seconds above 0"
+        yield f"ageing {overlay.ageing:g}: out of range; use a number of seconds greater than 0"
     if overlay.max_address < 0:
-        yield f"max-address {overlay.max_address} is below 0: use 0 for no limit, or more"
+        yield f"max-address {overlay.max_address}: negative; use 0 for no limit, or more"
     for peer in overlay.peers:
         yield from _peer_problems(peer)
     if not overlay.peers and not overlay.accept_any:
-        yield "no peer: name one (--peer, peers = [...]), or set accept-any to receive from anyone"
+        yield "peers: no peer given; add one (--peer HOST or peers = [...]), or set accept-any"
 
 
 def _tap_problems(name: str) -> Iterator[str]:
     length = len(os.fsencode(name))
     if not 1 <= length <= _TAP_NAME_MAX:
-        yield f"tap {name!r} has {length} characters: use 1..{_TAP_NAME_MAX}"
+        yield f"tap {name!r}: {length} bytes long; use 1..{_TAP_NAME_MAX}"
     elif name in (".", "..") or re.search(r"[\s/:%\x00-\x1f\x7f]", name):
-        yield f"tap {name!r} is no device name: leave out white space and the characters / : %"
+        yield f"tap {name!r}: not a device name; remove white space and the characters / : %"
 
 
 def _peer_problems(peer: str) -> Iterator[str]:
@@ -224,28 +235,29 @@ def _peer_problems(peer: str) -> Iterator[str]:
         return
     host = re.fullmatch(r"\[(.+)\](:\d+)?|([^:]+):\d+", peer)
     if host:
-        yield f"peer {peer!r}: write {host[1] or host[3]} alone; the port is that of --port"
+        address = host[1] or host[3]
+        yield f"peer {peer!r}: more than an address; write {address}, and set the port with --port"
     elif not re.fullmatch(r"[\w.-]+", peer) or not re.search(r"[^\d.]", peer):
-        yield f"peer {peer!r} is neither an IP address nor a host name: correct it"
+        yield f"peer {peer!r}: neither an IP address nor a host name; correct it"
 
 
 def _conflicts(overlay: OverlayConfig, other: OverlayConfig, name: str) -> Iterator[str]:
-    """Yield why `overlay` cannot stand beside `other`, an earlier one called `name`."""
+    """Yield the conflicts of `overlay` with `other`, an earlier one called `name`."""
     if overlay.vni == other.vni:
-        yield f"VNI {overlay.vni} is already used by {name}: give each overlay its own"
+        yield f"VNI {overlay.vni} is already used by {name}; give each overlay its own"
     if overlay.tap != other.tap:
         return
     if "pass" in (overlay.tags, other.tags):
         yield (
-            f"TAP {overlay.tap} is shared with {name}, so tags cannot pass: "
-            'leave vlan = "pass" out, or use another TAP'
+            f"TAP {overlay.tap} is shared with {name}, so tags cannot pass; "
+            'remove vlan = "pass", or use another TAP'
         )
     if overlay.vlan == other.vlan:
         if overlay.vlan is None:
-            yield f"TAP {overlay.tap} is already used by {name}: use another, or give each a vlan"
+            yield f"TAP {overlay.tap} is already used by {name}; use another, or give each a vlan"
         else:
             yield (
-                f"VLAN {overlay.vlan} on TAP {overlay.tap} is already used by {name}: "
+                f"VLAN {overlay.vlan} on TAP {overlay.tap} is already used by {name}; "
                 "give each overlay its own"
             )
     for field in ("bridge", "docker_network", "mtu"):
@@ -253,21 +265,21 @@ def _conflicts(overlay: OverlayConfig, other: OverlayConfig, name: str) -> Itera
         if ours != theirs:
             yield (
                 f"{field.replace('_', '-')} is {ours or 'not set'}, but {theirs or 'not set'} in "
-                f"{name} on the same TAP {overlay.tap}: make them equal"
+                f"{name} on the same TAP {overlay.tap}; make them equal"
             )
 
 
 def inherited_fd(place: str) -> int | None:
-    """Return the descriptor in "fd:N", of a socket that was handed down; None for other texts."""
+    """Return N of "fd:N", the descriptor of an inherited socket; None for any other text."""
     found = re.fullmatch(r"fd:(\d{1,9})", place, re.ASCII)
     return None if found is None else int(found[1])
 
 
 def address_and_port(text: str) -> tuple[str, int]:
-    """Return the parts of "ADDRESS:PORT", or of "[ADDRESS]:PORT" for IPv6.
+    """Return address and port of "ADDRESS:PORT", or of "[ADDRESS]:PORT" for IPv6.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text has another form.
     """
     address, colon, port = text.rpartition(":")
     bracketed = address.startswith("[") and address.endswith("]")

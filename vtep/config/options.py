@@ -1,9 +1,8 @@
-"""Every option, described once.
+"""The table of all options.
 
-From this table come the flags of the command line, the VTEP_* environment variables, the keys of
-the TOML file, and `vtep --help`; docs/options.md is held to it by a test. Defaults stand with the
-fields of the configuration (vtep.config). Names and words are those of `ip link ... type vxlan`
-wherever it has the option too.
+The command-line flags, the VTEP_* environment variables, the keys of the TOML file and
+`vtep --help` are derived from it. A test compares docs/options.md with it. The defaults are in
+vtep.config.model. Options of `ip link ... type vxlan` keep their names.
 """
 
 import re
@@ -12,15 +11,15 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 TableName: TypeAlias = Literal["overlay", "underlay", "process", "command"]
-"""What an option describes: a table of the TOML file, its top level, or the command line alone."""
+"""Where an option belongs: a table of the TOML file, its top level, or only the command line."""
 
 JOIN, UNDERLAY, BEHAVIOUR, PROCESS = "What to join", "Underlay", "Behaviour", "Process"
 GROUPS = (JOIN, UNDERLAY, BEHAVIOUR, PROCESS)
 """The headings of --help, in order."""
 
 OFFLOADS = ("vnet", "tso", "uso", "segment", "gro")
-"""What the kernel may do for us: virtio headers, TCP and UDP super-frames of the TAP; UDP_SEGMENT
-and UDP_GRO of the socket."""
+"""Kernel offloads: of the TAP, virtio headers and TCP and UDP GSO frames; of the socket,
+UDP_SEGMENT and UDP_GRO."""
 
 _ALL_OR_NONE: dict[str, tuple[str, ...]] = {"auto": OFFLOADS, "none": ()}
 _TRUE, _FALSE = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
@@ -28,21 +27,21 @@ _TRUE, _FALSE = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ValueType:
-    """How the value of an option is written.
+    """The type of an option's value, in TOML and as text.
 
     Attributes:
-        wanted: what a value must be, to complete "must be ...".
-        fits: tells whether a value, as TOML has it, is one.
-        parse: the same value from text, as flags and variables have it; ValueError if it is none.
-        wanted_text: `wanted` for text, where that differs.
-        meaning: what a value that fits is in the configuration.
+        expected: description of a valid value, to complete "use ...".
+        accepts: tells whether a TOML value is valid.
+        parse: converts the text of a flag or variable to the TOML value, or raises ValueError.
+        expected_text: description of a valid text, if it differs from `expected`.
+        convert: converts a valid TOML value to the value in the configuration.
     """
 
-    wanted: str
-    fits: Callable[[Any], bool]
+    expected: str
+    accepts: Callable[[Any], bool]
     parse: Callable[[str], Any]
-    wanted_text: str = ""
-    meaning: Callable[[Any], Any] = lambda value: value
+    expected_text: str = ""
+    convert: Callable[[Any], Any] = lambda value: value
 
 
 def _is_int(value: object) -> bool:
@@ -79,7 +78,7 @@ def _port_range(text: str) -> list[int]:
     return [int(part) for part in re.split(r"[\s,-]+", text.strip())]
 
 
-TEXT = ValueType("text, and not empty", _is_text, str)
+TEXT = ValueType("non-empty text", _is_text, str)
 INTEGER = ValueType("a whole number", _is_int, _whole_number)
 NUMBER = ValueType("a number", lambda value: _is_int(value) or isinstance(value, float), float)
 BOOLEAN = ValueType("true or false", lambda value: isinstance(value, bool), _boolean)
@@ -88,7 +87,7 @@ LIST = ValueType(
     'a list of addresses or names, such as ["10.0.1.41"]',
     _is_list,
     _split,
-    "an address or a name, or several with commas between",
+    "an address or a name, or several separated by commas",
 )
 VLAN_VALUE = ValueType(
     'a VLAN number, "strip" or "pass"',
@@ -103,13 +102,13 @@ PORT_RANGE = ValueType(
     tuple,
 )
 OFFLOAD = ValueType(
-    '"auto", "none", or a list of some of "vnet", "tso", "uso", "segment" and "gro"',
+    '"auto", "none", or a list of "vnet", "tso", "uso", "segment" and "gro"',
     lambda value: (
         (isinstance(value, str) and value in _ALL_OR_NONE)
         or (_is_list(value) and set(value) <= set(OFFLOADS))
     ),
     lambda text: text if text in _ALL_OR_NONE else _split(text),
-    "auto, none, or some of vnet, tso, uso, segment and gro with commas between",
+    "auto, none, or a comma-separated list of vnet, tso, uso, segment and gro",
     lambda value: _ALL_OR_NONE[value] if isinstance(value, str) else tuple(value),
 )
 UPLINK_VALUE = ValueType(
@@ -122,11 +121,14 @@ class Option(NamedTuple):
     """One option.
 
     Attributes:
-        flag: its long flag; a BOOLEAN has its --no- form too.
-        key: its key in the TOML file, which is its field in the configuration with `-` for `_`.
-        help: what it does, for one line of --help.
-        metavar: what stands for its value there.
-        unset: what happens without it, where that is no default value.
+        group: its heading in --help.
+        table: where it belongs in the TOML file.
+        flag: its long flag; a BOOLEAN also has a --no- form.
+        key: its key in the TOML file: its field in the configuration, with `-` for `_`.
+        kind: the type of its value.
+        metavar: placeholder for its value in --help.
+        help: its description in --help: verb and object, readable alone.
+        unset: the behaviour without it, if that is not a default value.
         aliases: other flags with the same meaning.
     """
 
@@ -142,7 +144,7 @@ class Option(NamedTuple):
 
     @property
     def dest(self) -> str:
-        """Its attribute in the namespace of the command line."""
+        """Its attribute in the argparse namespace."""
         return self.flag.removeprefix("--").replace("-", "_")
 
     @property
@@ -157,64 +159,64 @@ class Option(NamedTuple):
 
 
 CONFIG = Option(
-    PROCESS, "command", "--config", "", TEXT, "FILE", "the TOML file; instead of all above",
+    PROCESS, "command", "--config", "", TEXT, "FILE", "read the options above from a TOML file",
     aliases=("-c",),
 )  # fmt: skip
 
 OPTIONS = (
     Option(JOIN, "overlay", "--tap", "tap", TEXT, "NAME",
-           "TAP device of the access side; made if missing"),
+           "connect this TAP device; create it if missing"),
     Option(JOIN, "overlay", "--vni", "vni", INTEGER, "VNI",
-           "VXLAN Network Identifier, 0..16777215", aliases=("--id",)),
+           "set the VXLAN Network Identifier, 0..16777215", aliases=("--id",)),
     Option(JOIN, "overlay", "--peer", "peers", LIST, "HOST",
-           "a remote VTEP; repeat it for a flood list"),
+           "send to this remote VTEP; repeat for several"),
     Option(JOIN, "overlay", "--bridge", "bridge", TEXT, "BRIDGE",
-           "make the TAP a port of this bridge"),
+           "attach the TAP to this bridge"),
     Option(JOIN, "overlay", "--docker-network", "docker-network", TEXT, "NAME",
-           "or of this Docker network's bridge"),
+           "attach the TAP to this Docker network's bridge"),
     Option(JOIN, "overlay", "--vlan", "vlan", VLAN_VALUE, "N|strip|pass",
            "carry only VLAN N, or strip or pass tags", "strip"),
     Option(UNDERLAY, "underlay", "--local", "local", TEXT, "ADDRESS",
-           "source address of outgoing packets", "by route"),
+           "send from this source address", "by route"),
     Option(UNDERLAY, "underlay", "--dev", "dev", TEXT, "DEVICE",
-           "device to send and receive by", "any"),
+           "send and receive by this device only", "any"),
     Option(UNDERLAY, "underlay", "--port", "port", INTEGER, "PORT",
-           "UDP port, ours and the peers'", aliases=("--dstport",)),
+           "send to and listen on this UDP port", aliases=("--dstport",)),
     Option(UNDERLAY, "underlay", "--srcport", "srcport", PORT_RANGE, "MIN MAX",
-           "UDP ports to send from, by flow"),
+           "choose source ports in this range"),
     Option(UNDERLAY, "underlay", "--underlay-mtu", "mtu", INTEGER, "MTU",
-           "largest packet on the underlay", "by route"),
+           "send IP packets up to this size", "by route"),
     Option(UNDERLAY, "underlay", "--uplink", "uplink", UPLINK_VALUE, "socket|inject|auto",
-           "send by socket, or inject packets"),
+           "send by UDP socket, or inject packets"),
     Option(UNDERLAY, "underlay", "--uplink-setup", "uplink-setup", BOOLEAN, "",
-           "change what is in the way of inject"),
+           "adjust rp_filter and firewall for inject"),
     Option(UNDERLAY, "underlay", "--trust-outer-checksum", "trust-outer-checksum", BOOLEAN, "",
-           "do not verify inner checksums twice"),
+           "skip inner checksums if outer was verified"),
     Option(BEHAVIOUR, "overlay", "--mtu", "mtu", INTEGER, "MTU",
-           "MTU of the TAP", "underlay's - 50 or 70"),
+           "set the MTU of the TAP", "underlay's - 50 or 70"),
     Option(BEHAVIOUR, "overlay", "--ageing", "ageing", NUMBER, "SECONDS",
-           "lifetime of learned FDB entries"),
+           "expire learned FDB entries after SECONDS"),
     Option(BEHAVIOUR, "overlay", "--max-address", "max-address", INTEGER, "NUMBER",
-           "most FDB entries", aliases=("--maxaddress",)),
+           "limit the FDB to NUMBER entries", aliases=("--maxaddress",)),
     Option(BEHAVIOUR, "overlay", "--clamp-mss", "clamp-mss", BOOLEAN, "",
-           "lower the MSS of TCP SYNs to what fits"),
+           "lower the MSS of TCP SYNs to fit the MTU"),
     Option(BEHAVIOUR, "overlay", "--accept-any", "accept-any", BOOLEAN, "",
-           "receive from others than the peers too"),
+           "accept VXLAN from any sender"),
     CONFIG,
     Option(PROCESS, "process", "--ready-fd", "ready-fd", INTEGER, "N",
            "write a newline to descriptor N when ready"),
     Option(PROCESS, "process", "--log-format", "log-format", LOG_FORMAT, "text|json",
-           "one line of text or JSON per event"),
+           "write the log as text or JSON lines"),
     Option(PROCESS, "process", "--control", "control", TEXT, "PATH|none",
-           "socket to be asked by", "/run/vtep/TAP.sock"),
+           "set the control socket path", "/run/vtep/TAP.sock"),
     Option(PROCESS, "process", "--web", "web", TEXT, "ADDRESS:PORT",
-           "and a TCP socket, for a browser"),
+           "serve the live page at this TCP address"),
     Option(PROCESS, "process", "--web-remote", "web-remote", BOOLEAN, "",
-           "--web may be reached from other hosts"),
+           "let --web listen beyond loopback"),
     Option(PROCESS, "process", "--metrics", "metrics", TEXT, "ADDRESS:PORT",
-           "and one for /metrics (Prometheus) alone"),
+           "serve Prometheus metrics at this TCP address"),
     Option(PROCESS, "process", "--offload", "offload", OFFLOAD, "LIST",
-           "what the kernel may do for us, or none", "auto"),
+           "enable only the listed kernel offloads", "auto"),
     Option(PROCESS, "process", "--verbose", "verbose", COUNT, "",
            "log more, and the counters each minute", aliases=("-v",)),
 )  # fmt: skip
