@@ -2,10 +2,13 @@
 
 python -m bench.connections receive ADDRESS READY_FD SECONDS
 python -m bench.connections send ADDRESS PORT --connections N --low OCTETS --high OCTETS --seed S
+    [--pace WRITES]
 
 The receiver listens on a free port and writes its number to READY_FD. It counts for SECONDS from
 the first octet on, prints {"octets": n, "seconds": s}, and resets all connections, which ends the
-sender. Lengths are uniform from --low to --high, the same sequence for the same seed.
+sender. Lengths are uniform from --low to --high, the same sequence for the same seed. With --pace,
+the connections together begin so many writes a second: each then has time to leave as one GSO
+frame. Without it, TCP joins writes as it likes.
 """
 
 import argparse
@@ -15,12 +18,14 @@ import random
 import select
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 _DRAWN = 1 << 14
 """Lengths that are drawn in advance; they repeat."""
 _BUFFER = 1 << 18
 _TURN_S = 0.1
+_TICK_S = 0.005
 _PATIENCE_S = 20.0
 """Without traffic for this long, either end gives up."""
 
@@ -55,7 +60,9 @@ def receive(address: str, ready_fd: int, seconds: float) -> None:
     print(json.dumps({"octets": octets, "seconds": time.monotonic() - began}), flush=True)
 
 
-def send(address: str, port: int, connections: int, low: int, high: int, seed: int) -> None:
+def send(
+    address: str, port: int, connections: int, low: int, high: int, seed: int, pace: int | None
+) -> None:
     """Write pieces of random length to each connection in turn, until the receiver resets them."""
     source = random.Random(seed)
     whole = memoryview(source.randbytes(high))
@@ -64,25 +71,44 @@ def send(address: str, port: int, connections: int, low: int, high: int, seed: i
     left: dict[int, memoryview] = {}
     """Rests of pieces that did not fit into the socket's buffer."""
     opened = [socket.create_connection((address, port), _PATIENCE_S) for _ in range(connections)]
-    poll = select.epoll()
     for connection in opened:
         connection.setblocking(False)
         writers[connection.fileno()] = connection.send
-        poll.register(connection, select.EPOLLOUT)
     number = 0
-    try:
-        while ready := poll.poll(_PATIENCE_S, connections):
-            for fd, _ in ready:
-                piece = left.pop(fd, None)
-                if piece is None:
-                    number = (number + 1) % _DRAWN
-                    piece = pieces[number]
+    with suppress(ConnectionResetError, BrokenPipeError):
+        for fd in _writable(list(writers)) if pace is None else _paced(list(writers), pace):
+            piece = left.pop(fd, None)
+            if piece is None:
+                number = (number + 1) % _DRAWN
+                piece = pieces[number]
+            try:
                 sent = writers[fd](piece)
-                if sent < len(piece):
-                    left[fd] = piece[sent:]
-    except (ConnectionResetError, BrokenPipeError):
-        return
+            except BlockingIOError:
+                sent = 0
+            if sent < len(piece):
+                left[fd] = piece[sent:]
+
+
+def _writable(fds: list[int]) -> Iterator[int]:
+    """Yield sockets that can be written to."""
+    poll = select.epoll()
+    for fd in fds:
+        poll.register(fd, select.EPOLLOUT)
+    while ready := poll.poll(_PATIENCE_S, len(fds)):
+        for fd, _ in ready:
+            yield fd
     raise TimeoutError(f"nothing could be written for {_PATIENCE_S:g} s")
+
+
+def _paced(fds: list[int], pace: int) -> Iterator[int]:
+    """Yield *pace* sockets a second, in turn."""
+    began, yielded = time.monotonic(), 0
+    while True:
+        due = int((time.monotonic() - began) * pace)
+        while yielded < due:
+            yield fds[yielded % len(fds)]
+            yielded += 1
+        time.sleep(_TICK_S)
 
 
 def _family(address: str) -> socket.AddressFamily:
@@ -101,6 +127,7 @@ def _main() -> None:
     sender.add_argument("port", type=int)
     for option in ("--connections", "--low", "--high", "--seed"):
         sender.add_argument(option, type=int, required=True)
+    sender.add_argument("--pace", type=int)
     given = vars(parser.parse_args())
     if given.pop("end") == "receive":
         receive(**given)

@@ -142,6 +142,12 @@ def _add_rtt(part: Parser, loads: Sequence[str] = LOADS) -> None:
 def _add_many(part: Parser) -> None:
     add_list(part, "--connections", positive, [CONNECTIONS], "NUMBER")
     add_list(part, "--writes", _writes, [_Writes(WRITES)], "LOW-HIGH")
+    part.add_argument(
+        "--pace",
+        type=positive,
+        metavar="WRITES",
+        help="limit the writes a second of all connections together [as fast as they go]",
+    )
 
 
 _ADD: dict[str, Callable[[Parser], None]] = {
@@ -165,7 +171,11 @@ def _rtt_cases(arguments: argparse.Namespace) -> list[Case]:
 
 
 def _many_cases(arguments: argparse.Namespace) -> list[Case]:
-    return [Many(number, *pair) for number in arguments.connections for pair in arguments.writes]
+    return [
+        Many(number, low, high, arguments.pace)
+        for number in arguments.connections
+        for low, high in arguments.writes
+    ]
 
 
 _CASES: dict[str, Callable[[argparse.Namespace], list[Case]]] = {

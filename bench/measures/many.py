@@ -31,21 +31,24 @@ _EXTRA_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """Connections from c1 to c2 that all write as fast as they can.
+    """Connections from c1 to c2 that all write.
 
     Attributes:
         connections: how many.
         low, high: shortest and longest write, octets; lengths are uniform between.
+        pace: writes a second of all connections together; None for as fast as they go.
     """
 
     kind: ClassVar[str] = "many"
     connections: int = CONNECTIONS
     low: int = WRITES[0]
     high: int = WRITES[1]
+    pace: int | None = None
 
     def __str__(self) -> str:
-        """Name it: "200 connections, 1-65000"."""
-        return f"{self.connections} connections, {self.low}-{self.high}"
+        """Name it: "200 connections, 1-65000", "200 connections, 1-65000, 4000 writes/s"."""
+        paced = "" if self.pace is None else f", {self.pace} writes/s"
+        return f"{self.connections} connections, {self.low}-{self.high}{paced}"
 
     def measure(self, ends: Joined, seconds: int) -> Values:
         """Run it once."""
@@ -81,6 +84,7 @@ def traffic(
     )
     words = ["--connections", str(case.connections), "--seed", str(_SEED)]
     words += ["--low", str(case.low), "--high", str(case.high)]
+    words += [] if case.pace is None else ["--pace", str(case.pace)]
     arguments = ["send", address, port.decode().strip(), *words]
     with receiver, client.start_module(program, *arguments) as sender:
         yield receiver
