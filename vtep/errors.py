@@ -1,4 +1,4 @@
-"""The errors whose text is for people: one line `what: why; remedy`."""
+"""Errors with a message for the user: one line, `what: why; remedy`."""
 
 
 class UsageError(ValueError):

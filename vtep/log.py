@@ -1,7 +1,7 @@
-"""Log lines on stderr: text for people, or one JSON object a line for programs.
+"""Write the log to stderr, as text or as one JSON object per line.
 
-A record may carry `extra={"fields": {...}}`: they are keys of the JSON object.  Its message is
-then complete for a person, or it also carries `lines`, shown below it in text.
+A record has a message, `fields` that appear only in JSON, and `lines` that appear only in text,
+below the message.
 """
 
 import json
@@ -14,7 +14,7 @@ _logger = logging.getLogger("vtep")
 
 
 def setup(level: int, log_format: Literal["text", "json"]) -> None:
-    """Send what is logged at *level* or above to stderr."""
+    """Write records of *level* or above to stderr."""
     handler = logging.StreamHandler()
     handler.setFormatter(_JsonFormatter() if log_format == "json" else _TextFormatter())
     _logger.handlers[:] = [handler]
@@ -23,22 +23,22 @@ def setup(level: int, log_format: Literal["text", "json"]) -> None:
 
 
 def info(message: str, lines: Iterable[str] = (), **fields: Any) -> None:
-    """Log *message*, with *fields* for programs and *lines* for people."""
+    """Log *message*, with *fields* for JSON and *lines* for text."""
     _logger.info(message, extra={"fields": fields, "lines": lines})
 
 
 def debug(message: str, lines: Iterable[str] = ()) -> None:
-    """Log *message*, with *lines* for people, where -v asked for it."""
+    """Log *message* at debug level (-v), with *lines* for text."""
     _logger.debug(message, extra={"lines": lines})
 
 
 def warning(message: str, **fields: Any) -> None:
-    """Log *message* as a warning, with *fields* for programs."""
+    """Log *message* as a warning, with *fields* for JSON."""
     _logger.warning(message, extra={"fields": fields})
 
 
 def error(message: str, lines: Iterable[str] = ()) -> None:
-    """Log *message* as an error, with *lines* for people."""
+    """Log *message* as an error, with *lines* for text."""
     _logger.error(message, extra={"lines": lines})
 
 

@@ -1,4 +1,4 @@
-"""Log lines: text for people, JSON for programs."""
+"""Log lines as text and as JSON."""
 
 import json
 import logging
@@ -26,7 +26,7 @@ def test_json_is_one_object_a_line_with_the_fields(capsys: pytest.CaptureFixture
     assert record == {"level": "info", "message": "stopped", "counters": {"a": 1}}
 
 
-def test_what_is_below_the_level_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+def test_records_below_the_level_are_not_written(capsys: pytest.CaptureFixture[str]) -> None:
     log.setup(logging.WARNING, "text")
     log.info("ready")
     assert capsys.readouterr().err == ""

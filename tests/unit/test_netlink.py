@@ -1,4 +1,4 @@
-"""Netlink, and procfs beside it, against a real kernel in a network namespace."""
+"""Netlink and procfs against a real kernel in a network namespace."""
 
 import os
 import socket
@@ -19,7 +19,7 @@ def veth() -> None:
 
 
 @in_private_namespaces
-def test_a_link_is_told_whole() -> None:
+def test_a_link_has_all_its_attributes() -> None:
     veth()
     sh("ip link add br0 type bridge")
     sh("ip link set v0 mtu 1400 master br0")
@@ -37,7 +37,7 @@ def test_a_link_is_told_whole() -> None:
 
 
 @in_private_namespaces
-def test_what_is_not_there_is_none() -> None:
+def test_missing_devices_addresses_and_routes_are_none() -> None:
     with Netlink() as net:
         assert net.link("nope") is None
         assert net.link("much-too-long-for-a-device-name") is None
@@ -48,7 +48,7 @@ def test_what_is_not_there_is_none() -> None:
 
 
 @in_private_namespaces
-def test_a_multi_queue_tap_tells_its_readers() -> None:
+def test_a_multi_queue_tap_has_a_number_of_readers() -> None:
     sh("ip tuntap add vx0 mode tap multi_queue")
     with Netlink() as net:
         link = net.link("vx0")
@@ -66,7 +66,7 @@ def test_a_route_has_its_device_source_and_mtu() -> None:
 
 
 @in_private_namespaces
-def test_the_mtu_of_a_route_counts_where_it_is_below_that_of_its_device() -> None:
+def test_the_mtu_of_a_route_counts_if_it_is_below_that_of_its_device() -> None:
     veth()
     sh("ip route add 10.10.0.0/24 via 10.9.0.2 mtu 1400")
     sh("ip -6 route add fd00:10::/64 via fd00:9::2 mtu 1300")
@@ -78,7 +78,7 @@ def test_the_mtu_of_a_route_counts_where_it_is_below_that_of_its_device() -> Non
 
 
 @in_private_namespaces
-def test_own_and_broadcast_addresses_are_told_apart() -> None:
+def test_local_and_broadcast_addresses_are_distinguished() -> None:
     veth()
     with Netlink() as net:
         kinds = {
@@ -96,7 +96,7 @@ def test_own_and_broadcast_addresses_are_told_apart() -> None:
 
 
 @in_private_namespaces
-def test_no_way_there_is_none() -> None:
+def test_a_missing_route_is_none() -> None:
     veth()
     for kind, net_ in (("unreachable", 11), ("blackhole", 12), ("prohibit", 13)):
         sh(f"ip route add {kind} 10.{net_}.0.0/24")
@@ -104,7 +104,7 @@ def test_no_way_there_is_none() -> None:
     with Netlink() as net:
         for destination in ("10.11.0.1", "10.12.0.1", "10.13.0.1", "9.9.9.9", "fd00:11::1"):
             assert net.route(destination, None, None) is None
-        assert net.route("10.9.0.2", None, "10.9.0.77") is None, "no source of ours"
+        assert net.route("10.9.0.2", None, "10.9.0.77") is None, "not an address of this host"
 
 
 @in_private_namespaces
@@ -122,7 +122,7 @@ def test_addresses_of_host_and_device() -> None:
 
 
 @in_private_namespaces
-def test_a_link_is_set_one_thing_or_all() -> None:
+def test_properties_of_a_link_are_set_together_or_alone() -> None:
     veth()
     sh("ip link add br0 type bridge")
     with Netlink() as net:

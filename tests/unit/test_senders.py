@@ -107,7 +107,7 @@ def test_a_range_without_a_free_port_is_an_error_that_names_it() -> None:
     before = len(os.listdir("/proc/self/fd"))
     with socket.socket(type=socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 50_000))
-        with pytest.raises(HostError, match=r"^no UDP port of 50000\.\.50000 can be had.*srcport$"):
+        with pytest.raises(HostError, match=r"^srcport 50000 50000: .*--srcport$"):
             underlay(srcport=(50_000, 50_000))
     assert len(os.listdir("/proc/self/fd")) == before
 
@@ -115,7 +115,7 @@ def test_a_range_without_a_free_port_is_an_error_that_names_it() -> None:
 @in_private_namespaces
 def test_ports_for_root_only_are_passed_over() -> None:
     become_nobody()
-    with pytest.raises(HostError, match=r"no UDP port of 1\.\.2 can be had"):
+    with pytest.raises(HostError, match="srcport 1 2: "):
         open_senders(socket.AF_INET, "127.0.0.1", source_ports(1, 2), None)
     [one] = open_senders(socket.AF_INET, "127.0.0.1", source_ports(1024, 1024), None)
     one.close()

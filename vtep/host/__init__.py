@@ -1,1 +1,1 @@
-"""The Linux kernel: TAP devices, UDP sockets, netlink, Docker.  Knows nothing of VXLAN."""
+"""Interfaces to the host: TAP devices, UDP sockets, netlink, Docker. Independent of VXLAN."""

@@ -1,4 +1,4 @@
-"""The bridge of a Docker network, asked of the Docker Engine API."""
+"""Find the bridge of a Docker network through the Docker Engine API."""
 
 import difflib
 import os
@@ -17,14 +17,14 @@ _TIMEOUT_S = 10
 
 
 def bridge_of(network: str) -> str:
-    """Return the name of the bridge of the Docker network of that name or id.
+    """Return the name of the bridge of a Docker network, given by name or id.
 
-    The engine is the one DOCKER_HOST names, else the local one.  Docker names a bridge after its
-    option com.docker.network.bridge.name, else br- and the first 12 digits of the network's id.
+    Asks the engine at DOCKER_HOST, or the local engine if that is not set. The bridge's name is the
+    network's option com.docker.network.bridge.name, else br- and the first 12 digits of its id.
 
     Raises:
-        HostError: Docker does not run or does not let us in, there is no such network, or it is
-            of a driver that has no bridge.
+        HostError: Docker does not run or denies access, the network does not exist, or its driver
+            has no bridge.
     """
     import docker
     from docker.errors import APIError, DockerException
@@ -39,8 +39,8 @@ def bridge_of(network: str) -> str:
     try:
         return _bridge_of(client, network)
     except APIError as error:
-        raise HostError(f"Docker at {host} refuses: {_one_line(error)}") from error
-    except (DockerException, OSError) as error:  # an error of requests is an OSError
+        raise HostError(f"Docker at {host}: {_one_line(error)}; check the engine") from error
+    except (DockerException, OSError) as error:  # errors of requests are OSErrors
         raise HostError(_unreachable(host)) from error
     finally:
         client.close()
@@ -57,15 +57,15 @@ def _bridge_of(client: "DockerClient", network: str) -> str:
     driver = attributes.get("Driver")
     if driver != "bridge":
         raise HostError(
-            f"Docker network {network} is of driver {driver!r}, which has no bridge: "
-            "use a network of driver 'bridge'"
+            f"Docker network {network}: driver {driver!r} has no bridge; "
+            "use a network with driver 'bridge'"
         )
     options = attributes.get("Options") or {}
     return str(options.get(BRIDGE_OPTION) or f"br-{attributes['Id'][:12]}")
 
 
 def _check_socket(host: str) -> None:
-    """Refuse a unix socket that nobody serves, or not to us: its errno says which."""
+    """Raise HostError if a connection to the Unix socket fails; the errno tells the reason."""
     if not host.startswith("unix://"):
         return
     with socket.socket(socket.AF_UNIX) as sock:
@@ -74,23 +74,21 @@ def _check_socket(host: str) -> None:
             sock.connect("/" + host.removeprefix("unix://").lstrip("/"))
         except PermissionError as error:
             raise HostError(
-                f"not permitted to ask Docker at {host}: run as root, or join the group docker"
+                f"Docker at {host}: permission denied; run as root, or join the group docker"
             ) from error
         except OSError as error:
             raise HostError(_unreachable(host)) from error
 
 
 def _unreachable(host: str) -> str:
-    return f"Docker is not running at {host}: start it, or set DOCKER_HOST"
+    return f"Docker at {host}: not running; start it, or set DOCKER_HOST"
 
 
 def _unknown(network: str, names: list[str]) -> str:
     near = difflib.get_close_matches(network, names, n=3, cutoff=0.5)
-    if near:
-        hint = f"did you mean {' or '.join(near)}?"
-    else:
-        hint = f"there are {', '.join(sorted(names)) or 'none'}"
-    return f"there is no Docker network {network}: create it (docker network create), or {hint}"
+    others = " or ".join(near) or ", ".join(sorted(names))
+    hint = f", or use {others}" if others else ""
+    return f"Docker network {network}: not found; create it (docker network create){hint}"
 
 
 def _one_line(error: Exception) -> str:

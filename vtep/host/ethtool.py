@@ -1,18 +1,18 @@
-"""What a network device does by itself, as `ethtool -k` lists it."""
+"""Query the offload features of a network device, as `ethtool -k` lists them."""
 
 from contextlib import closing
 
 from pyroute2 import Ethtool, NetlinkError
 
 _TUNNEL_FEATURES = "tx-udp_tnl-csum-segmentation", "tx-tcp-segmentation"
-"""The first for super-frames in a tunnel that has an outer checksum, which veth keeps on when all
-checksums are off; the second goes off then."""
+"""The first segments GSO frames in a tunnel with an outer checksum. veth keeps it on even if all
+checksum offloads are off, but then turns the second off; so both are checked."""
 
 
 def missing_for_tunnels(device: str) -> list[str]:
-    """Return the features that *device* lacks to cut super-frames inside a UDP tunnel by itself.
+    """Return the features that *device* lacks to segment GSO frames inside a UDP tunnel.
 
-    pyroute2 drives an event loop of its own: not to be called while uvloop runs.
+    Do not call this while uvloop runs: pyroute2 drives an event loop of its own.
     """
     try:
         with closing(Ethtool()) as ethtool:

@@ -1,4 +1,4 @@
-"""The error for people, and numbers of the Linux kernel that the standard library lacks."""
+"""Constants of the Linux kernel that the standard library lacks, and small queries."""
 
 import fcntl
 import socket
@@ -48,7 +48,7 @@ SCOPE_HOST = 254
 
 
 def ifindex(name: str) -> int:
-    """Return the number of device *name*; 0 where there is none."""
+    """Return the index of device *name*, or 0 if it does not exist."""
     try:
         return socket.if_nametoindex(name)
     except OSError:
@@ -56,14 +56,14 @@ def ifindex(name: str) -> int:
 
 
 def interface_flags(name: str) -> int:
-    """Return the low 16 flags (IFF_...) of device *name*; 0 where there is none."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+    """Return the low 16 flags (IFF_...) of device *name*, or 0 if it does not exist."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as query:
         request = struct.pack("=16s16x", name.encode())
         try:
-            answer = fcntl.ioctl(asking, SIOCGIFFLAGS, request)
+            response = fcntl.ioctl(query, SIOCGIFFLAGS, request)
         except OSError:
             return 0
-    return int(struct.unpack_from("=H", answer, 16)[0])
+    return int(struct.unpack_from("=H", response, 16)[0])
 
 
 def family_name(family: int) -> str:

@@ -1,10 +1,10 @@
-"""The forward policy: which chains of nftables may keep a packet from being forwarded.
+"""Find the nftables chains that may drop forwarded packets, and add rules that accept ours.
 
-That includes what iptables wrote, where it is the one that stands on nftables (iptables-nft, as on
-all current distributions; the older iptables-legacy is not seen). A packet must be accepted by
-every chain on the forward hook, so one rule is put at the head of each.
+This includes rules of iptables if it is based on nftables (iptables-nft, as on all current
+distributions). Rules of the older iptables-legacy are not visible here. Every chain on the forward
+hook must accept a packet, so each chain gets one rule at its head.
 
-pyroute2 drives an event loop of its own: never use this while uvloop runs.
+Never use this while uvloop runs: pyroute2 drives an event loop of its own.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from pyroute2.nftables.main import NFTables
 
 _INET, _IPV4, _IPV6 = 1, 2, 10
 _WORDS = {_INET: "inet", _IPV4: "ip", _IPV6: "ip6"}
-"""linux/netfilter.h, and the words of nft(8)."""
+"""Families of linux/netfilter.h, and their names in nft(8)."""
 
 _FORWARD = 2
 _DROP, _ACCEPT = 0, 1
@@ -27,10 +27,13 @@ _IIFNAME = 6
 
 @dataclass(frozen=True, slots=True)
 class ForwardChain:
-    """A chain on the forward hook that does not accept all that comes.
+    """A chain on the forward hook that may drop packets.
 
     Attributes:
-        refuses: its policy is to drop what none of its rules accepts.
+        family: protocol family, a number of linux/netfilter.h.
+        table: name of its table.
+        name: its name.
+        refuses: its policy drops packets that no rule accepts.
     """
 
     family: int
@@ -39,17 +42,17 @@ class ForwardChain:
     refuses: bool
 
     def __str__(self) -> str:
-        """Name it as nft(8) does."""
+        """Return family, table and name, as nft(8) writes them."""
         return f"{_WORDS[self.family]} {self.table} {self.name}"
 
 
 def forward_chains(is_ipv6: bool, device: str) -> list[ForwardChain]:
-    """Return the chains that may refuse what comes in by *device* and is to be forwarded.
+    """Return the chains that may drop packets that arrive on *device* and should be forwarded.
 
-    Not those in whose table a rule names the device: somebody has thought of it.
+    Tables with a rule that names the device are left out: their administrator has decided.
 
     Args:
-        is_ipv6: for IPv6, else IPv4.
+        is_ipv6: check IPv6 forwarding, else IPv4.
         device: name of the device.
     """
     return [
@@ -64,7 +67,7 @@ def _of_family(family: int, device: str) -> Iterator[ForwardChain]:
         with closing(NFTables(nfgen_family=family)) as nft:
             found = [chain for chain in map(_chain, nft.get_chains()) if chain is not None]
             rules = nft.get_rules() if found else []
-    except (NetlinkError, OSError):  # a kernel without nftables refuses nothing
+    except (NetlinkError, OSError):  # a kernel without nftables drops nothing
         return
     naming = {rule.get_attr("NFTA_RULE_TABLE") for rule in rules if _names(rule, device)}
     for chain in found:
@@ -73,7 +76,7 @@ def _of_family(family: int, device: str) -> Iterator[ForwardChain]:
 
 
 def _chain(message: Any) -> ForwardChain | None:
-    """Return the chain, if it is on the forward hook and has a rule or a policy to refuse by."""
+    """Return the chain if it is on the forward hook and its rules or policy may drop packets."""
     hook = message.get_attr("NFTA_CHAIN_HOOK")
     if hook is None or hook.get_attr("NFTA_HOOK_HOOKNUM") != _FORWARD:
         return None
@@ -89,8 +92,8 @@ def _chain(message: Any) -> ForwardChain | None:
 
 
 def _names(rule: Any, device: str) -> bool:
-    """Tell whether a rule compares something with the name of the device."""
-    # Padded to the register's length, or to the end of the string: both are in use.
+    """Tell whether a rule compares a value with the name of the device."""
+    # Programs pad the name either to the register's length or to the end of the string.
     name = device.encode()
     for expression in rule.get_attr("NFTA_RULE_EXPRESSIONS") or ():
         if expression.get_attr("NFTA_EXPR_NAME") == "cmp":
@@ -102,17 +105,16 @@ def _names(rule: Any, device: str) -> bool:
 
 
 def accept(chain: ForwardChain, device: str) -> None:
-    """Put a rule at the head of *chain* that accepts all that comes in by *device*.
+    """Insert a rule at the head of *chain* that accepts all packets that arrive on *device*.
 
     Raises:
-        OSError: it cannot be.
+        OSError: the kernel refuses the rule.
     """
-    # Padded to the register's length, or to the end of the string: both are in use.
     name = device.encode()
     rule = [
         genex("meta", {"key": _IIFNAME, "dreg": 1}),
         genex("cmp", {"sreg": 1, "op": 0, "data": {"attrs": [("NFTA_DATA_VALUE", name)]}}),
-        # As iptables writes its own, so that it can list this one too.
+        # The form of iptables' own rules, so iptables can list this one.
         genex("counter", {"bytes": 0, "packets": 0}),
     ]
     try:
@@ -124,10 +126,10 @@ def accept(chain: ForwardChain, device: str) -> None:
 
 
 def unaccept(chain: ForwardChain, device: str) -> None:
-    """Take the rules that name *device* out of *chain*; harmless where there is none.
+    """Delete the rules that name *device* from *chain*, if there are any.
 
     Raises:
-        OSError: it cannot be.
+        OSError: the kernel refuses the deletion.
     """
     try:
         with closing(NFTables(nfgen_family=chain.family)) as nft:

@@ -1,7 +1,7 @@
-"""What the kernel knows of devices, addresses and routes, asked and set over rtnetlink.
+"""Query and change devices, addresses and routes over rtnetlink.
 
-pyroute2's IPRoute drives an event loop of its own and does not work on uvloop: open a Netlink,
-use it, close it, and never while uvloop runs.
+Never keep a Netlink open while uvloop runs: pyroute2's IPRoute drives an event loop of its own,
+which does not work on uvloop.
 """
 
 import ipaddress
@@ -25,14 +25,14 @@ class Link:
     """A network device.
 
     Attributes:
-        index: its number.
-        name: its name.
-        kind: its driver's link kind ("tun" for a TAP, "bridge", "veth", "vxlan", ...), "" if none.
-        mtu: octets of its largest IP packet.
+        index: interface index.
+        name: interface name.
+        kind: link kind of the driver ("tun" for a TAP, "bridge", "veth", "vxlan", ...), or "".
+        mtu: largest IP packet, in octets.
         up: whether it is set up.
-        master: the index of the bridge or bond it is a port of; None for none.
-        mac: its six octets; empty for a device without.
-        queues: how many readers a multi_queue TAP has; None for every other device.
+        master: index of the bridge or bond that it is a port of, or None.
+        mac: six octets; empty for a device without a MAC address.
+        queues: number of readers of a multi_queue TAP; None for any other device.
     """
 
     index: int
@@ -47,13 +47,13 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The way the kernel would take to a destination.
+    """The kernel's route to a destination.
 
     Attributes:
-        dev: the device.
-        source: the address it would send from; None where it has none.
-        mtu: octets of the largest IP packet: the route's (ip route ... mtu, or a path MTU that
-            was learned), else the device's.
+        dev: outgoing device.
+        source: preferred source address, or None.
+        mtu: largest IP packet, in octets: the route's MTU (ip route ... mtu, or a learned path
+            MTU), else the device's.
         kind: "local" for an address of this host, "broadcast", else "unicast".
     """
 
@@ -64,7 +64,7 @@ class Route:
 
 
 class Netlink:
-    """An rtnetlink socket; a context manager."""
+    """An rtnetlink socket, as a context manager."""
 
     def __init__(self) -> None:
         self._ip = IPRoute()
@@ -78,15 +78,15 @@ class Netlink:
         self._ip.close()
 
     def links(self) -> list[Link]:
-        """Return all devices."""
+        """Return all devices of the network namespace."""
         return [_link(message) for message in self._ip.get_links()]
 
     def link(self, name: str) -> Link | None:
-        """Return the device of that name, or None."""
+        """Return the device with this name, or None."""
         return self._one_link(ifname=name)
 
     def link_by_index(self, index: int) -> Link | None:
-        """Return the device of that number, or None."""
+        """Return the device with this index, or None."""
         return self._one_link(index=index)
 
     def _one_link(self, **selector: str | int) -> Link | None:
@@ -96,12 +96,12 @@ class Netlink:
             return None
 
     def route(self, destination: str, dev: str | None, source: str | None) -> Route | None:
-        """Return the way to *destination*, an IP address as text; None when there is none.
+        """Return the route to *destination*, or None if there is no route.
 
         Args:
-            destination: where to.
-            dev: by this device only; None for any.
-            source: from this address; None for the kernel's choice.
+            destination: IP address as text.
+            dev: allow only this outgoing device; None for any.
+            source: source address; None for the kernel's choice.
         """
         query: dict[str, Any] = {"dst": destination, "family": _family(destination)}
         if dev is not None:
@@ -127,15 +127,15 @@ class Netlink:
         )
 
     def forwards(self, destination: str, source: str, dev: str) -> str | None:
-        """Return the device by which the kernel would forward what comes in by *dev*; None if not.
+        """Return the device through which the kernel would forward a packet, or None.
 
-        It answers by the routing alone, firewall aside: source checks and the forwarding of *dev*
-        are looked at for IPv4, not for IPv6.
+        Only routing is checked, not the firewall. For IPv4 this includes source validation and the
+        forwarding setting of *dev*; for IPv6 it does not.
 
         Args:
-            destination: where to, an IP address as text.
-            source: whose packet it is.
-            dev: the device by which it comes in.
+            destination: destination address of the packet, as text.
+            source: source address of the packet, as text.
+            dev: device on which the packet arrives.
         """
         link = self.link(dev)
         query: dict[str, Any] = {"dst": destination, "src": source, "family": _family(source)}
@@ -151,7 +151,7 @@ class Netlink:
         return {_address(message) for message in self._ip.get_addr()}
 
     def address_of(self, dev: str, family: int) -> str | None:
-        """Return the address of *dev* of that family with the widest scope; None for none."""
+        """Return the address of *dev* in this family with the widest scope, or None."""
         link = self.link(dev)
         if link is None:
             return None
@@ -160,7 +160,7 @@ class Netlink:
         return None if best is None else _address(best)
 
     def link_of_address(self, address: str) -> Link | None:
-        """Return the device that has *address*; None for none."""
+        """Return the device that has *address*, or None."""
         for message in self._ip.get_addr(family=_family(address)):
             if _address(message) == address:
                 return self.link_by_index(message["index"])
@@ -174,7 +174,9 @@ class Netlink:
         master: int | None = None,
         mac: bytes | None = None,
     ) -> None:
-        """Change what is not None of device *name*; a master of 0 takes it out of its bridge.
+        """Change device *name*; arguments that are None leave their property as it is.
+
+        A master of 0 detaches the device from its bridge.
 
         Raises:
             OSError: with the kernel's errno: ENODEV, EPERM, EINVAL, ...
@@ -194,7 +196,7 @@ class Netlink:
             raise OSError(error.code, os.strerror(error.code), name) from error
 
     def add_host_address(self, dev: str, address: str) -> None:
-        """Give *dev* an IPv4 address that counts on this host only.
+        """Add an IPv4 address of host scope to *dev*.
 
         Raises:
             OSError: with the kernel's errno.
@@ -207,7 +209,7 @@ class Netlink:
             raise OSError(error.code, os.strerror(error.code), dev) from error
 
     def vxlan_on_port(self, port: int) -> list[str]:
-        """Return the kernel's vxlan devices that hold UDP *port*: those that are up."""
+        """Return the kernel vxlan devices that occupy UDP *port*: those that are up."""
         return [
             message.get_attr("IFLA_IFNAME")
             for message in self._ip.get_links(kind="vxlan")
@@ -222,7 +224,7 @@ def _family(address: str) -> int:
 
 
 def _address(message: Any) -> str:
-    """Return the address of this host; on point-to-point links IFA_ADDRESS is the other end's."""
+    """Return the local address; on point-to-point links IFA_ADDRESS is the remote one."""
     address: str = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
     return address
 

@@ -1,4 +1,4 @@
-"""Tell whoever started us that we are ready: a byte on a descriptor, and systemd's protocol."""
+"""Signal readiness to the parent process: a byte on a descriptor, or systemd's protocol."""
 
 import os
 import socket
@@ -8,10 +8,10 @@ from vtep.errors import HostError
 
 
 def check(fd: int | None) -> None:
-    """Refuse a ready descriptor that is not open.
+    """Check that the ready descriptor is open.
 
     Raises:
-        HostError: it is not open.
+        HostError: the descriptor is not open.
     """
     if fd is None:
         return
@@ -19,14 +19,14 @@ def check(fd: int | None) -> None:
         os.fstat(fd)
     except OSError as error:
         raise HostError(
-            f"--ready-fd {fd} is not an open file descriptor: have the caller pass it on"
+            f"--ready-fd {fd}: not an open file descriptor; let the caller pass it on"
         ) from error
 
 
 def ready(fd: int | None) -> None:
-    r"""Write one b"\n" to *fd* and close it; nothing for None.  A reader that left is ignored.
+    r"""Write one b"\n" to *fd* and close it; do nothing for None.
 
-    Standard input, output and error stay open.
+    A closed reading end is ignored. Standard input, output and error stay open.
 
     Raises:
         HostError: *fd* is not open.
@@ -41,9 +41,9 @@ def ready(fd: int | None) -> None:
 
 
 def sd_notify(state: str) -> None:
-    """Send *state*, such as "READY=1", to the socket NOTIFY_SOCKET names (sd_notify(3)).
+    """Send *state*, such as "READY=1", to the socket in NOTIFY_SOCKET (sd_notify(3)).
 
-    Nothing happens when it is unset; a service manager that does not listen is ignored.
+    Do nothing if the variable is not set. A service manager that does not listen is ignored.
     """
     path = os.environ.get("NOTIFY_SOCKET")
     if not path:

@@ -1,4 +1,4 @@
-"""The way to one peer as the kernel sees it now: from which address, and how large a packet."""
+"""Query the kernel for the current path to a peer: source address, MTU and TTL."""
 
 import socket
 from contextlib import suppress
@@ -8,12 +8,12 @@ from vtep.host import linux
 
 
 class PeerPath(NamedTuple):
-    """A way.
+    """The path to a peer.
 
     Attributes:
-        source: the address packets are sent from, 4 or 16 octets.
-        mtu: octets of the largest IP packet; that of the way, where one was learned (RFC 1191).
-        ttl: what a UDP socket's packets leave with; the hop limit over IPv6.
+        source: source address of the packets, 4 or 16 octets.
+        mtu: largest IP packet, in octets: the learned path MTU (RFC 1191), else the route's.
+        ttl: TTL, or hop limit over IPv6, of a UDP socket's packets.
     """
 
     source: bytes
@@ -22,14 +22,14 @@ class PeerPath(NamedTuple):
 
 
 def find(address: tuple[str | int, ...], local: str | None, dev: str | None) -> PeerPath | None:
-    """Return the way to a socket address; None when there is none.
+    """Return the path to a peer, or None if there is no route.
 
-    A socket is connected there and asked; nothing is sent.
+    The values come from a UDP socket that is connected to the peer; no packet is sent.
 
     Args:
-        address: of the peer, (IP, port) or (IP, port, flow, scope).
-        local: the address to send from; None for the kernel's choice.
-        dev: the device to send by; None for any.
+        address: socket address of the peer, (IP, port) or (IP, port, flow, scope).
+        local: source address; None for the kernel's choice.
+        dev: outgoing device; None for any.
     """
     is_ipv4 = len(address) == 2
     family = socket.AF_INET if is_ipv4 else socket.AF_INET6

@@ -1,4 +1,4 @@
-"""What this kernel can do with datagrams, found out by trying."""
+"""Probe how many datagrams this kernel sends in one call."""
 
 import socket
 import struct
@@ -6,15 +6,15 @@ import struct
 from vtep.host import linux, senders
 
 SEGMENTS, OLD_SEGMENTS = 128, 64
-"""The most datagrams in one send with UDP_SEGMENT (UDP_MAX_SEGMENTS of linux/udp.h): of Linux 6.9
-and later, and of those before."""
+"""Largest number of datagrams in one send with UDP_SEGMENT (UDP_MAX_SEGMENTS of linux/udp.h): in
+Linux 6.9 and later, and in earlier versions."""
 
 
 def most_segments() -> int:
-    """Return how many datagrams one send may be cut into: 128, 64, or 1 where none can be.
+    """Return the largest number of datagrams in one send: 128, 64, or 1 without UDP_SEGMENT.
 
-    128 is tried on a socket that sends to itself by the loopback, and drops what comes; where that
-    cannot be, 64 is what every kernel with UDP_SEGMENT (4.18) takes.
+    A socket sends 128 datagrams to itself over the loopback and drops them. If that fails, the
+    result is 64, which every kernel with UDP_SEGMENT (4.18) supports.
     """
     size = (socket.IPPROTO_UDP, linux.UDP_SEGMENT, struct.pack("=H", 1))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:

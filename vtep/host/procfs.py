@@ -1,4 +1,4 @@
-"""What /proc can tell: which process has a UDP port, what devices had to drop."""
+"""Read /proc: the owner of a UDP port, drops of devices, counters of forwarding."""
 
 import os
 from collections.abc import Container
@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 _TX_DROPPED = 11
-"""The column of /proc/net/dev: 8 for what was received, then octets, packets, errors, dropped."""
+"""Column of /proc/net/dev: after 8 columns for reception come octets, packets, errors, dropped."""
 
 _MAX_PROCESSES = 4096
-"""Where more run, the search is given up: it only serves an error message."""
+"""Limit of the search for an owner; it only serves an error message."""
 
 
 class Forwarding(NamedTuple):
-    """Packets since the namespace exists; a super-frame is one.
+    """Forwarded packets since the network namespace was created; a GSO packet counts as one.
 
     Attributes:
-        sent: that left. Fewer where a firewall drops packets that this host itself sends.
-        too_large: for the MTU, and with DF set.
+        sent: transmitted packets; too low if a firewall drops packets that this host itself sends.
+        too_large: packets dropped because they exceed the MTU and have DF set.
     """
 
     sent: int
@@ -25,9 +25,9 @@ class Forwarding(NamedTuple):
 
 
 def udp_owner(port: int) -> str | None:
-    """Return "NAME, pid N" of a process with a socket on UDP *port*; None where not found.
+    """Return "NAME, pid N" of a process with a socket on UDP *port*, or None if not found.
 
-    Without privileges only processes of the same user are seen.
+    Without privileges only processes of the same user are visible.
     """
     sockets = {f"socket:[{inode}]" for inode in _inodes(port)}
     if not sockets:
@@ -40,7 +40,7 @@ def udp_owner(port: int) -> str | None:
 
 
 def tx_dropped(devices: Container[str]) -> dict[str, int]:
-    """Return how many frames each of *devices* has dropped for want of room, since it exists."""
+    """Return how many frames each of *devices* has dropped on transmission since its creation."""
     found = {}
     for line in _lines("/proc/net/dev")[2:]:
         name, _, numbers = line.partition(":")
@@ -50,10 +50,11 @@ def tx_dropped(devices: Container[str]) -> dict[str, int]:
 
 
 def forwarding(is_ipv6: bool) -> Forwarding:
-    """Return what became of packets of others that were to be forwarded in this network namespace.
+    """Return the counters of packets that this network namespace forwarded.
 
-    The kernel counts as forwarded what it only tried to; so what it transmitted counts here, less
-    what it was asked to send itself (ipSystemStatsOutTransmits, OutRequests: RFC 4293).
+    The kernel's own counter of forwarded packets includes failed attempts. So the result is the
+    number of transmitted packets minus the packets that this host itself sent
+    (ipSystemStatsOutTransmits and OutRequests, RFC 4293).
     """
     if is_ipv6:
         fields = (line.split() for line in _lines("/proc/net/snmp6"))
@@ -67,7 +68,7 @@ def forwarding(is_ipv6: bool) -> Forwarding:
 
 
 def _inodes(port: int) -> set[str]:
-    """Return the inodes of the sockets on *port* in our network namespace; a kernel's has none."""
+    """Return the inodes of the user-space sockets on *port* in our network namespace."""
     found = set()
     for table in ("/proc/net/udp", "/proc/net/udp6"):
         for line in _lines(table)[1:]:
@@ -90,7 +91,7 @@ def _open_files(pid: str) -> set[str]:
         for fd in os.scandir(f"/proc/{pid}/fd"):
             links.add(os.readlink(fd.path))
     except OSError:
-        pass  # it ended meanwhile, or is not ours to look at
+        pass  # the process has ended, or its files are not readable for us
     return links
 
 

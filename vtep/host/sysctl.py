@@ -1,4 +1,7 @@
-"""Kernel parameters, named as sysctl(8) does but with slashes, for a device may have dots in it."""
+"""Read and write kernel parameters.
+
+Keys are those of sysctl(8), but with slashes, because the name of a device may contain dots.
+"""
 
 import os
 from dataclasses import dataclass
@@ -9,18 +12,18 @@ _ROOT = Path("/proc/sys")
 
 @dataclass(frozen=True, slots=True)
 class Sysctl:
-    """A parameter and the value it is to have."""
+    """A kernel parameter and its desired value."""
 
     key: str
     value: str
 
     def __str__(self) -> str:
-        """Show it as sysctl(8) takes it."""
+        """Return KEY=VALUE, in the syntax of sysctl(8)."""
         return f"{self.key.replace('/', '.')}={self.value}"
 
     @property
     def current(self) -> str | None:
-        """Its value now; None where the kernel does not know it."""
+        """The current value, or None if the kernel does not have the parameter."""
         try:
             return (_ROOT / self.key).read_text().strip()
         except OSError:
@@ -28,14 +31,14 @@ class Sysctl:
 
     @property
     def is_set(self) -> bool:
-        """Tell whether it has the value."""
+        """Tell whether the parameter has the desired value."""
         return self.current == self.value
 
     def set(self) -> None:
-        """Set it.
+        """Set the parameter to the desired value.
 
         Raises:
-            OSError: not permitted, unknown, or /proc/sys is read-only, as in many containers.
+            OSError: not permitted, unknown parameter, or read-only /proc/sys (in many containers).
         """
         fd = os.open(_ROOT / self.key, os.O_WRONLY)
         try:
