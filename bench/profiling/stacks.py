@@ -16,7 +16,7 @@ _WAITS = re.compile(r"^(epoll_p?wait2?|poll|ppoll|select) ")
 _CALLS = re.compile(
     r"^(?:__libc_|__)?(sendm?msg|sendto|send|recvm?msg|recvfrom|recv|p?readv?|p?writev?)"
 )
-_WAYS = ("encapsulate", "decapsulate")
+_DIRECTION = re.compile(r"/(encap|decap)\w*\.py:")
 
 
 class Sample(NamedTuple):
@@ -50,13 +50,14 @@ def group(frames: tuple[str, ...]) -> str:
     call = _CALLS.match(leaf)
     if call and "libc" in leaf:
         return f"system call {call[1]}"
-    way = next((way for way in _WAYS if any(f"/{way}.py:" in one for one in frames)), "elsewhere")
+    found = next((found for one in frames if (found := _DIRECTION.search(one))), None)
+    direction = f"{found[1]}sulate" if found else "elsewhere"
     for one in reversed(frames):
         if "numpy/" in one:
-            return f"{way}: numpy"
+            return f"{direction}: numpy"
         if function(one):
             break
-    return f"{way}: interpreter"
+    return f"{direction}: interpreter"
 
 
 def groups(samples: Iterable[Sample]) -> Counter[str]:

@@ -62,10 +62,10 @@ def test_tests_and_rigs_say_what_they_are() -> None:
 def test_what_lacks_is_said() -> None:
     lacking = Contender("x", "", kernel, programs=("no-such-program",))
     assert lacking.missing() == "the program no-such-program is not installed"
-    no_option = Contender("x", "", kernel, option=("--no-such-flag", "fast"))
-    assert (no_option.missing() or "").startswith("unknown option '--no-such-flag'")
-    no_value = Contender("x", "", kernel, option=("--log-format", "xml"))
-    assert (no_value.missing() or "").startswith("--log-format must be")
+    for option in (("--no-such-flag", "fast"), ("--log-format", "xml")):
+        reason = Contender("x", "", kernel, option=option).missing() or ""
+        assert option[0] in reason
+        assert not reason.startswith("vtep: error: ")
     assert Contender("x", "", kernel, option=("--log-format", "json")).missing() is None
 
 

@@ -2,9 +2,9 @@
 
 from bench.profiling.stacks import functions, group, groups, parse
 
-RUN = "run (vtep/daemon.py:56)"
-OUT = "Encapsulator.encapsulate (vtep/encapsulate.py:130)"
-IN = "Decapsulator.decapsulate (vtep/decapsulate.py:120)"
+RUN = "run (vtep/daemon/process.py:56)"
+OUT = "Encapsulator.encapsulate (vtep/dataplane/encap.py:130)"
+IN = "Decapsulator.decapsulate (vtep/dataplane/decap_spans.py:120)"
 SEND = "Underlay.send (vtep/host/underlay.py:118)"
 FILL = "_Views.fill (vtep/offload/segment_batch.py:204)"
 UFUNC = "PyUFunc_Reduce (numpy/_core/_multiarray_umath.cpython-311-x86_64-linux-gnu.so)"
@@ -35,8 +35,8 @@ def test_a_call_of_that_name_outside_of_libc_is_no_system_call() -> None:
 
 def test_functions_have_their_own_share_and_that_of_what_they_call() -> None:
     shares = {share.function: share[1:] for share in functions(parse(RAW))}
-    assert shares["run (vtep/daemon.py)"] == (1, 60)
-    assert shares["Encapsulator.encapsulate (vtep/encapsulate.py)"] == (6, 26)
+    assert shares["run (vtep/daemon/process.py)"] == (1, 60)
+    assert shares["Encapsulator.encapsulate (vtep/dataplane/encap.py)"] == (6, 26)
     assert shares["_Views.fill (vtep/offload/segment_batch.py)"] == (20, 20)
     assert next(iter(shares)) == "Underlay.send (vtep/host/underlay.py)"
     assert not any("memmove" in name or "epoll" in name for name in shares)
