@@ -2,6 +2,8 @@
 
     python -m bench.page [--rounds 8] [--seconds 6] [--rate 10000]
 
+It needs what the tests of the page need: Chromium, and the extra "test" for Playwright.
+
 A lab of two hosts, UDP from container to container at a fixed rate, and a real Chromium beside the
 daemon that serves the page. In each round there is a run with the page closed, one with it open,
 and one in which a client asks what the page asks, and draws nothing. A browser that draws without a
@@ -23,16 +25,17 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from playwright.sync_api import Browser
 from rich.console import Console
 from rich.table import Table
 
 from bench import machine
 from bench.figures import Series, ratios, summarize, with_spread
 from bench.measures.udp import count
-from tests.netns.chromium import Browser, chromium
+from tests.netns.chromium import chromium
+from tests.netns.live_page import WEB, LivePage
 from vtep.lab import Daemon, TwoHosts, iperf3_command, iperf3_result, iperf3_server, ping, two_hosts
 
-WEB = "127.0.0.1:8789"
 OCTETS = 200
 """Of each UDP datagram."""
 _SETTLE_S = 1.5
@@ -101,14 +104,14 @@ def _page(browser: Browser, *, is_open: bool) -> Iterator[None]:
         time.sleep(_SETTLE_S)
         yield
         return
-    page = browser.open(width=1280, height=900)
-    page.go(f"http://{WEB}/")
-    page.wait("document.querySelector('#link').dataset.state === 'live'")
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = LivePage(context.new_page())
+    page.open()
     time.sleep(_SETTLE_S)
     yield
-    if not page.run("document.querySelectorAll('#frames [role=option]').length"):
+    if not page.rows.count():
         raise RuntimeError("the page has not seen a frame")
-    page.close()
+    context.close()
 
 
 @contextmanager

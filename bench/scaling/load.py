@@ -8,6 +8,7 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 
 from bench.scaling import endpoint
+from vtep.dataplane.vtep import Vtep
 
 MACS_PER_VNI = 100
 _PAYLOAD = 64
@@ -33,8 +34,8 @@ class Table:
     """
 
     def __init__(self, vnis: int, peers: int, macs: int, talking: int | None = None) -> None:
-        self.endpoint = endpoint.Endpoint(vnis, peers)
-        self.overlays = self.endpoint.overlays
+        self.vtep: Vtep = endpoint.build(vnis, peers)
+        self.overlays = list(self.vtep.overlays.values())
         self._peers = peers
         self._random = random.Random(macs * vnis + peers)
         self._talking = self._random.sample(range(macs), min(talking or macs, macs))
@@ -48,7 +49,7 @@ class Table:
             frame(endpoint.BROADCAST if flood else self._mac()[0], endpoint.OWN_MAC)
             for _ in range(endpoint.BATCH)
         ]
-        return self.endpoint.encapsulate(overlay, batch)
+        return endpoint.encapsulate(self.vtep, overlay, batch)
 
     def decapsulate(self) -> float:
         """Return the seconds of one batch, from MACs, peers and VNIs by chance."""
@@ -57,12 +58,12 @@ class Table:
             source, peer = self._mac()
             vni = self._random.choice(self.overlays).vni
             batch.append((vni, endpoint.address(peer), frame(endpoint.OWN_MAC, source)))
-        return self.endpoint.decapsulate(batch)
+        return endpoint.decapsulate(self.vtep, batch)
 
     def datagrams(self) -> int:
         """Return how many datagrams a flooded frame becomes."""
         flooded = frame(endpoint.BROADCAST, endpoint.OWN_MAC)
-        return self.endpoint.datagrams(self.overlays[0], flooded)
+        return endpoint.datagrams(self.vtep, self.overlays[0], flooded)
 
     def _mac(self) -> tuple[bytes, int]:
         """Return a MAC of the table, and the peer it was heard from."""
@@ -72,7 +73,7 @@ class Table:
 
 def octets_per_entry(macs: int) -> float:
     """Return how many octets of memory an entry of an FDB takes, the MAC itself included."""
-    [overlay] = endpoint.Endpoint(1, 1).overlays
+    overlay = next(iter(endpoint.build(1, 1).overlays.values()))
     tracemalloc.start()
     try:
         endpoint.fill(overlay, map(endpoint.mac, range(macs)))

@@ -1,5 +1,5 @@
-"""The error of the lab."""
+"""What the lab raises."""
 
 
 class LabError(Exception):
-    """An operation of the lab failed; the text names it and includes the program's output."""
+    """The lab could not do what was asked; the text says what failed and what the program said."""

@@ -1,4 +1,4 @@
-"""Wait for a condition, with a timeout and a descriptive error."""
+"""Waiting for a condition, always with a bound, and failing with words."""
 
 import time
 from collections.abc import Callable
@@ -18,18 +18,10 @@ def wait_until(
     what: str = "",
     seen: Callable[[], object] | None = None,
 ) -> T:
-    """Call `condition` until its result is true, and return the result.
+    """Call `condition` until it gives something true, and return that.
 
-    The condition is called once more after the timeout.
-
-    Args:
-        condition: function to call repeatedly.
-        timeout: seconds.
-        what: name of the condition, for the error.
-        seen: returns the actual state, for the error; for example a log.
-
-    Raises:
-        LabError: the condition is not true after `timeout` seconds.
+    `what` names what is waited for; `seen` is asked at a failure for what there was instead
+    (a log, say). Raises LabError after `timeout` seconds; `condition` is asked once more then.
     """
     deadline = time.monotonic() + timeout
     value = condition()
@@ -40,7 +32,7 @@ def wait_until(
             break
         if expired:
             name = what or getattr(condition, "__qualname__", repr(condition))
-            state = seen() if seen else value
-            raise LabError(f"{name}: timeout after {timeout:g} s; state: {state}")
+            there = seen() if seen else value
+            raise LabError(f"waited {timeout:g} s in vain for {name}; there was: {there}")
         time.sleep(POLL_SECONDS)
     return value
