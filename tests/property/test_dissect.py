@@ -89,4 +89,4 @@ def test_the_vni_is_what_the_data_path_reads(data: bytes) -> None:
     if values["vxlan.i"]:
         assert values["vxlan.vni"] == vxlan.parse(data)
     assert any("reserved" in problem for problem in header.problems) == vxlan.reserved_bits(data)
-    assert ("the I flag is 0" in " ".join(header.problems)) == (vxlan.parse(data) is None)
+    assert ("I flag" in " ".join(header.problems)) == (vxlan.parse(data) is None)

@@ -109,13 +109,16 @@ def test_a_fragment_comes_no_further(
 
 
 def test_what_is_assumed_is_said_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
-    every = ["VNI 100 is configured (--vni)", "10.0.1.41 is a peer (--peer)"]
-    assert decoded(capsys, BARE)["verdict"]["assumed"] == every
+    vni, peer = decoded(capsys, BARE)["verdict"]["assumed"]
+    assert "100" in vni
+    assert "--vni" in vni
+    assert "10.0.1.41" in peer
+    assert "--peer" in peer
     told = ["--vni", "100", "--peer", "10.0.1.41"]
     assert decoded(capsys, BARE, *told)["verdict"]["assumed"] == []
-    nobody = decoded(capsys, BARE[42:], *told)["verdict"]["assumed"]
-    assert nobody == ["10.0.1.41 sent it: no header says who"]
-    assert decoded(capsys, BARE, "--accept-any")["verdict"]["assumed"] == every[:1]
+    (sender,) = decoded(capsys, BARE[42:], *told)["verdict"]["assumed"]
+    assert sender.startswith("10.0.1.41")
+    assert decoded(capsys, BARE, "--accept-any")["verdict"]["assumed"] == [vni]
 
 
 def test_what_is_no_vxlan_has_no_verdict(capsys: pytest.CaptureFixture[str]) -> None:
@@ -196,7 +199,7 @@ def test_link_types(
     one = json.loads(capsys.readouterr().out)
     assert (one["verdict"] and one["verdict"]["what"]) == what
     assert main([str(path), "--short"]) == 0
-    assert ("no VXLAN" in capsys.readouterr().out) == (what is None)
+    assert ("VNI 100" not in capsys.readouterr().out) == (what is None)
 
 
 def test_what_the_capture_left_out_is_not_held_against_the_frame(
@@ -205,12 +208,15 @@ def test_what_the_capture_left_out_is_not_held_against_the_frame(
     path = tmp_path / "snapped.pcapng"
     path.write_bytes(packed(ECHO[:70], capfile.ETHERNET, len(ECHO)))
     assert main([str(path)]) == 0
-    said = capsys.readouterr().out
-    assert f"{len(ECHO)} octets, 70 of them kept" in said
-    assert "delivered to vx0 (VNI 100)" in said
+    head, *rest = capsys.readouterr().out.splitlines()
+    assert f"{len(ECHO)} " in head
+    assert " 70 " in head
+    assert any("delivered to vx0" in line for line in rest)
     path.write_bytes(packed(ECHO[:66], capfile.ETHERNET, len(ECHO)))
     assert main([str(path)]) == 0
-    assert "not known: the capture kept 24 of 90 octets" in capsys.readouterr().out
+    verdict = capsys.readouterr().out.splitlines()[-2]
+    assert "=>" in verdict
+    assert "24 of 90" in verdict
 
 
 def run(*words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -222,34 +228,36 @@ def test_a_broken_capture_is_decoded_up_to_where_it_breaks() -> None:
     done = run("--short", "-", given=capture()[:500])
     assert done.returncode == 1
     assert done.stdout.count(b"Frame ") == 2
-    assert done.stderr.startswith(b"vtep: error: the file ends inside block 5")
+    assert done.stderr.startswith(b"vtep: error: ")
+    assert b"block 5" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
-    ("words", "given", "said"),
+    ("words", "given", "named"),
     [
-        (["no-such-file"], b"", "'no-such-file' is no file, and not hexadecimal"),
-        (["/"], b"", "/ cannot be read: Is a directory"),
-        (["no/such/file"], b"", "'no/such/file' is no file, and not hexadecimal"),
-        (["0g" * 300], b"", "is no file, and not hexadecimal"),
-        ([str(CAPTURE)] * 2, b"", "is a file, and more than one word is given: give one file"),
-        (["-"], b"\x7fELF\xff", "neither pcap, pcapng nor hexadecimal"),
-        (["-"], b"", "there are no octets in it"),
-        (["123"], b"", "not whole octets"),
-        (["08", "--vni", "16777216"], b"", "--vni 16777216: give a number from 0 to 16777215"),
-        (["08", "--peer", "h2"], b"", "--peer h2: give an IP address"),
-        (["08", "--port", "x"], b"", "--port x: give a number from 1 to 65535"),
-        (["08", "--vlan", "4095"], b"", "--vlan 4095: give a number from 1 to 4094"),
-        (["08", "--from", "tcp"], b"", "--from: invalid choice"),
+        (["no-such-file"], b"", ["'no-such-file'", "hexadecimal"]),
+        (["/"], b"", ["/", "Is a directory"]),
+        (["no/such/file"], b"", ["'no/such/file'", "hexadecimal"]),
+        (["0g" * 300], b"", ["0g0g", "hexadecimal"]),
+        ([str(CAPTURE)] * 2, b"", [str(CAPTURE), "one file"]),
+        (["-"], b"\x7fELF\xff", ["pcap", "pcapng", "hexadecimal"]),
+        (["-"], b"", ["hexadecimal"]),
+        (["123"], b"", ["3 hexadecimal digits"]),
+        (["08", "--vni", "16777216"], b"", ["--vni", "16777216", "16777215"]),
+        (["08", "--peer", "h2"], b"", ["--peer", "h2", "IP address"]),
+        (["08", "--port", "x"], b"", ["--port", "x", "65535"]),
+        (["08", "--vlan", "4095"], b"", ["--vlan", "4095", "4094"]),
+        (["08", "--from", "tcp"], b"", ["--from", "tcp"]),
     ],
 )
-def test_bad_usage_is_told_in_one_line(words: list[str], given: bytes, said: str) -> None:
+def test_bad_usage_is_refused_in_one_line(words: list[str], given: bytes, named: list[str]) -> None:
     done = run(*words, given=given)
     assert (done.returncode, done.stdout) == (2, b"")
-    assert done.stderr.startswith(b"vtep: error: ")
-    assert said.encode() in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    message = done.stderr.decode()
+    assert message.startswith("vtep: error: ")
+    assert [word for word in named if word not in message] == []
+    assert len(message.splitlines()) == 1
 
 
 def test_it_starts_and_ends_quickly_and_without_scapy_or_rich() -> None:
@@ -273,7 +281,7 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
         ["bash", "-o", "pipefail", "-c", command], capture_output=True, timeout=30
     )
     assert (done.returncode, done.stderr) == (0, b"")
-    assert done.stdout.startswith(b"Frame 1: 92 octets")
+    assert done.stdout.startswith(b"Frame 1: 92 ")
 
 
 def test_colours_are_for_a_terminal_that_wants_them() -> None:
@@ -299,7 +307,7 @@ def test_any_octets_are_decoded(octets: bytes, first: str | None) -> None:
         if octets:
             assert main([octets.hex(), *options]) in (0, 1)
         else:
-            with pytest.raises(UsageError, match="no octets"):
+            with pytest.raises(UsageError, match="hexadecimal"):
                 main(["", *options])
     finally:
         sys.stdout = before
