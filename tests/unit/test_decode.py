@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.vectors.corpus import corpus
 from tests.vectors.example import capture
-from vtep import pcap as capfile
+from vtep import pcap
 from vtep.dataplane.counters import Drop
 from vtep.decode.command import main
 from vtep.decode.inputs import guess
@@ -157,7 +157,7 @@ def test_it_learns_from_frame_to_frame(capsys: pytest.CaptureFixture[str]) -> No
     ]
     assert verdicts[8]["text"].endswith("moved from 10.0.1.41 to 10.0.1.99")
     assert [line["direction"] for line in lines] == ["in", "out"] + 8 * ["in"]
-    assert lines[0]["comments"] == ["c2 looks for c1"]
+    assert lines[0]["comments"] == ["c2 asks for the MAC of c1"]
     assert lines[0]["time"] == pytest.approx(1_795_539_600)
     assert (lines[0]["interface"], lines[0]["size"], lines[0]["kept"]) == ("u1", 92, 92)
 
@@ -168,9 +168,9 @@ def test_the_capture_of_the_examples_is_as_it_was_made() -> None:
 
 def packed(octets: bytes, link: int, size: int | None = None) -> bytes:
     return (
-        capfile.section_block("test")
-        + capfile.interface_block("any", link=link)
-        + capfile.frame_block(0, octets, 0, size=size)
+        pcap.section_block("test")
+        + pcap.interface_block("any", link=link)
+        + pcap.frame_block(0, octets, 0, size=size)
     )
 
 
@@ -181,13 +181,13 @@ SLL2 = bytes.fromhex("08000000000000010001000602 42ac12000c0000".replace(" ", ""
 @pytest.mark.parametrize(
     ("octets", "link", "what"),
     [
-        (BARE, capfile.ETHERNET, "delivered"),
-        (BARE[14:], capfile.RAW_IP, "delivered"),
-        (SLL + BARE[14:], capfile.LINUX_SLL, "delivered"),
-        (SLL2 + BARE[14:], capfile.LINUX_SLL2, "delivered"),
-        (SLL[:14] + b"\x08\x06" + ARP[64:], capfile.LINUX_SLL, None),
+        (BARE, pcap.ETHERNET, "delivered"),
+        (BARE[14:], pcap.RAW_IP, "delivered"),
+        (SLL + BARE[14:], pcap.LINUX_SLL, "delivered"),
+        (SLL2 + BARE[14:], pcap.LINUX_SLL2, "delivered"),
+        (SLL[:14] + b"\x08\x06" + ARP[64:], pcap.LINUX_SLL, None),
         (BARE, 147, None),
-        (b"", capfile.ETHERNET, None),
+        (b"", pcap.ETHERNET, None),
     ],
 )
 def test_link_types(
@@ -206,13 +206,13 @@ def test_what_the_capture_left_out_is_not_held_against_the_frame(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     path = tmp_path / "snapped.pcapng"
-    path.write_bytes(packed(ECHO[:70], capfile.ETHERNET, len(ECHO)))
+    path.write_bytes(packed(ECHO[:70], pcap.ETHERNET, len(ECHO)))
     assert main([str(path)]) == 0
     head, *rest = capsys.readouterr().out.splitlines()
     assert f"{len(ECHO)} " in head
     assert " 70 " in head
     assert any("delivered to vx0" in line for line in rest)
-    path.write_bytes(packed(ECHO[:66], capfile.ETHERNET, len(ECHO)))
+    path.write_bytes(packed(ECHO[:66], pcap.ETHERNET, len(ECHO)))
     assert main([str(path)]) == 0
     verdict = capsys.readouterr().out.splitlines()[-2]
     assert "=>" in verdict
@@ -275,7 +275,7 @@ def test_it_starts_and_ends_quickly_and_without_scapy_or_rich() -> None:
 
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     path = tmp_path / "long.pcapng"
-    path.write_bytes(capture() + 200 * capfile.frame_block(0, ARP, 0))
+    path.write_bytes(capture() + 200 * pcap.frame_block(0, ARP, 0))
     command = f"{sys.executable} -m vtep decode {path} | head -1"
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command], capture_output=True, timeout=30

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vtep import pcap as capfile
+from vtep import pcap
 from vtep.decode.hexdump import frames_of
 from vtep.errors import UsageError
 
@@ -23,7 +23,7 @@ def printed(*command: str, given: bytes = b"") -> str:
 
 def captured() -> list[bytes]:
     with CAPTURE.open("rb") as stream:
-        return [record.octets for record in capfile.read(stream)]
+        return [record.octets for record in pcap.read(stream)]
 
 
 @pytest.mark.parametrize(

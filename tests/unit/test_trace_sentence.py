@@ -5,16 +5,16 @@ import pytest
 from tests.frames import MAC_A, frame
 from vtep.dataplane.counters import Drop
 from vtep.trace.outcome import Decision, Outcome, Sent
-from vtep.trace.sentence import sentence
+from vtep.trace.sentence import sentence, source
 from vtep.wire import virtio, vxlan
 
 PEERS = tuple(f"10.0.1.{number}" for number in range(41, 51))
-SUPER = virtio.VirtioHeader(virtio.NEEDS_CSUM, virtio.GSO_TCPV4, 54, 1000, 34, 16)
+GSO_FRAME = virtio.VirtioHeader(virtio.NEEDS_CSUM, virtio.GSO_TCPV4, 54, 1000, 34, 16)
 DATAGRAM = vxlan.pack(100) + frame()
 
 
 def outcome(decision: Decision, **changes: object) -> Outcome:
-    """Return what became of a frame that was sent to one peer, with changes."""
+    """Return the outcome of a frame that was sent to one peer, with changes."""
     usual: dict[str, object] = {
         "way": "out",
         "tap": "vx0",
@@ -32,7 +32,7 @@ def outcome(decision: Decision, **changes: object) -> Outcome:
 
 
 @pytest.mark.parametrize(
-    ("told", "line"),
+    ("traced", "line"),
     [
         (outcome("unicast", age=3.04), "unicast: FDB hit, age 3.0 s, to 10.0.1.41"),
         (
@@ -54,12 +54,12 @@ def outcome(decision: Decision, **changes: object) -> Outcome:
         (
             outcome(
                 "dropped",
-                frames=((SUPER, frame()),),
+                frames=((GSO_FRAME, frame()),),
                 datagrams=(),
                 drops=((Drop.SOCKET_FULL, 3),),
             ),
             f"dropped: socket_full: {Drop.SOCKET_FULL.meaning} (3 times); "
-            "super-frame, checksum left to the tunnel",
+            "GSO frame, partial checksum",
         ),
         (
             outcome("delivered", way="in", source="refused", source_before=None),
@@ -67,22 +67,27 @@ def outcome(decision: Decision, **changes: object) -> Outcome:
         ),
         (
             outcome("dropped", drops=((Drop.NO_PEER, 1),), datagrams=(), peers=()),
-            "dropped: no_peer: the frame is to be flooded, and no peer is configured",
+            f"dropped: no_peer: {Drop.NO_PEER.meaning}",
         ),
         (
             outcome("local", drops=((Drop.LOCAL_DESTINATION, 1),), datagrams=(), peers=()),
-            "not sent: local_destination: the destination is on our own side of the tunnel",
+            f"not sent: local_destination: {Drop.LOCAL_DESTINATION.meaning}",
         ),
         (
             outcome("unicast", drops=((Drop.SOCKET_FULL, 2),)),
-            "unicast: FDB hit, to 10.0.1.41; "
-            "lost 2: socket_full: the UDP socket's send buffer is full",
+            f"unicast: FDB hit, to 10.0.1.41; lost 2: socket_full: {Drop.SOCKET_FULL.meaning}",
         ),
         (
             outcome("dropped", way="in", datagrams=(Sent("10.9.9.9", 1, b""),), frames=()),
-            "dropped: it went nowhere",
+            "dropped: no reason was counted",
         ),
     ],
 )
-def test_a_decision_is_told_in_one_line(told: Outcome, line: str) -> None:
-    assert sentence(told) == line
+def test_an_outcome_becomes_one_line(traced: Outcome, line: str) -> None:
+    assert sentence(traced) == line
+
+
+def test_an_entry_that_was_heard_again_is_reported_on_request() -> None:
+    assert source(outcome("unicast")) == f"source {MAC_A} still on vx0"
+    assert source(outcome("delivered", way="in")) == f"source {MAC_A} still behind 10.0.1.41"
+    assert source(outcome("unicast", source=None)) == ""
