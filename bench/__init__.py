@@ -9,7 +9,7 @@ measures/      one test's figures: tcp, udp, rtt; processor time and memory
 figures.py     medians, spreads, ratios
 results.py     figures and machine as JSON, and back
 table.py       the figures on the terminal
-plots/         the figures as PNG and SVG
-scaling/       cost of a frame against the size of the tables, in process
+plots/         the figures as PNG
+scaling/       in process: cost of a frame against the size of the tables; memory
 profiling/     where the running daemons spend their time
 """

@@ -68,7 +68,7 @@ def _scaling(arguments: argparse.Namespace) -> int:
 
     results = Results(machine=machine.describe())
     with rounds.progress_bar() as progress:
-        results.curves = scaling.run(progress, most=arguments.most)
+        results.curves = scaling.run(progress, most=arguments.most, most_frames=arguments.frames)
     _show(results, arguments.output)
     return 0
 
@@ -192,6 +192,12 @@ def _parser() -> argparse.ArgumentParser:
     options.add_rigs(some)
     sizes = command("scaling", _scaling, "cost of a frame against the size of the tables")
     sizes.add_argument("--most", type=options.positive, default=1_000_000, help="largest table")
+    sizes.add_argument(
+        "--frames",
+        type=options.positive,
+        default=1_000_000,
+        help="most GSO frames of different flows and lengths; a million take ten minutes",
+    )
     profile = command("profile", _profile, "where the running daemons spend their time")
     profile.add_argument("--contender", type=options.one_of(PYTHONS), default="vtep")
     profile.add_argument("--underlay", type=options.one_of(UNDERLAYS), default="wire")

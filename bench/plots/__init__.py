@@ -18,6 +18,6 @@ PLOTS = (
 
 
 def draw(results: Results, folder: Path) -> Iterator[Path]:
-    """Draw what the results have figures for; yield each file, PNG and SVG, as it is written."""
+    """Draw what the results have figures for; yield each PNG as it is written."""
     for plot in PLOTS:
         yield from plot(results, folder)

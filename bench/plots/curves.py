@@ -9,7 +9,8 @@ from bench.plots import style
 from bench.results import Curve, Results
 
 _COLOURS = ("#d9480f", "#1f4e79", "#6d93b8")
-_HEIGHT, _WIDTH = 4.4, 14
+_HEIGHT, _PANEL_WIDTH = 4.4, 2.8
+_FEWEST_PANELS = 3  # the caption needs their width
 
 
 def scaling(results: Results, folder: Path) -> Iterator[Path]:
@@ -18,7 +19,8 @@ def scaling(results: Results, folder: Path) -> Iterator[Path]:
         return
     titles = [curve.title.replace(", ", ",\n", 1) for curve in results.curves]
     title = "Cost against size, in process (no system calls)"
-    drawn, axes = style.figure(results, title, titles, _HEIGHT, width=_WIDTH)
+    width = _PANEL_WIDTH * max(len(titles), _FEWEST_PANELS)
+    drawn, axes = style.figure(results, title, titles, _HEIGHT, width=width)
     for ax, curve in zip(axes, results.curves, strict=True):
         _curve(ax, curve)
     yield from style.save(drawn, folder, "scaling")

@@ -1,4 +1,4 @@
-"""One palette, one way to label, and figures saved as PNG and SVG."""
+"""One palette, one way to label, and figures saved as PNG."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -91,11 +91,8 @@ def rows(ax: Any, names: Sequence[str], *, named: bool = True) -> range:
 
 
 def save(drawn: Any, folder: Path, name: str) -> Iterator[Path]:
-    """Write a figure as PNG and SVG; yield where."""
+    """Write a figure as PNG; yield its path."""
     folder.mkdir(parents=True, exist_ok=True)
-    for suffix in ("png", "svg"):
-        path = folder / f"{name}.{suffix}"
-        drawn.savefig(
-            path, dpi=_DPI, facecolor="white", metadata={"Date": None} if suffix == "svg" else {}
-        )
-        yield path
+    path = folder / f"{name}.png"
+    drawn.savefig(path, dpi=_DPI, facecolor="white")
+    yield path

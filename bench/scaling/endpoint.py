@@ -1,7 +1,7 @@
-"""The one place that knows how an endpoint is filled and called; see vtep/endpoint.py.
+"""The only file here that knows how an endpoint is built, filled and called.
 
-A batch is as many frames as there are small slots. Writing it into the slots, which the kernel does
-for the daemon, is not in the time; nor is any system call.
+A batch is as many frames as there are small slots, or large ones for GSO frames.  The time does
+not include writing it into the slots, which the kernel does for the daemon, nor any system call.
 """
 
 import time
@@ -9,30 +9,106 @@ from collections.abc import Iterable, Sequence
 
 from vtep.dataplane.decap_spans import Message
 from vtep.dataplane.overlay import AccessPort, Overlay
-from vtep.dataplane.vtep import SMALL_SLOTS, Vtep
+from vtep.dataplane.vtep import LARGE_SLOTS, SMALL_SLOTS, Vtep
 from vtep.wire import virtio, vxlan
-from vtep.wire.slot import TAP_AT, UDP_AT, Place
+from vtep.wire.slot import TAP_AT, UDP_AT, Place, Slots
 
 OWN_MAC = bytes.fromhex("0200000000fe")
-"""A container of ours."""
+"""MAC of a container on this host."""
 BROADCAST = b"\xff" * 6
 BATCH = SMALL_SLOTS
+GSO_BATCH = LARGE_SLOTS
 _PLAIN = virtio.pack(virtio.PLAIN)
 _NOW = 1.0
 _MTU = 1450
 _PORT = 4789
 
 
-def build(vnis: int, peers: int) -> Vtep:
-    """Return an endpoint with overlays 1..vnis, each with a TAP and *peers* peers of its own."""
-    overlays = []
-    for vni in range(1, vnis + 1):
-        port = AccessPort(f"vx{vni}", bytes.fromhex("02ffff") + vni.to_bytes(3, "big"))
-        addresses = [(address(number), (address(number), _PORT)) for number in range(peers)]
-        overlays.append(
-            Overlay(vni=vni, port=port, peers=addresses, mtu=_MTU, max_address=0, ageing=1e9)
+class Endpoint:
+    """Overlays 1..vnis, each with a TAP and *peers* peers of its own.
+
+    Attributes:
+        overlays: in the order of their VNI.
+        merged: GSO frames that decapsulation has made so far.
+    """
+
+    def __init__(self, vnis: int, peers: int) -> None:
+        self.overlays = []
+        for vni in range(1, vnis + 1):
+            port = AccessPort(f"vx{vni}", bytes.fromhex("02ffff") + vni.to_bytes(3, "big"))
+            addresses = [(address(number), (address(number), _PORT)) for number in range(peers)]
+            self.overlays.append(
+                Overlay(vni=vni, port=port, peers=addresses, mtu=_MTU, max_address=0, ageing=1e9)
+            )
+        self.merged = 0
+        self._vtep = Vtep(self.overlays, frozenset({"10.0.1.4"}), _PORT)
+        self._small, self._large = self._vtep.pool.small, self._vtep.pool.large
+
+    def drops(self) -> int:
+        """Return how many frames and datagrams were dropped."""
+        return self._vtep.inbound.drops.total() + sum(one.drops.total() for one in self.overlays)
+
+    def encapsulate(self, overlay: Overlay, frames: Sequence[bytes]) -> float:
+        """Return the seconds that encapsulation of *frames*, read from the overlay's TAP, takes.
+
+        They include a loop over the datagrams to send, as the daemon has one.
+        """
+        return self._encapsulate(
+            overlay,
+            [_put(self._small, at, TAP_AT, _PLAIN + one) for at, one in enumerate(frames)],
         )
-    return Vtep(overlays, frozenset({"10.0.1.4"}), _PORT)
+
+    def encapsulate_gso(
+        self, overlay: Overlay, frames: Sequence[tuple[virtio.VirtioHeader, bytes]]
+    ) -> float:
+        """Return the seconds that encapsulation of GSO frames takes."""
+        packed = (virtio.pack(header) + frame for header, frame in frames)
+        return self._encapsulate(
+            overlay, [_put(self._large, at, TAP_AT, one) for at, one in enumerate(packed)]
+        )
+
+    def datagrams(self, overlay: Overlay, frame: bytes) -> int:
+        """Return how many datagrams *frame*, read from the overlay's TAP, becomes."""
+        places = [_put(self._small, 0, TAP_AT, _PLAIN + frame)]
+        made = self._vtep.outbound.encapsulate(overlay.port, places, _NOW)
+        return sum(len(transmit.peers) for transmit in made)
+
+    def decapsulate(self, messages: Sequence[tuple[int, str, bytes]]) -> float:
+        """Return the seconds that decapsulation of *messages* takes: (VNI, sender, frame) each."""
+        received = []
+        for at, (vni, sender, frame) in enumerate(messages):
+            slots, number, end = _put(self._small, at, UDP_AT, vxlan.pack(vni) + frame)
+            received.append(Message(slots, number, end, sender, end - UDP_AT))
+        return self._decapsulate(received)
+
+    def decapsulate_merged(self, messages: Sequence[tuple[int, str, Sequence[bytes]]]) -> float:
+        """Return the seconds that decapsulation of messages takes that the kernel merged (UDP_GRO).
+
+        Each is (VNI, sender, frames), all frames of one length but the last.
+        """
+        received = []
+        for at, (vni, sender, frames) in enumerate(messages):
+            header = vxlan.pack(vni)
+            octets = b"".join(header + frame for frame in frames)
+            slots, number, end = _put(self._large, at, UDP_AT, octets)
+            received.append(Message(slots, number, end, sender, len(header) + len(frames[0])))
+        return self._decapsulate(received)
+
+    def _encapsulate(self, overlay: Overlay, places: Sequence[Place]) -> float:
+        started = time.perf_counter()
+        for transmit in self._vtep.outbound.encapsulate(overlay.port, places, _NOW):
+            for _ in transmit.peers:
+                pass
+        return time.perf_counter() - started
+
+    def _decapsulate(self, received: Sequence[Message]) -> float:
+        started = time.perf_counter()
+        deliveries = self._vtep.inbound.decapsulate(received, _NOW)
+        seconds = time.perf_counter() - started
+        self.merged += sum(
+            one.parts[0][virtio.GSO_TYPE_AT] != virtio.GSO_NONE for one in deliveries
+        )
+        return seconds
 
 
 def address(peer: int) -> str:
@@ -46,47 +122,15 @@ def mac(number: int) -> bytes:
 
 
 def fill(overlay: Overlay, macs: Iterable[bytes]) -> None:
-    """Have the FDB learn *macs*, in turn from each of the peers."""
+    """Let the FDB learn *macs*, from each of the peers in turn."""
     peers = list(overlay.peers.values())
     learn = overlay.fdb.learn
     for number, one in enumerate(macs):
         learn(one, peers[number % len(peers)], _NOW)
 
 
-def encapsulate(vtep: Vtep, overlay: Overlay, frames: Sequence[bytes]) -> float:
-    """Return the seconds that encapsulation of *frames*, read from the overlay's TAP, takes.
-
-    In it is a turn of the loop for each datagram to send, as the daemon has one.
-    """
-    places = [_put(vtep, number, _PLAIN + frame) for number, frame in enumerate(frames)]
-    started = time.perf_counter()
-    for transmit in vtep.outbound.encapsulate(overlay.port, places, _NOW):
-        for _ in transmit.peers:
-            pass
-    return time.perf_counter() - started
-
-
-def datagrams(vtep: Vtep, overlay: Overlay, frame: bytes) -> int:
-    """Return how many datagrams *frame*, read from the overlay's TAP, becomes."""
-    made = vtep.outbound.encapsulate(overlay.port, [_put(vtep, 0, _PLAIN + frame)], _NOW)
-    return sum(len(transmit.peers) for transmit in made)
-
-
-def decapsulate(vtep: Vtep, messages: Sequence[tuple[int, str, bytes]]) -> float:
-    """Return the seconds that decapsulation of *messages* takes: (VNI, sender, frame) each."""
-    received = []
-    for number, (vni, sender, frame) in enumerate(messages):
-        slots, _, end = _put(vtep, number, vxlan.pack(vni) + frame)
-        received.append(Message(slots, number, end, sender, end - UDP_AT))
-    started = time.perf_counter()
-    vtep.inbound.decapsulate(received, _NOW)
-    return time.perf_counter() - started
-
-
-def _put(vtep: Vtep, number: int, octets: bytes) -> Place:
-    """Put a frame into a small slot, the header in front of it where that belongs."""
-    slots = vtep.pool.small
-    at = TAP_AT if octets.startswith(_PLAIN) else UDP_AT
+def _put(slots: Slots, number: int, at: int, octets: bytes) -> Place:
+    """Put a frame, with the header in front of it, into a slot at *at*."""
     end = at + len(octets)
     slots.views[number][at:end] = octets
     return slots, number, end

@@ -8,7 +8,6 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 
 from bench.scaling import endpoint
-from vtep.dataplane.vtep import Vtep
 
 MACS_PER_VNI = 100
 _PAYLOAD = 64
@@ -34,8 +33,8 @@ class Table:
     """
 
     def __init__(self, vnis: int, peers: int, macs: int, talking: int | None = None) -> None:
-        self.vtep: Vtep = endpoint.build(vnis, peers)
-        self.overlays = list(self.vtep.overlays.values())
+        self.endpoint = endpoint.Endpoint(vnis, peers)
+        self.overlays = self.endpoint.overlays
         self._peers = peers
         self._random = random.Random(macs * vnis + peers)
         self._talking = self._random.sample(range(macs), min(talking or macs, macs))
@@ -49,7 +48,7 @@ class Table:
             frame(endpoint.BROADCAST if flood else self._mac()[0], endpoint.OWN_MAC)
             for _ in range(endpoint.BATCH)
         ]
-        return endpoint.encapsulate(self.vtep, overlay, batch)
+        return self.endpoint.encapsulate(overlay, batch)
 
     def decapsulate(self) -> float:
         """Return the seconds of one batch, from MACs, peers and VNIs by chance."""
@@ -58,12 +57,12 @@ class Table:
             source, peer = self._mac()
             vni = self._random.choice(self.overlays).vni
             batch.append((vni, endpoint.address(peer), frame(endpoint.OWN_MAC, source)))
-        return endpoint.decapsulate(self.vtep, batch)
+        return self.endpoint.decapsulate(batch)
 
     def datagrams(self) -> int:
         """Return how many datagrams a flooded frame becomes."""
         flooded = frame(endpoint.BROADCAST, endpoint.OWN_MAC)
-        return endpoint.datagrams(self.vtep, self.overlays[0], flooded)
+        return self.endpoint.datagrams(self.overlays[0], flooded)
 
     def _mac(self) -> tuple[bytes, int]:
         """Return a MAC of the table, and the peer it was heard from."""
@@ -73,7 +72,7 @@ class Table:
 
 def octets_per_entry(macs: int) -> float:
     """Return how many octets of memory an entry of an FDB takes, the MAC itself included."""
-    overlay = next(iter(endpoint.build(1, 1).overlays.values()))
+    [overlay] = endpoint.Endpoint(1, 1).overlays
     tracemalloc.start()
     try:
         endpoint.fill(overlay, map(endpoint.mac, range(macs)))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from rich.progress import Progress
 
 from bench.results import Curve
-from bench.scaling import endpoint
+from bench.scaling import endpoint, flows
 from bench.scaling.load import MACS_PER_VNI, Table, octets_per_entry, sizes
 
 ROUNDS = 5
@@ -15,18 +15,31 @@ BATCHES = 60
 TALKING = 1000
 """MACs with traffic where a table holds more; far fewer than hosts are in a large network."""
 MOST_MACS, MOST_PEERS, MOST_VNIS = 1_000_000, 1000, 1000
+MOST_FRAMES = 100_000
+FEW_FLOWS = 200
 _MEMORY_FROM = 4096  # below it what the table itself takes hides what an entry does
 
 Costs = dict[str, Callable[[], float]]
 """Each cost by name: what gives one batch's figure, in the curve's unit."""
 
 
-def run(progress: Progress, *, most: int = MOST_MACS) -> list[Curve]:
-    """Measure every curve; no table has more than *most* entries."""
-    task = progress.add_task("scaling", total=5)
+def run(
+    progress: Progress, *, most: int = MOST_MACS, most_frames: int = MOST_FRAMES
+) -> list[Curve]:
+    """Measure every curve.
+
+    Args:
+        progress: the display.
+        most: the most entries of a table.
+        most_frames: the most GSO frames that pass, in each direction. A million take minutes.
+    """
+    task = progress.add_task("scaling", total=7)
     curves = []
     for measure in (_macs, _all_macs, _memory, _peers, _vnis):
         curves.append(measure(most))
+        progress.advance(task)
+    for measure in (_new_flows, _few_flows):
+        curves.append(measure(most_frames))
         progress.advance(task)
     return curves
 
@@ -65,6 +78,27 @@ def _vnis(most: int) -> Curve:
     tables = {size: Table(size, 1, MACS_PER_VNI) for size in counts}
     title = f"VNIs, {MACS_PER_VNI} MACs in each"
     return _alternate(title, {size: _both_ways(one) for size, one in tables.items()})
+
+
+def _new_flows(most: int) -> Curve:
+    return _resident("GSO frames, each of a new flow and length", most, None)
+
+
+def _few_flows(most: int) -> Curve:
+    return _resident(f"GSO frames of {FEW_FLOWS} flows, each of a new length", most, FEW_FLOWS)
+
+
+def _resident(title: str, most: int, amount: int | None) -> Curve:
+    """Measure the memory of a process after more and more frames of *amount* flows."""
+    counts = list(sizes(most, min(most, 1000), 10))
+    found = {
+        direction: flows.resident(direction, counts, amount)
+        for direction in ("encapsulate", "decapsulate")
+    }
+    curve = Curve(title, "MB resident")
+    for number, count in enumerate(counts):
+        curve.points.append((count, {name: [series[number]] for name, series in found.items()}))
+    return curve
 
 
 def _both_ways(table: Table) -> Costs:

@@ -1,4 +1,4 @@
-"""The demo, as a person runs it, and as an impatient one ends it."""
+"""The demo, run to its end, interrupted, and killed."""
 
 import json
 import os
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.netns
 
 @contextmanager
 def demo(*options: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """Start the demo; all that it starts inherits the token in its environment."""
+    """Start the demo; its processes inherit the token in their environment."""
     token = uuid.uuid4().hex
     process = subprocess.Popen(
         [sys.executable, "-m", "vtep.lab", "demo", *options],
@@ -40,7 +40,7 @@ def demo(*options: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
 
 
 def read_until(process: subprocess.Popen[bytes], text: str, timeout: float = 30.0) -> str:
-    """Read its output until `text` is in it; "" reads to the end."""
+    """Read its output until `text` appears; "" reads to the end."""
     assert process.stdout
     said = b""
     deadline = time.monotonic() + timeout
@@ -56,49 +56,49 @@ def read_until(process: subprocess.Popen[bytes], text: str, timeout: float = 30.
     return said.decode()
 
 
-def ask(port: int, path: str) -> bytes:
-    """Ask the page's address from here, outside of the demo's namespaces."""
+def get(port: int, path: str) -> bytes:
+    """Get a path of the page from outside the demo's namespaces."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
         body: bytes = answer.read()
         return body
 
 
-def test_the_demo_shows_all_it_promises_and_stays_with_its_page_until_ctrl_c() -> None:
+def test_the_demo_shows_every_step_and_serves_its_page_until_ctrl_c() -> None:
     before, started = visible_state(), time.monotonic()
     with demo("--seconds", "1", "--web", "0") as (process, token):
         said = read_until(process, "Ctrl-C ends it")
         assert time.monotonic() - started < 60
         port = int(said.partition("http://127.0.0.1:")[2].partition("/")[0])
-        assert b"<!doctype html>" in ask(port, "/").lower()
-        learned = {entry["mac"]: entry["dst"] for entry in json.loads(ask(port, "/v1/fdb"))}
+        assert b"<!doctype html>" in get(port, "/").lower()
+        learned = {entry["mac"]: entry["dst"] for entry in json.loads(get(port, "/v1/fdb"))}
         assert learned["02:42:ac:12:00:0b"] == "local"
         assert learned["02:42:ac:12:00:0c"] == "10.0.1.41"
 
         def sent() -> int:
-            counters = json.loads(ask(port, "/v1/stats"))["counters"]
+            counters = json.loads(get(port, "/v1/stats"))["counters"]
             return int(counters["overlays"]["100"]["tx_frames"])
 
         first = sent()
-        wait_until(lambda: sent() > first, what="traffic that goes on")
+        wait_until(lambda: sent() > first, what="more traffic")
         process.send_signal(signal.SIGINT)
         said += read_until(process, "", timeout=20)
         assert process.wait(10) == 0, said
         with pytest.raises(OSError, match="refused"):
-            ask(port, "/")
+            get(port, "/")
     for text in (
-        "3 sent, 0 came back",
+        "3 sent, 0 received",
         "h1 $ vtep --tap vx0 --vni 100 --peer 10.0.1.41 --bridge br0",
-        "3 sent, 3 came back",
+        "3 sent, 3 received",
         "100 (0x64)",
         "|R|R|R|R|I|R|R|R|",
-        "Why 50 octets",
+        "The tunnel adds 50 bytes",
         "02:42:ac:12:00:0b dev vx0 dst local vni 100 self",
         "flooded broadcast 1",
         "Gb/s through both VTEPs",
         "vtep on h2: exit code 0",
     ):
         assert text in said
-    assert "\x1b" not in said  # no colours where there is no terminal
+    assert "\x1b" not in said  # no colours without a terminal
     assert processes_with(token) == []
     assert visible_state() == before
 
@@ -106,16 +106,16 @@ def test_the_demo_shows_all_it_promises_and_stays_with_its_page_until_ctrl_c() -
 @pytest.mark.parametrize(
     ("number", "moment"),
     [
-        (signal.SIGINT, "Two hosts, a container on each"),
+        (signal.SIGINT, "Two hosts with one container each"),
         (signal.SIGINT, "Before the tunnel"),
-        (signal.SIGINT, "One command on each host"),
-        (signal.SIGINT, "After: the same ping"),
+        (signal.SIGINT, "Start a VTEP with one command"),
+        (signal.SIGINT, "With the tunnel"),
         (signal.SIGINT, "iperf3 --client"),
-        (signal.SIGINT, "The end: SIGTERM"),
+        (signal.SIGINT, "Stop both VTEPs"),
         (signal.SIGTERM, "iperf3 --client"),
     ],
 )
-def test_interrupted_at_any_moment_it_leaves_nothing(number: int, moment: str) -> None:
+def test_interrupted_at_any_step_it_leaves_nothing_behind(number: int, moment: str) -> None:
     before = visible_state()
     with demo("--seconds", "1") as (process, token):
         read_until(process, moment)
@@ -129,7 +129,7 @@ def test_interrupted_at_any_moment_it_leaves_nothing(number: int, moment: str) -
 
 
 @pytest.mark.parametrize("moment", ["Before the tunnel", "iperf3 --client"])
-def test_killed_at_once_it_takes_everything_along(moment: str) -> None:
+def test_killed_it_takes_all_its_processes_along(moment: str) -> None:
     with demo() as (process, token):
         read_until(process, moment)
         process.kill()
@@ -137,19 +137,18 @@ def test_killed_at_once_it_takes_everything_along(moment: str) -> None:
         wait_until_none_left(token)
 
 
-def test_a_port_that_is_taken_is_said_before_anything_is_built() -> None:
+def test_a_port_in_use_is_reported_before_anything_is_built() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with demo("--web", str(port)) as (process, _):
             said = read_until(process, "")
             assert process.wait(10) == 2
-    assert said == (
-        f"vtep.lab: error: cannot listen at 127.0.0.1:{port} (Address already in use): "
-        "choose another, as --web 8790 (make demo WEB=8790)\n"
-    )
+    assert said.startswith(f"vtep.lab: error: --web {port}: ")
+    assert "Address already in use" in said
+    assert said.count("\n") == 1
 
 
-def test_without_rich_it_says_what_to_install() -> None:
+def test_without_rich_the_error_names_it() -> None:
     script = (
         "import sys; sys.modules['rich'] = None; sys.argv = ['lab', 'demo']\n"
         "from vtep.lab.__main__ import main; sys.exit(main())"
@@ -157,4 +156,5 @@ def test_without_rich_it_says_what_to_install() -> None:
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, env=environment())
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "vtep.lab: error: the demo draws with rich: pip install rich\n"
+    assert done.stderr.startswith("vtep.lab: error: ")
+    assert "pip install rich" in done.stderr

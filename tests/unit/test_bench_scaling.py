@@ -1,8 +1,10 @@
 """The scaling part on small tables: it measures what it says."""
 
+import pytest
 from rich.progress import Progress
 
 from bench.scaling import endpoint
+from bench.scaling.flows import run_frames
 from bench.scaling.load import Table, frame, octets_per_entry, sizes
 from bench.scaling.run import ROUNDS, run
 from vtep.dataplane.peer import LOCAL
@@ -16,8 +18,8 @@ def test_a_table_is_filled_and_its_frames_are_forwarded() -> None:
     batch = endpoint.BATCH
     assert sum(overlay.traffic.tx_frames for overlay in table.overlays) == batch
     assert sum(overlay.traffic.rx_frames for overlay in table.overlays) == batch
-    assert not any(overlay.drops or overlay.flooded.total() for overlay in table.overlays)
-    assert not table.vtep.inbound.drops
+    assert not any(overlay.flooded.total() for overlay in table.overlays)
+    assert not table.endpoint.drops()
 
 
 def test_a_flooded_frame_goes_to_each_peer() -> None:
@@ -28,7 +30,7 @@ def test_a_flooded_frame_goes_to_each_peer() -> None:
 
 
 def test_the_endpoint_knows_where_each_mac_is() -> None:
-    [overlay] = endpoint.build(1, 2).overlays.values()
+    [overlay] = endpoint.Endpoint(1, 2).overlays
     endpoint.fill(overlay, map(endpoint.mac, range(4)))
     peers = [overlay.fdb.lookup(endpoint.mac(number), 1.0) for number in range(4)]
     assert [peer.ip for peer in peers if peer and peer is not LOCAL] == ["10.1.0.0", "10.1.0.1"] * 2
@@ -39,6 +41,17 @@ def test_an_entry_takes_some_memory() -> None:
     assert 20 < octets_per_entry(1000) < 1000
 
 
+@pytest.mark.parametrize("flows", [None, 3])
+def test_gso_frames_leave_in_segments_and_arrive_merged(flows: int | None) -> None:
+    out = run_frames("encapsulate", 40, flows)
+    assert not out.drops()
+    assert out.overlays[0].traffic.tx_frames > 40
+    in_ = run_frames("decapsulate", 40, flows)
+    assert not in_.drops()
+    assert in_.overlays[0].traffic.rx_frames >= 3 * 40
+    assert in_.merged == 40
+
+
 def test_sizes_grow_by_a_factor_and_end_where_they_should() -> None:
     assert list(sizes(1_000_000, 16, 16)) == [16, 256, 4096, 65_536, 1_000_000]
     assert list(sizes(1000, 1, 10)) == [1, 10, 100, 1000]
@@ -47,10 +60,11 @@ def test_sizes_grow_by_a_factor_and_end_where_they_should() -> None:
 
 def test_every_curve_has_all_its_rounds() -> None:
     with Progress(disable=True) as progress:
-        curves = run(progress, most=64)
-    assert [len(curve.points) for curve in curves] == [2, 2, 1, 3, 1]
+        curves = run(progress, most=64, most_frames=2000)
+    assert [len(curve.points) for curve in curves] == [2, 2, 1, 3, 1, 2, 2]
+    memory = (curves[2], *curves[5:])
     for curve in curves:
         for _, costs in curve.points:
             for figures in costs.values():
-                assert len(figures) == (1 if curve is curves[2] else ROUNDS)
+                assert len(figures) == (1 if curve in memory else ROUNDS)
                 assert all(figure and figure > 0 for figure in figures)

@@ -1,4 +1,4 @@
-"""The lab itself: what it builds really carries traffic, and nothing of it stays behind."""
+"""The lab itself: it carries traffic, and it leaves nothing behind."""
 
 import json
 import os
@@ -36,7 +36,7 @@ SLEEPER = [sys.executable, "-c", "import time; print('up', flush=True); time.sle
 
 
 def alive(pid: int) -> bool:
-    """A process that was killed, but not yet waited for by its new parent, is dead."""
+    """A killed process that its new parent has not reaped yet counts as ended."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
@@ -53,28 +53,28 @@ def test_waiting_ends_with_the_first_true_value() -> None:
     assert wait_until(lambda: next(values)) == "here"
 
 
-def test_waiting_in_vain_says_for_what_and_what_there_was() -> None:
+def test_a_timeout_names_the_condition_and_the_state() -> None:
     started = time.monotonic()
-    with pytest.raises(LabError, match=r"0\.05 s in vain for a miracle; there was: only rain"):
+    with pytest.raises(LabError, match=r"a miracle: timeout after 0\.05 s; state: only rain"):
         wait_until(lambda: False, 0.05, what="a miracle", seen=lambda: "only rain")
     assert time.monotonic() - started < 1
 
 
-def test_a_failed_command_is_told_in_its_own_words() -> None:
-    with pytest.raises(LabError, match=r"exit code [1-9].*: cat /nowhere: .*No such file"):
+def test_the_error_of_a_failed_command_contains_its_output() -> None:
+    with pytest.raises(LabError, match=r"cat /nowhere: exit code [1-9].*: .*No such file"):
         execute(["cat", "/nowhere"])
     assert execute(["cat", "/nowhere"], check=False).returncode != 0
 
 
-def test_a_command_that_takes_too_long_is_ended() -> None:
+def test_a_command_that_takes_too_long_is_killed() -> None:
     started = time.monotonic()
-    with pytest.raises(LabError, match=r"not done after 0\.1 s: sleep 60"):
+    with pytest.raises(LabError, match=r"sleep 60: not finished after 0\.1 s"):
         execute(["sleep", "60"], timeout=0.1)
     assert time.monotonic() - started < 5
 
 
-def test_a_missing_program_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(LabError, match="no-such-program is missing"):
+def test_a_missing_program_is_named() -> None:
+    with pytest.raises(LabError, match="no-such-program"):
         execute(["no-such-program"])
 
 
@@ -97,7 +97,7 @@ def test_a_process_that_ignores_sigterm_is_killed_at_the_end_of_its_block() -> N
         assert process.exit_code == -signal.SIGKILL
 
 
-def test_who_kills_the_lab_kills_what_it_started() -> None:
+def test_killing_the_lab_kills_its_processes() -> None:
     script = (
         "import signal, sys; from vtep.lab import Process, wait_until\n"
         f"p = Process({SLEEPER!r}); wait_until(p.stdout); print(p.pid, flush=True); signal.pause()"
@@ -111,7 +111,7 @@ def test_who_kills_the_lab_kills_what_it_started() -> None:
     wait_until(lambda: not alive(child), what="the started process to die with its parent")
 
 
-def test_a_process_that_never_says_ready_is_ended_and_its_words_are_told() -> None:
+def test_a_process_that_is_never_ready_is_ended_and_its_output_reported() -> None:
     started: list[Process] = []
 
     def start(fd: int) -> Process:
@@ -142,7 +142,7 @@ def test_a_transfer_that_arrives_altered_is_an_error() -> None:
         Transfer(receiver, sender, 3).finish()
 
 
-def test_ctrl_c_waits_while_it_is_held_back_and_is_not_lost() -> None:
+def test_a_deferred_ctrl_c_is_not_lost() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
     steps = []
 
@@ -168,7 +168,7 @@ def test_entering_a_second_time_changes_nothing() -> None:
     assert namespaces() == before
 
 
-def test_the_process_enters_namespaces_of_its_own_with_nothing_in_them() -> None:
+def test_the_process_enters_its_own_empty_namespaces() -> None:
     script = (
         "import os, json; from vtep.lab import enter, private\n"
         "ns = lambda: [os.readlink('/proc/self/ns/' + kind) for kind in ('net', 'mnt')]\n"
@@ -213,21 +213,23 @@ def as_ordinary_user(how: str) -> str:
 
 
 @netns
-def test_an_ordinary_user_gets_the_lab_or_hears_why_not() -> None:
+def test_an_ordinary_user_gets_the_lab_or_an_error() -> None:
     if os.geteuid() != 0:
         assert NETNS_DIRECTORY.is_dir()  # then this very process is in it as an ordinary user
         return
     probe = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
     allowed = execute([*probe, "unshare", "-Ur", "true"], check=False).returncode == 0
     said = as_ordinary_user("alone")
-    assert said == "ping True" if allowed else said.startswith("refused: not root, and")
+    assert said == "ping True" if allowed else said.startswith("refused: user namespace: not root")
     assert "OPENBLAS_NUM_THREADS=1" in as_ordinary_user("threads")
 
 
 @netns
 @pytest.mark.parametrize("family", [4, 6])
 @pytest.mark.parametrize("tx_offload", [True, False])
-def test_two_hosts_are_apart_until_a_tunnel_joins_them(family: Family, tx_offload: bool) -> None:
+def test_two_hosts_are_separate_until_a_tunnel_connects_them(
+    family: Family, tx_offload: bool
+) -> None:
     with two_hosts(family) as lab:
         assert ping(lab.h1, lab.h2.address)
         lost = ping(lab.c1, lab.c2.address, timeout=0.1)
@@ -256,7 +258,7 @@ def test_three_hosts_share_one_underlay_and_one_overlay() -> None:
 
 @netns
 @pytest.mark.parametrize("wire", [False, True])
-def test_the_wire_carries_only_what_a_real_network_would(wire: bool) -> None:
+def test_with_wire_the_underlay_carries_only_finished_packets(wire: bool) -> None:
     with two_hosts(wire=wire) as lab:
         join_by_kernel(lab)
         with lab.h1.capture("u1", is_vxlan) as capture:  # u2 merges before it shows
@@ -287,7 +289,7 @@ def test_a_capture_has_every_frame_as_it_was_on_the_wire(tmp_path: Path) -> None
             sender.send(tagged)
             assert capture.wait(2) == [plain, tagged]
             capture.save(tmp_path / "two.pcapng")
-            with pytest.raises(LabError, match="3 captured frames; there was: 2 of them"):
+            with pytest.raises(LabError, match=r"3 captured frames: .*state: 2 frames"):
                 capture.wait(3, timeout=0.05)
     from scapy.utils import rdpcap
 
@@ -311,7 +313,7 @@ def test_a_failing_block_leaves_no_process_and_no_namespace() -> None:
 
 
 @netns
-def test_a_host_that_cannot_be_finished_is_removed() -> None:
+def test_a_host_that_fails_halfway_is_removed() -> None:
     with Lab() as lab:
         h1 = lab.host("h1")
         with pytest.raises(LabError, match="File exists"):
@@ -322,7 +324,7 @@ def test_a_host_that_cannot_be_finished_is_removed() -> None:
 
 
 @netns
-def test_a_vtep_that_does_not_start_says_why() -> None:
+def test_a_vtep_that_does_not_start_reports_the_reason() -> None:
     with two_hosts() as lab:
         with pytest.raises(LabError, match=r"exit code 2 before it was ready: .*16777215"):
             lab.h1.vtep("--tap", "vx0", "--vni", "16777216", "--peer", lab.h2.address)
@@ -332,7 +334,7 @@ def test_a_vtep_that_does_not_start_says_why() -> None:
 
 
 @netns
-def test_a_running_vtep_answers_and_its_bad_end_is_not_overlooked() -> None:
+def test_a_running_vtep_answers_and_its_failure_is_reported() -> None:
     options = ["--tap", "vx0", "--vni", "100", "--bridge", "br0", "--peer"]
     with two_hosts() as lab:
         lab.h2.kernel_vxlan("vx0", 100, lab.h1.address, "br0")
@@ -375,7 +377,7 @@ def test_expected_failure(): assert False
 }
 
 
-def test_what_is_skipped_elsewhere_fails_in_ci(tmp_path: Path) -> None:
+def test_skipped_tests_fail_in_ci(tmp_path: Path) -> None:
     conftest = Path(__file__).parents[1] / "conftest.py"
     (tmp_path / "conftest.py").write_text(conftest.read_text())
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = netns: as in pyproject.toml\n")

@@ -1,4 +1,4 @@
-"""Hosts out of network namespaces, for the demo, the tests and the benchmarks alike.
+"""Build hosts from network namespaces, for the demo, the tests and the benchmarks.
 
     with two_hosts() as lab:
         h1_tunnel = ["--tap", "vx0", "--vni", "100", "--peer", lab.h2.address, "--bridge", "br0"]
@@ -7,8 +7,9 @@
             assert ping(lab.c1, lab.c2.address)
             transfer(lab.c1, lab.c2, 100_000_000)
 
-`topology` draws and builds the hosts, `private` is the namespace that holds them all, `traffic`
-is what crosses them. Linux with iproute2 is needed; iperf3, ping and ethtool where they are used.
+`topology` builds the hosts, `private` makes the namespace around them, and `traffic` runs ping,
+iperf3 and TCP transfers. The lab needs Linux with iproute2; some functions need iperf3, ping or
+ethtool.
 """
 
 from vtep.lab.capture import Capture, is_vxlan

@@ -1,17 +1,22 @@
-"""`python -m vtep.lab demo` and `python -m vtep.lab shell`: the lab's own commands."""
+"""The commands `python -m vtep.lab demo` and `python -m vtep.lab shell`."""
 
 import argparse
 import sys
 
 
 def main() -> int:
-    """Run the command and return its exit code: 2 for what cannot run here, 130 for Ctrl-C."""
+    """Run the command; return its exit code, 2 if it cannot run here, or 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(
-        prog="python -m vtep.lab", description="Hosts in network namespaces, joined by vtep."
+        prog="python -m vtep.lab",
+        description="Build hosts from network namespaces and connect them with vtep.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_demo(commands.add_parser("demo", help="watch two VTEPs join two hosts' containers"))
-    _add_shell(commands.add_parser("shell", help="a shell among hosts to try things on"))
+    _add_demo(
+        commands.add_parser("demo", help="show two VTEPs connect the containers of two hosts")
+    )
+    _add_shell(
+        commands.add_parser("shell", help="open a shell with commands for two or more hosts")
+    )
     arguments = parser.parse_args()
     if problem := arguments.check(arguments):
         parser.error(problem)
@@ -21,7 +26,7 @@ def main() -> int:
 
 def _add_demo(demo: argparse.ArgumentParser) -> None:
     demo.add_argument(
-        "--seconds", type=int, default=5, help="how long iperf3 runs (default %(default)s)"
+        "--seconds", type=int, default=5, help="run iperf3 for this time [%(default)s]"
     )
     demo.add_argument(
         "--web",
@@ -29,16 +34,16 @@ def _add_demo(demo: argparse.ArgumentParser) -> None:
         nargs="?",
         const=8789,
         metavar="PORT",
-        help="stay, with the live page on 127.0.0.1 at this port (8789), until Ctrl-C",
+        help="then serve the live page at 127.0.0.1:PORT until Ctrl-C [8789]",
     )
     demo.set_defaults(run=_demo, check=_demo_problem)
 
 
 def _demo_problem(arguments: argparse.Namespace) -> str | None:
     if arguments.seconds < 1:
-        return "--seconds must be at least 1"
+        return f"--seconds {arguments.seconds}: too small; use 1 or more"
     if arguments.web is not None and not 0 <= arguments.web <= 65535:
-        return "--web must be 0 to 65535"
+        return f"--web {arguments.web}: not a port; use 0..65535"
     return None
 
 
@@ -48,23 +53,32 @@ def _demo(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         if error.name != "rich":
             raise
-        print("vtep.lab: error: the demo draws with rich: pip install rich", file=sys.stderr)
+        print("vtep.lab: error: rich: not installed; run pip install rich", file=sys.stderr)
         return 2
     return run(arguments.seconds, arguments.web)
 
 
 def _add_shell(shell: argparse.ArgumentParser) -> None:
-    shell.add_argument("--hosts", type=int, default=2, help="how many (default %(default)s)")
     shell.add_argument(
-        *["--family"], type=int, choices=(4, 6), default=4, help="IP of the underlay (default 4)"
+        "--hosts", type=int, default=2, help="build this number of hosts [%(default)s]"
     )
     shell.add_argument(
-        *["--underlay-mtu"], type=int, default=1500, help="its MTU (default %(default)s)"
+        *["--family"],
+        type=int,
+        choices=(4, 6),
+        default=4,
+        help="use this IP version on the underlay [4]",
     )
     shell.add_argument(
-        *["--wire"], action="store_true", help="the underlay carries finished packets only"
+        *["--underlay-mtu"],
+        type=int,
+        default=1500,
+        help="set the MTU of the underlay [%(default)s]",
     )
-    shell.add_argument("-c", metavar="COMMANDS", help="run these, and end")
+    shell.add_argument(
+        *["--wire"], action="store_true", help="carry only finished packets, as a real network does"
+    )
+    shell.add_argument("-c", metavar="COMMANDS", help="run these commands instead of a shell")
     shell.set_defaults(run=_shell, check=_shell_problem)
 
 
@@ -73,9 +87,9 @@ def _shell_problem(arguments: argparse.Namespace) -> str | None:
 
     least = min_mtu(arguments.family)
     if not 2 <= arguments.hosts <= MAX_HOSTS:
-        return f"--hosts must be 2 to {MAX_HOSTS}"
+        return f"--hosts {arguments.hosts}: out of range; use 2..{MAX_HOSTS}"
     if not least <= arguments.underlay_mtu <= MAX_MTU:
-        return f"--underlay-mtu must be {least} to {MAX_MTU}"
+        return f"--underlay-mtu {arguments.underlay_mtu}: out of range; use {least}..{MAX_MTU}"
     return None
 
 

@@ -1,7 +1,7 @@
-"""Recording the frames that cross a device: a packet socket, ready as soon as it is bound.
+"""Record the frames that cross a device, with a packet socket.
 
-No program has to be started, waited for and flushed: what the kernel has queued is all there is,
-and it stays in order. The filter is a Python function on the frame.
+The socket records from the moment it is bound, and the kernel keeps the frames in order. So no
+program has to be started, awaited or flushed. The filter is a Python function on the frame.
 """
 
 import socket
@@ -23,12 +23,12 @@ _AUXDATA = struct.Struct("=IIIHHHH")  # status, len, snaplen, mac, net, vlan_tci
 _SO_RCVBUFFORCE = 33  # asm-generic/socket.h
 
 _BUFFER_OCTETS = 64 << 20
-_LONGEST = 1 << 17  # a super-frame with its headers
+_LONGEST = 1 << 17  # a GSO frame with its headers
 _MACS = 12
 
 
 def is_vxlan(frame: bytes, port: int = 4789) -> bool:
-    """Tell whether an untagged frame is UDP to the VXLAN port over IPv4 or IPv6 without options."""
+    """Tell whether a frame is UDP to the VXLAN port; it must have no VLAN tag and no IP options."""
     l4 = {b"\x08\x00": 34, b"\x86\xdd": 54}.get(frame[12:14], 0)
     protocol_at = 23 if l4 == 34 else 20
     if not l4 or len(frame) < l4 + 8 or frame[protocol_at] != socket.IPPROTO_UDP:
@@ -37,11 +37,11 @@ def is_vxlan(frame: bytes, port: int = 4789) -> bool:
 
 
 class Capture(Resource):
-    """The frames of one device, both directions, from the moment it was made.
+    """The frames of one device in both directions, recorded from the creation of this object.
 
-    Takes over the unbound packet socket. A VLAN tag that the kernel took out of the frame is put
-    back where it was on the wire. Super-frames and unfinished checksums appear as the kernel has
-    them. At most about 64 MiB are held for the next look (less for those who are not root).
+    Takes ownership of an unbound packet socket. If the kernel has removed a VLAN tag from a frame,
+    the tag is inserted again. GSO frames and partial checksums are recorded as they are. The
+    kernel buffers up to 64 MiB between two reads, less if the process is not root.
     """
 
     def __init__(
@@ -64,30 +64,30 @@ class Capture(Resource):
             raise
 
     def frames(self) -> list[bytes]:
-        """Return all matching frames seen so far, the oldest first."""
+        """Return all matching frames recorded so far, the oldest first."""
         while (frame := self._receive()) is not None:
             if self._match is None or self._match(frame):
                 self._frames.append(frame)
         return list(self._frames)
 
     def wait(self, count: int = 1, timeout: float = 5.0) -> list[bytes]:
-        """Wait until at least `count` matching frames were seen, and return all; or LabError."""
+        """Wait for at least `count` matching frames and return all; LabError on timeout."""
         wait_until(
             lambda: len(self.frames()) >= count,
             timeout,
             what=f"{count} captured frames",
-            seen=lambda: f"{len(self._frames)} of them",
+            seen=lambda: f"{len(self._frames)} frames",
         )
         return list(self._frames)
 
     def save(self, path: Path) -> None:
-        """Write the frames seen so far as a pcapng file, which tshark and wireshark read."""
+        """Write the frames recorded so far to a pcapng file, for tshark and Wireshark."""
         blocks = [capfile.section_block("vtep.lab"), capfile.interface_block(self._device)]
         blocks += [capfile.frame_block(0, frame, time=0) for frame in self.frames()]
         path.write_bytes(b"".join(blocks))
 
     def close(self) -> None:
-        """Stop recording; frames that were not looked at yet are lost."""
+        """Stop recording; frames that were not read yet are lost."""
         self._socket.close()
 
     def _receive(self) -> bytes | None:

@@ -1,4 +1,4 @@
-"""A running vtep: started and known to be ready, asked for its counters and FDB, stopped."""
+"""Run a vtep in the lab: start it, wait until it is ready, query it, stop it."""
 
 import json
 import signal
@@ -17,10 +17,10 @@ JsonObject = dict[str, Any]
 
 
 class Daemon:
-    """One `python -m vtep` in a host, ready for traffic when you get it.
+    """A `python -m vtep` process in a host, ready for traffic.
 
-    At the end of its block it is stopped, and a vtep that died by itself or did not exit with 0
-    is a LabError, unless kill() ended it on purpose or the block failed already.
+    A context manager: the exit of the block stops the process. It raises LabError if the process
+    ended by itself or with an exit code other than 0, except after kill() or if the block raised.
     """
 
     def __init__(self, process: Process) -> None:
@@ -37,10 +37,13 @@ class Daemon:
         control: bool,
         pass_fds: Sequence[int] = (),
     ) -> "Daemon":
-        """Start it in `host` and wait for the byte on its --ready-fd; LabError if none comes.
+        """Start it in `host` and wait until it is ready, at most `timeout` seconds.
 
-        Without `control` it has no control socket, unless the arguments say otherwise: it is ready
-        the sooner. `pass_fds` are handed down under the same numbers.
+        Without `control` it has no control socket unless the arguments contain --control; that
+        makes the start faster. The process inherits `pass_fds` with the same numbers.
+
+        Raises:
+            LabError: it ended, or is not ready in time.
         """
         options = ["--log-format", "json", *arguments]
         if not control and "--control" not in arguments:
@@ -55,19 +58,19 @@ class Daemon:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         return self.process.pid
 
     @property
     def socket(self) -> str:
-        """Path of its control socket; LabError if it has none."""
+        """The path of its control socket; LabError if it has no control socket."""
         for record in self.log:
             if "control" in record:
                 return str(record["control"])
         raise self.process.failure("has no control socket")
 
     def ask(self, path: str, **query: str | int) -> Any:
-        """Return what its API answers: docs/control.md has the paths."""
+        """Return the response of its API; docs/control.md lists the paths."""
         return Client(self.socket).get(path, query)
 
     def stop(self, timeout: float = 10.0) -> int:
@@ -75,48 +78,48 @@ class Daemon:
         return self.process.stop(timeout)
 
     def kill(self) -> None:
-        """Send SIGKILL, as a crash would."""
+        """Send SIGKILL, to simulate a crash."""
         self._killed = True
         self.process.kill()
 
     @property
     def log(self) -> list[JsonObject]:
-        """The records logged so far; lines that are no JSON object (a traceback) stay in stderr."""
+        """The log records so far; lines that are not JSON (a traceback) are only in stderr."""
         complete = self.process.stderr().rpartition("\n")[0]
         return [record for line in complete.splitlines() if (record := _record(line))]
 
     @property
     def stderr(self) -> str:
-        """Everything it wrote to its standard error, as it is."""
+        """The complete text of its standard error."""
         return self.process.stderr()
 
     def counters(self) -> JsonObject:
-        """Ask it by SIGUSR1; {"underlay": {"drops": …}, "overlays": {"100": {…}}}."""
-        return self._ask()[0]
+        """Return the counters: {"underlay": {"drops": …}, "overlays": {"100": {…}}}."""
+        return self._report()[0]
 
     def fdb(self) -> list[JsonObject]:
-        """Ask it by SIGUSR1; one {"vni", "mac", "dst" (an IP or "local"), "age"} per entry."""
-        return self._ask()[1]
+        """Return the FDB: one {"vni", "mac", "dst" (an IP or "local"), "age"} per entry."""
+        return self._report()[1]
 
-    def _ask(self) -> tuple[JsonObject, list[JsonObject]]:
-        """Wait for both answers to one signal, so that the next question meets no late ones."""
+    def _report(self) -> tuple[JsonObject, list[JsonObject]]:
+        """Send SIGUSR1 and wait for both log records, so that the next call finds no old ones."""
         before = len(self.log)
         self.process.signal(signal.SIGUSR1)
 
-        def answers() -> dict[str, JsonObject] | None:
+        def records() -> dict[str, JsonObject] | None:
             found = {
                 r["message"]: r for r in self.log[before:] if r["message"] in ("counters", "fdb")
             }
             if len(found) < 2 and self.process.exit_code is not None:
-                raise self.process.failure("ended when asked for its counters")
+                raise self.process.failure("ended instead of reporting its counters")
             return found if len(found) == 2 else None
 
-        found = wait_until(answers, what="counters and fdb in the log", seen=lambda: self.stderr)
+        found = wait_until(records, what="counters and fdb in the log", seen=lambda: self.stderr)
         assert found is not None
         return found["counters"]["counters"], found["fdb"]["fdb"]
 
     def __enter__(self) -> "Daemon":
-        """Return the daemon; it is stopped at the exit of the block."""
+        """Return itself."""
         return self
 
     def __exit__(
@@ -125,7 +128,7 @@ class Daemon:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop it, and complain if it ended badly."""
+        """Stop the process; raise LabError if it failed and the block did not."""
         try:
             exit_code = self.stop() if not self._killed else 0
         except LabError:

@@ -1,4 +1,4 @@
-"""The demo: two hosts, two VTEPs, and what happens to a frame, in under a minute."""
+"""Run the demo: two hosts, two VTEPs, and the path of a frame, in under a minute."""
 
 import contextlib
 import shlex
@@ -25,7 +25,7 @@ from vtep.lab.topology import Lab, TwoHosts, hosts_with_containers
 from vtep.lab.traffic import iperf3_command, iperf3_result, iperf3_server, ping
 
 VNI = 100
-OVERHEAD = (
+_OVERHEAD = (
     ("outer IPv4 header", 20),
     ("UDP header", 8),
     ("VXLAN header", 8),
@@ -33,8 +33,9 @@ OVERHEAD = (
 )
 
 MORE = """\
-To try it yourself: make lab, with the lessons in docs/learn. One frame, every byte: vtep walk.
-A captured one: vtep decode. In a browser: make demo WEB=1."""
+Next steps: make lab opens a shell on these hosts; docs/learn has lessons for it.
+vtep walk explains one frame byte by byte; vtep decode explains captured frames.
+make demo WEB=1 shows the live page in a browser."""
 
 DRAWING = """\
    c1 172.18.0.11                                        c2 172.18.0.12
@@ -46,10 +47,10 @@ DRAWING = """\
 
 
 def run(seconds: int, web_port: int | None = None) -> int:
-    """Show the demo on the terminal and return the exit code; whatever happens, nothing is left.
+    """Show the demo on the terminal, remove everything it created, and return the exit code.
 
-    With `web_port` h1's vtep has its page there, on the loopback of the caller's own network, and
-    after the tour the lab stays until Ctrl-C.
+    With `web_port` the vtep of h1 serves the live page at this port of the caller's own loopback
+    address, and the lab then stays until Ctrl-C.
     """
     terminal = sys.stdout.isatty()
     console = Console(highlight=False, emoji=False, width=None if terminal else 110)
@@ -63,43 +64,47 @@ def run(seconds: int, web_port: int | None = None) -> int:
             scene = TwoHosts(h1, h2, h1.containers[0], h2.containers[0])
             _show(console, scene, seconds, page)
     except KeyboardInterrupt:
-        console.print("\nInterrupted: hosts, devices and processes are removed.")
+        console.print("\nInterrupted. The demo has removed its hosts, devices and processes.")
         return 130
     except LabError as error:
         print(f"vtep.lab: error: {error}", file=sys.stderr)
         return 2
-    console.print("Hosts, devices and processes are removed: nothing is left on this machine.")
+    console.print(
+        "The demo has removed its hosts, devices and processes: nothing is left on this machine."
+    )
     console.print(MORE, markup=False)
     return 0
 
 
 def _show(console: Console, lab: TwoHosts, seconds: int, page: socket.socket | None) -> None:
-    _heading(console, "Two hosts, a container on each; only 10.0.1.0/24 lies between them")
+    _heading(
+        console, "Two hosts with one container each; only the network 10.0.1.0/24 connects them"
+    )
     console.print(DRAWING, style="cyan", markup=False)
-    _heading(console, "Before the tunnel: c1 asks for c2, and nobody answers")
+    _heading(console, "Before the tunnel: c1 cannot reach c2")
     _ping(console, lab, expected=False)
     with lab.h1.capture("u1", is_vxlan) as capture, contextlib.ExitStack() as tunnel:
-        _heading(console, "One command on each host")
+        _heading(console, "Start a VTEP with one command on each host")
         ends = [
             _start(console, tunnel, lab.h1, lab.h2, page),
             _start(console, tunnel, lab.h2, lab.h1, None),
         ]
-        _heading(console, "After: the same ping")
+        _heading(console, "With the tunnel: the same ping succeeds")
         _ping(console, lab, expected=True)
-        _heading(console, "The first frame that crossed the underlay, as captured on u1")
+        _heading(console, "The first frame on the underlay, captured on u1")
         _first_frame(console, capture)
-        _heading(console, "What both ends have learned from the frames they saw")
+        _heading(console, "The MAC addresses that both VTEPs have learned from frames")
         _learned(console, lab)
         capture.close()
-        _heading(console, f"iperf3, c1 to c2, TCP, {seconds} seconds")
+        _heading(console, f"TCP throughput from c1 to c2, measured by iperf3 for {seconds} s")
         _throughput(console, lab, seconds)
-        _heading(console, "What h1 has counted")
-        _ask(console, lab.h1, "show", "-s")
+        _heading(console, "The counters of the VTEP on h1")
+        _run_vtep(console, lab.h1, "show", "-s")
         if page is not None:
-            _heading(console, "The page of h1's vtep, while c1 and c2 go on talking")
+            _heading(console, "The live page of the VTEP on h1; c1 and c2 keep sending traffic")
             console.print(f"   {address_of(page)}   (Ctrl-C ends it)")
             generate_traffic(lab.c1, lab.c2)
-        _heading(console, "The end: SIGTERM to both")
+        _heading(console, "Stop both VTEPs with SIGTERM")
         for host, end in zip((lab.h1, lab.h2), ends, strict=True):
             console.print(f"vtep on {host.name}: exit code {end.stop()}")
 
@@ -127,21 +132,21 @@ def _ping(console: Console, lab: TwoHosts, *, expected: bool) -> None:
     result = ping(lab.c1, address, count=3, interval=0.2)
     times = ", ".join(f"{seconds * 1e3:.2f} ms" for seconds in result.times)
     console.print(
-        f"   {result.sent} sent, {result.received} came back" + (f": {times}" if times else ""),
+        f"   {result.sent} sent, {result.received} received" + (f": {times}" if times else ""),
         style="green" if result else "red",
     )
     if bool(result) != expected:
-        raise LabError(f"a ping from c1 to c2 was expected to {'pass' if expected else 'fail'}")
+        raise LabError(f"ping from c1 to c2: expected to {'succeed' if expected else 'fail'}")
 
 
 def _first_frame(console: Console, capture: Capture) -> None:
     first = capture.wait()[0]
-    table = _table(console, "at", "octets", "header", "field", "value", "why")
+    table = _table(console, "offset", "bytes", "header", "field", "value", "meaning")
     headers = dissect(first)
     for header in headers:
         name = f"{'inner ' if header.key.startswith('inner') else ''}{header.name}"
         for field in header.fields:
-            if field.name == "R":  # each a bit that is zero: the drawing shows them
+            if field.name == "R":  # reserved bits, all zero: the drawing shows them
                 continue
             at = field.at // 8
             octets = first[at : (field.at + field.bits + 7) // 8]
@@ -153,30 +158,30 @@ def _first_frame(console: Console, capture: Capture) -> None:
     console.print(table)
     for header in headers:
         if header.key == "vxlan":
-            console.print("   The VXLAN header, bit by bit:")
+            console.print("   The VXLAN header, bit by bit (R is reserved):")
             console.print("\n".join(f"   {line}" for line in diagram(header)), markup=False)
-    total = sum(octets for _, octets in OVERHEAD)
-    sum_text = " + ".join(f"{octets} {name}" for name, octets in OVERHEAD)
-    console.print(f"   Why {total} octets: {sum_text}.")
+    total = sum(octets for _, octets in _OVERHEAD)
+    sum_text = " + ".join(f"{octets} {name}" for name, octets in _OVERHEAD)
+    console.print(f"   The tunnel adds {total} bytes to the IP packet: {sum_text}.")
     console.print(
-        f"   So vx0 has MTU {1500 - total} where the underlay has 1500. An MTU counts IP packets:"
+        f"   So vx0 has MTU {1500 - total} where the underlay has 1500. An MTU is the size of an\n"
+        "   IP packet: it includes the inner Ethernet header, but not the outer one."
     )
-    console.print("   the outer Ethernet header is not in it, the inner one is.")
 
 
 def _learned(console: Console, lab: TwoHosts) -> None:
     for host in (lab.h1, lab.h2):
-        _ask(console, host, "fdb", "show")
+        _run_vtep(console, host, "fdb", "show")
     owners = ", ".join(f"{c.link('eth0')['address']} is {c.name}" for c in (lab.c1, lab.c2))
-    console.print(f"   {owners};")
-    console.print("   00:00:00:00:00:00 is the flood list, for all that is not known.")
+    console.print(f"   {owners}.")
+    console.print("   00:00:00:00:00:00 is the flood list, for broadcast and unknown destinations.")
 
 
-def _ask(console: Console, host: Host, *words: str) -> None:
-    """Show a command that asks the host's vtep, and its answer."""
+def _run_vtep(console: Console, host: Host, *words: str) -> None:
+    """Show a command that queries the host's vtep, and its output."""
     _prompt(console, host.name, ["vtep", *words])
-    answer = host.run([sys.executable, "-m", "vtep", *words]).stdout
-    console.print("\n".join(f"   {line}" for line in answer.splitlines()), markup=False)
+    output = host.run([sys.executable, "-m", "vtep", *words]).stdout
+    console.print("\n".join(f"   {line}" for line in output.splitlines()), markup=False)
 
 
 def _throughput(console: Console, lab: TwoHosts, seconds: int) -> None:
@@ -219,5 +224,5 @@ def _prompt(console: Console, host: str, argv: Sequence[str]) -> None:
 def _table(console: Console, *columns: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD if console.is_terminal else box.ASCII, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column in ("at", "field"))
+        table.add_column(column, overflow="fold", no_wrap=column in ("offset", "field"))
     return table

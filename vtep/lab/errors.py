@@ -1,5 +1,5 @@
-"""What the lab raises."""
+"""The error of the lab."""
 
 
 class LabError(Exception):
-    """The lab could not do what was asked; the text says what failed and what the program said."""
+    """An operation of the lab failed; the text names it and includes the program's output."""

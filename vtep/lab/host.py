@@ -1,4 +1,4 @@
-"""A host: a namespace with a place on the underlay, bridges, containers and tunnel endpoints."""
+"""A host: a namespace on the underlay, with bridges, containers and tunnel endpoints."""
 
 import contextlib
 import ipaddress
@@ -12,7 +12,7 @@ CONTAINER_MTU = 1450
 
 
 class Container(Netns):
-    """A namespace with one device, eth0, that is plugged into a bridge of its host."""
+    """A namespace with one device, eth0, that is connected to a bridge of its host."""
 
     def __init__(self, name: str, addresses: Sequence[str]) -> None:
         super().__init__(name)
@@ -20,16 +20,15 @@ class Container(Netns):
 
     @property
     def address(self) -> str:
-        """The first of its addresses, without the prefix length."""
+        """The first address, without prefix length."""
         return self.addresses[0]
 
 
 class Host(Netns):
     """A machine on the underlay.
 
-    `device` and `address` say how it stands on the underlay once a Lab has plugged it in.
-    Devices on the access side are named as on any Linux host: br0, v-c1 (the host's end of the
-    container c1), vx0.
+    `device` and `address` are those on the underlay, set when a Lab connects the host. Devices on
+    the access side have the usual names: br0, vx0, and v-c1 for the host's end of container c1.
     """
 
     def __init__(self, name: str) -> None:
@@ -39,7 +38,7 @@ class Host(Netns):
         self.containers: list[Container] = []
 
     def bridge(self, name: str, address: str | None = None) -> str:
-        """Make a bridge that forwards at once and floods multicast; return its name."""
+        """Create a bridge without forwarding delay and without IGMP snooping; return its name."""
         self.ip(
             *["link", "add", name, "type", "bridge", "stp_state", "0", "forward_delay", "0"],
             *["mcast_snooping", "0"],
@@ -57,7 +56,7 @@ class Host(Netns):
         mtu: int = CONTAINER_MTU,
         mac: str | None = None,
     ) -> Container:
-        """Make a container on `bridge`; `addresses` with prefix length, IPv4 or IPv6."""
+        """Create a container on `bridge`; `addresses` have a prefix length, IPv4 or IPv6."""
         if not addresses:
             raise ValueError(f"container {name} needs at least one address")
         made = Container(name, addresses)
@@ -82,11 +81,11 @@ class Host(Netns):
         port: int = VXLAN_PORT,
         tx_offload: bool = True,
     ) -> str:
-        """Make the kernel's own VTEP, a port of `bridge`, and return its name.
+        """Create a kernel vxlan device as a port of `bridge`, and return its name.
 
-        `remote` is one peer or several (a flood list). `tx_offload=False` makes it hand finished,
-        segmented datagrams to the veth underlay, as a real wire carries; otherwise whole
-        super-frames with unfinished checksums cross it. ip-link(8), "VXLAN Type Support".
+        `remote` is one peer or several (a flood list). With `tx_offload=False` it sends finished,
+        segmented datagrams to the veth underlay, as on a real wire; otherwise it sends GSO frames
+        with partial checksums. See ip-link(8), "VXLAN Type Support".
         """
         remotes = [remote] if isinstance(remote, str) else list(remote)
         self.ip(
@@ -109,16 +108,18 @@ class Host(Netns):
         control: bool = False,
         pass_fds: Sequence[int] = (),
     ) -> Daemon:
-        """Start `python -m vtep ARGUMENTS` here and return it once it says that it is ready.
+        """Start `python -m vtep ARGUMENTS` here and return it when it is ready.
 
-        With `control` it has its usual control socket, which costs 0.15 s; `pass_fds` are handed
-        down to it. Raises LabError with what it wrote when it ends instead, or is not ready in
-        `timeout` s.
+        With `control` it has its usual control socket, which takes 0.15 s more. The process
+        inherits `pass_fds`.
+
+        Raises:
+            LabError: it ended, or is not ready after `timeout` seconds; the text has its output.
         """
         return Daemon.start(self, arguments, timeout, control=control, pass_fds=pass_fds)
 
     def close(self) -> None:
-        """End every process, here and in the containers, and delete all their namespaces."""
+        """End all processes of the host and its containers, and delete their namespaces."""
         with contextlib.ExitStack() as stack:
             stack.callback(super().close)
             for container in self.containers:

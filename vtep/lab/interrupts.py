@@ -1,4 +1,4 @@
-"""Ctrl-C and its like: kept out of moments without an owner, and all of one kind."""
+"""Treat SIGTERM like Ctrl-C, and defer both while a resource has no owner yet."""
 
 import signal
 import threading
@@ -12,7 +12,7 @@ _Arrived = tuple[int, FrameType | None]
 
 @contextmanager
 def as_interrupt(number: signal.Signals) -> Iterator[None]:
-    """End the block on this signal as on Ctrl-C: by unwinding, which removes all that was built."""
+    """Raise KeyboardInterrupt on this signal too, so that the block cleans up as on Ctrl-C."""
     before = signal.signal(number, _interrupt)
     try:
         yield
@@ -26,10 +26,11 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 @contextmanager
 def defer_signals() -> Iterator[None]:
-    """Let SIGINT and SIGTERM wait for the end of the block, and be handled there as usual.
+    """Defer SIGINT and SIGTERM to the end of the block, where their handlers run as usual.
 
-    Handlers are exchanged, not blocked: a process that the block starts would inherit a blocked
-    signal. Only the main thread handles signals; in another one this does nothing.
+    The handlers are replaced instead of blocking the signals, because a process that the block
+    starts would inherit blocked signals. Outside the main thread, which alone handles signals,
+    this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

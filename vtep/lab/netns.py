@@ -1,4 +1,4 @@
-"""One named network namespace: what both a host and a container are."""
+"""A named network namespace: the base of hosts and containers."""
 
 import ipaddress
 import json
@@ -21,11 +21,11 @@ T = TypeVar("T")
 
 
 class Netns:
-    """A network namespace made by `ip netns add`, with what was started in it.
+    """A network namespace created by `ip netns add`, with the processes started in it.
 
-    Made by a Lab, which also closes it. IPv6 is silent in it: no link-local addresses and so no
-    router solicitations, no duplicate address detection; what crosses the wires is what a test
-    sends. /proc and /sys show the namespace's own devices.
+    A Lab creates and closes it. IPv6 sends nothing by itself: there are no link-local addresses,
+    router solicitations or duplicate address detection. So only the frames of a test cross the
+    devices. /proc and /sys show the namespace's own devices.
     """
 
     def __init__(self, name: str) -> None:
@@ -42,7 +42,7 @@ class Netns:
 
     @property
     def path(self) -> Path:
-        """The file that stands for the namespace, for nsenter --net=PATH and setns(2)."""
+        """The file of the namespace, for nsenter --net=PATH and setns(2)."""
         return NETNS_DIRECTORY / self.name
 
     def run(
@@ -53,9 +53,11 @@ class Netns:
         timeout: float = 10.0,
         text_in: str | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program inside to its end and return its output.
+        """Run a program in the namespace to its end and return its output.
 
-        Raises LabError after `timeout` seconds and, with `check`, on any exit code but 0.
+        Raises:
+            LabError: it runs longer than `timeout` seconds, or, with `check`, its exit code is
+                not 0.
         """
         return execute(
             tied_to_parent(self._inside(argv)), check=check, timeout=timeout, text_in=text_in
@@ -68,50 +70,51 @@ class Netns:
         pass_fds: Sequence[int] = (),
         variables: Mapping[str, str] | None = None,
     ) -> Process:
-        """Start a program inside; it is ended by its own close or, at the latest, by ours."""
+        """Start a program in the namespace; closing the namespace ends it at the latest."""
         with defer_signals():
             process = Process(self._inside(argv), pass_fds=pass_fds, variables=variables)
             self._processes.append(process)
         return process
 
     def start_module(self, module: str, *arguments: str, pass_fds: Sequence[int] = ()) -> Process:
-        """Start `python -m module arguments` inside, with the interpreter that runs us."""
+        """Start `python -m module arguments` in the namespace, with the current interpreter."""
         return self.start([sys.executable, "-m", module, *arguments], pass_fds=pass_fds)
 
     def ip(self, *arguments: str) -> str:
-        """Run `ip` on this namespace and return what it prints."""
+        """Run `ip` on this namespace and return its output."""
         return execute(["ip", "-n", self.name, *arguments]).stdout
 
     def bridge_command(self, *arguments: str) -> str:
-        """Run iproute2's `bridge` on this namespace and return what it prints."""
+        """Run iproute2's `bridge` on this namespace and return its output."""
         return execute(["bridge", "-n", self.name, *arguments]).stdout
 
     def sysctl(self, key: str, value: str) -> None:
-        """Set a kernel parameter of this namespace; the key is written with dots."""
+        """Set the kernel parameter `key` of this namespace."""
         self.run(["tee", f"/proc/sys/{key.replace('.', '/')}"], text_in=value)
 
     def link(self, device: str) -> dict[str, Any]:
-        """Return what `ip -j -d -s link show` tells of one device; LabError if there is none."""
+        """Return the output of `ip -j -d -s link show` for a device; LabError if it is missing."""
         found: list[dict[str, Any]] = json.loads(self.ip("-j", "-d", "-s", "link", "show", device))
         return found[0]
 
     def has_link(self, device: str) -> bool:
-        """Tell whether a device of that name exists here."""
+        """Tell whether a device with this name exists here."""
         links: list[dict[str, Any]] = json.loads(self.ip("-j", "link", "show"))
         return any(link["ifname"] == device for link in links)
 
     def flush_failed_neighbors(self) -> None:
-        """Forget the ARP and ND questions that nobody answered, so that the next packet asks anew.
+        """Delete neighbour entries without an answer, so that the next packet triggers a request.
 
-        Otherwise the kernel waits up to a second before it asks again, and drops packets then.
+        Otherwise the kernel waits up to a second before its next ARP or ND request, and drops
+        packets meanwhile.
         """
         self.ip("neigh", "flush", "nud", "incomplete", "nud", "failed")
 
     def link_up(self, device: str, *addresses: str) -> None:
-        """Set a device up, wait for its carrier, and give it addresses, which work at once.
+        """Set a device up, wait for its carrier, and add addresses, which are usable immediately.
 
-        `addresses` are written with their prefix length. An IPv6 address that is given before the
-        carrier is there starts to work at some later time. LabError when no carrier comes.
+        `addresses` have a prefix length. They are added last, because an IPv6 address that is added
+        before the carrier becomes usable only later. LabError if the carrier does not appear.
         """
         self.ip("link", "set", device, "up")
         wait_until(lambda: self.link(device)["operstate"] == "UP", what=f"the carrier of {device}")
@@ -119,15 +122,15 @@ class Netns:
             self.ip(*address_arguments(device, address))
 
     def offload(self, device: str, *settings: str) -> None:
-        """Set offloads in the words of ethtool -K: "tx", "off", "gro", "on"."""
+        """Set offloads with the arguments of ethtool -K, for example "tx", "off", "gro", "on"."""
         self.run(["ethtool", "-K", device, *settings])
 
     def socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
-        """Return a socket of this process that lives in the namespace; the caller closes it."""
+        """Return a socket of this process in the namespace; the caller closes it."""
         return self.call(lambda: socket.socket(family, kind, protocol))
 
     def call(self, function: Callable[[], T]) -> T:
-        """Call `function` in a thread of its own that has moved into the namespace."""
+        """Call `function` in a separate thread that has entered the namespace."""
 
         def inside() -> T:
             set_network_namespace(self.path)
@@ -137,12 +140,12 @@ class Netns:
             return thread.submit(inside).result()
 
     def capture(self, device: str, match: Callable[[bytes], bool] | None = None) -> Capture:
-        """Record what crosses a device, from now on; use it as a context manager."""
+        """Record the frames that cross a device from now on; use it as a context manager."""
         sniffer = self.socket(socket.AF_PACKET, socket.SOCK_RAW)
         return Capture(sniffer, device, match)
 
     def close(self) -> None:
-        """End every process and delete the namespace with its devices."""
+        """End all processes and delete the namespace with its devices."""
         try:
             while self._processes:
                 self._processes.pop().close()
@@ -154,6 +157,6 @@ class Netns:
 
 
 def address_arguments(device: str, address: str) -> list[str]:
-    """Return the words after `ip` that give `device` an address, usable at once."""
+    """Return the arguments of `ip` that add an address to `device`, usable immediately."""
     nodad = ["nodad"] if ipaddress.ip_interface(address).version == 6 else []
     return ["address", "add", address, "dev", device, *nodad]

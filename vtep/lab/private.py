@@ -1,11 +1,11 @@
-"""The private namespace in which everything of the lab lives.
+"""Enter the private namespaces that contain the whole lab.
 
-The calling process itself moves into new network and mount namespaces; what the lab builds there
-(devices, bridges, named namespaces under /run/netns) is seen by nobody else and is gone with the
-last process in it, however that ends. Two runs on one machine never meet.
+The calling process itself enters new network and mount namespaces. Devices, bridges and named
+namespaces under /run/netns are not visible outside. They disappear with the last process, even if
+it is killed. Several runs on one machine do not interfere.
 
-Root can do this at any time. Anyone else first needs a user namespace, which Linux gives only to
-a process with a single thread, and which some distributions forbid.
+Root can always do this. Other users first need a user namespace: Linux creates one only for a
+process with a single thread, and some distributions forbid it.
 """
 
 import ctypes
@@ -23,20 +23,22 @@ CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
 
-NETNS_DIRECTORY = Path("/run/netns")  # where iproute2 keeps its named namespaces
-RUNTIME_DIRECTORY = Path("/run/vtep")  # where a vtep makes its control socket
+NETNS_DIRECTORY = Path("/run/netns")  # named namespaces of iproute2
+RUNTIME_DIRECTORY = Path("/run/vtep")  # control sockets of vtep
 
 _NEEDED = ("ip", "bridge", "mount", "setpriv", "tee")
 
 
 @functools.cache
 def enter() -> None:
-    """Move this process into its private namespaces, once: later calls do nothing.
+    """Enter the private namespaces; only the first call has an effect.
 
-    Call it from the main thread, before threads are started that should be inside too: only the
-    calling thread and what it starts from now on are. /run/netns and /run/vtep are created when
-    they are missing, as `ip netns add` and a vtep themselves would do. Raises LabError that names
-    what this machine refuses.
+    Call it from the main thread before other threads start: only the calling thread, and the
+    threads and processes that it starts later, are inside. Missing /run/netns and /run/vtep are
+    created, as `ip netns add` and vtep do.
+
+    Raises:
+        LabError: a program is missing, or this machine does not allow the namespaces.
     """
     for program in _NEEDED:
         if shutil.which(program, path=environment()["PATH"]) is None:
@@ -60,14 +62,14 @@ def enter() -> None:
 
 
 def set_network_namespace(path: Path) -> None:
-    """Move the calling thread, and it alone, into the network namespace at `path` (setns(2))."""
+    """Move only the calling thread into the network namespace at `path` (setns(2))."""
     with path.open("rb") as namespace:
         if _libc().setns(namespace.fileno(), CLONE_NEWNET) != 0:
-            raise _os_error(f"cannot enter the namespace {path.name}")
+            raise _os_error(f"namespace {path.name}: cannot enter it")
 
 
 def _mount_points(root: bool) -> list[Path]:
-    """Return where a tmpfs goes: an ordinary user who may not make directories hides /run."""
+    """Return the mount points for tmpfs: all of /run if a user cannot create directories there."""
     points = [NETNS_DIRECTORY, RUNTIME_DIRECTORY]
     for point in points:
         if root:
@@ -81,18 +83,18 @@ def _check_single_thread() -> None:
     threads = len(os.listdir("/proc/self/task"))
     if threads > 1 or threading.active_count() > 1:
         raise LabError(
-            f"not root, and this process has {threads} threads, so it cannot make a user "
-            "namespace: run as root, or set OPENBLAS_NUM_THREADS=1 so that numpy starts none"
+            f"user namespace: not root, and this process has {threads} threads instead of one; "
+            "run as root, or set OPENBLAS_NUM_THREADS=1 so that numpy starts no threads"
         )
 
 
 def _unshare(flags: int, *, privileged: bool) -> None:
-    """unshare(2) by ctypes: the os module has it only from Python 3.12."""
+    """Call unshare(2) through ctypes: os.unshare exists only since Python 3.12."""
     if _libc().unshare(flags) == 0:
         return
     if privileged:
-        raise _os_error("root, but not allowed to unshare network and mount namespaces")
-    raise _os_error("not root, and unprivileged user namespaces are refused here, run as root")
+        raise _os_error("network and mount namespaces: refused although we are root")
+    raise _os_error("user namespace: not root, and the kernel refuses it; run as root")
 
 
 def _os_error(what: str) -> LabError:

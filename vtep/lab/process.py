@@ -1,4 +1,4 @@
-"""A process that runs beside us, whose output is kept, and that never outlives us."""
+"""Run a process in the background, keep its output, and end it with us."""
 
 import contextlib
 import os
@@ -14,21 +14,25 @@ from vtep.lab.resource import Resource
 
 
 def tied_to_parent(argv: Sequence[str]) -> list[str]:
-    """Return `argv` so prefixed that the kernel kills it when the thread that started it ends.
+    """Return `argv` with a prefix so that the kernel kills it when the starting thread ends.
 
-    prctl(2) PR_SET_PDEATHSIG, by setpriv: code between fork and exec is not safe beside threads. It
-    says nothing of a parent that ended before; so the shell behind it looks whose child it is.
+    setpriv sets PR_SET_PDEATHSIG (prctl(2)), because Python code between fork and exec is not safe
+    in a process with threads. The signal is not sent if the parent ended earlier; so a shell then
+    checks that we are still its parent.
     """
     still_ours = '[ "$PPID" = "$0" ] && exec "$@"'
     return ["setpriv", "--pdeathsig", "KILL", "sh", "-c", still_ours, str(os.getpid()), *argv]
 
 
 class Process(Resource):
-    """One started process with its standard output and error, which stay readable as they grow.
+    """A started process; its standard output and error are readable at any time.
 
-    It has a session of its own, so that Ctrl-C reaches only us and we end things in order; if we
-    are killed, it is killed. Use it as a context manager, or stop() it. Raises LabError when the
-    program is missing. The process must not leave children behind that outlive it.
+    It has its own session, so Ctrl-C reaches only us and we end processes in order. If we are
+    killed, it is killed too. Use it as a context manager, or call stop(). Its children must not
+    outlive it.
+
+    Raises:
+        LabError: on construction, if setpriv is missing.
     """
 
     def __init__(
@@ -57,37 +61,37 @@ class Process(Resource):
 
     @property
     def pid(self) -> int:
-        """The process id; every program in front of the command replaced itself by the next."""
+        """The process id of the command; the prefix programs have replaced themselves by exec."""
         return self._popen.pid
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs; afterwards the exit code, or minus the signal that ended it."""
+        """The exit code, or minus the signal that ended it; None while it runs."""
         return self._popen.poll()
 
     def stdout(self) -> str:
-        """Return what it has written to its standard output so far."""
+        """Return its standard output so far."""
         return self._stdout.text()
 
     def stderr(self) -> str:
-        """Return what it has written to its standard error so far."""
+        """Return its standard error so far."""
         return self._stderr.text()
 
     def signal(self, number: int) -> None:
-        """Send a signal; LabError when the process has already ended."""
+        """Send a signal; LabError if the process has already ended."""
         if self.exit_code is not None:
             raise self.failure("has already ended")
         self._popen.send_signal(number)
 
     def wait(self, timeout: float = 10.0) -> int:
-        """Wait for the end and return the exit code; LabError when it does not come."""
+        """Wait for the end and return the exit code; LabError after `timeout` seconds."""
         try:
             return self._popen.wait(timeout)
         except subprocess.TimeoutExpired:
             raise self.failure(f"still runs after {timeout:g} s") from None
 
     def stop(self, timeout: float = 10.0) -> int:
-        """Send SIGTERM and return the exit code; LabError (after SIGKILL) when it does not obey."""
+        """Send SIGTERM and return the exit code; LabError, after SIGKILL, if it does not end."""
         if self.exit_code is None:
             self._popen.terminate()
         try:
@@ -102,7 +106,7 @@ class Process(Resource):
         return self._popen.wait()
 
     def close(self) -> None:
-        """End it by whatever means it takes; its output stays readable; may be repeated."""
+        """End it, by SIGKILL if necessary; its output stays readable."""
         try:
             with contextlib.suppress(LabError):
                 self.stop(timeout=3.0)
@@ -112,9 +116,9 @@ class Process(Resource):
             self._close_outputs()
 
     def failure(self, what: str) -> LabError:
-        """Return an error about this process, with the end of what it wrote."""
-        said = (self.stderr().strip() or self.stdout().strip())[-4000:]
-        return LabError(f"{self.command} {what}: {said or '(it wrote nothing)'}")
+        """Return an error about this process, with the end of its output."""
+        output = (self.stderr().strip() or self.stdout().strip())[-4000:]
+        return LabError(f"{self.command} {what}: {output or '(no output)'}")
 
     def _close_outputs(self) -> None:
         self._stdout.close()
@@ -122,20 +126,20 @@ class Process(Resource):
 
 
 class _Output:
-    """What a process writes: a file without a name, and only its text once closed."""
+    """The output of a process: an unnamed file, replaced by its text when closed."""
 
     def __init__(self) -> None:
         self.file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by close)
         self._final: str | None = None
 
     def text(self) -> str:
-        """Return the text so far, by pread: the offset is shared with the process that writes."""
+        """Return the text so far; pread, because the writing process shares the file offset."""
         if self._final is not None:
             return self._final
         size = os.fstat(self.file.fileno()).st_size
         return os.pread(self.file.fileno(), size, 0).decode(errors="replace")
 
     def close(self) -> None:
-        """Keep the text, give back the file."""
+        """Keep the text and close the file."""
         self._final = self.text()
         self.file.close()

@@ -1,4 +1,4 @@
-"""Starting a process that tells, on a pipe, when it is ready."""
+"""Start a process that signals on a pipe that it is ready."""
 
 import os
 import selectors
@@ -9,11 +9,13 @@ from vtep.lab.process import Process
 
 
 def start_ready(start: Callable[[int], Process], timeout: float) -> tuple[Process, bytes]:
-    """Start a process and return it with what it wrote on its pipe when it was ready.
+    """Start a process, wait until it is ready, and return it with the octets from its pipe.
 
-    `start` gets the number of the writing end, which it hands down to the process. LabError, with
-    what the process said, when it ends without a word or stays silent for `timeout` seconds; it
-    is ended then.
+    `start` gets the descriptor of the writing end and lets the process inherit it.
+
+    Raises:
+        LabError: the process ended, or wrote nothing within `timeout` seconds. The process is then
+            ended, and the error contains its output.
     """
     reading, writing = os.pipe()
     try:
@@ -31,13 +33,13 @@ def start_ready(start: Callable[[int], Process], timeout: float) -> tuple[Proces
 
 
 def _wait(process: Process, reading: int, timeout: float) -> bytes:
-    """Return the octets that arrive; the pipe's end without any means that the process ends."""
+    """Return the octets from the pipe; end of file without any means that the process ends."""
     deadline = time.monotonic() + timeout
     with selectors.DefaultSelector() as selector:
         selector.register(reading, selectors.EVENT_READ)
         if not selector.select(timeout):
             raise process.failure(f"is not ready after {timeout:g} s")
-    if said := os.read(reading, 64):
-        return said
+    if octets := os.read(reading, 64):
+        return octets
     exit_code = process.wait(max(1.0, deadline - time.monotonic()))
     raise process.failure(f"ended with exit code {exit_code} before it was ready")

@@ -1,7 +1,7 @@
-"""The lab for who wants to try things: a shell in it, with a command for each host and container.
+"""Run a shell in the lab, with a command for each host and container.
 
-Everything ends with the shell, however that ends: what it started is in a PID namespace of its
-own, which the kernel empties when the first process in it dies, and that one is tied to us.
+All processes end with the shell, even if it is killed: they run in their own PID namespace. The
+kernel kills them when the first process there ends, and that process is killed with us.
 """
 
 import os
@@ -26,9 +26,9 @@ MAX_HOSTS = 9
 MAX_MTU = 9216
 
 _COMMANDS = RUNTIME_DIRECTORY / "lab"
-_MIN_MTU = {4: 576 + OVERHEAD[4], 6: 1280}  # what vtep takes; RFC 8200 section 5
+_MIN_MTU = {4: 576 + OVERHEAD[4], 6: 1280}  # the minimum of vtep; RFC 8200 section 5
 _PROMPT = "lab$ "
-_PLACE = "LAB_PLACE"  # in the environment of a shell in a host or container: which one
+_PLACE = "LAB_PLACE"  # variable with the name of the host or container, for the prompt
 _COLUMN = 26
 
 
@@ -37,8 +37,8 @@ def run(
 ) -> int:
     """Build the lab, run a shell in it, and return the shell's exit code.
 
-    The shell is the user's own where there is a terminal; otherwise it is bash, or sh where that is
-    missing, for `script` or for what comes on the standard input.
+    On a terminal it is the user's own shell. Otherwise it is bash, or sh if bash is missing, and
+    runs `script` or standard input.
     """
     interactive = script is None and sys.stdin.isatty()
     try:
@@ -59,12 +59,12 @@ def run(
 
 
 def min_mtu(family: Family) -> int:
-    """Return the smallest MTU that an underlay of that family may have."""
+    """Return the smallest MTU of an underlay of this family."""
     return _MIN_MTU[family]
 
 
 def drawing(hosts: Sequence[Host], underlay_mtu: int) -> str:
-    """Return the picture that a learner is greeted with."""
+    """Return the drawing and the instructions that the shell starts with."""
     columns = range(len(hosts))
     containers = [host.containers[0] for host in hosts]
     rows = [
@@ -82,15 +82,15 @@ def drawing(hosts: Sequence[Host], underlay_mtu: int) -> str:
     lines += [
         f"    {wire}  the underlay, MTU {underlay_mtu}",
         "",
-        f"Put the name of a host or container before a command to run it there: {names}.",
-        "Between br0 and the underlay there is nothing yet: that is the VTEP's place.",
-        "`lab` shows this again. `exit` ends the lab, and all that was started in it.",
+        f"To run a command on a host or in a container, write its name first: {names}.",
+        "br0 and the underlay are not connected yet: that is the task of the VTEP.",
+        "`lab` shows this again. `exit` ends the lab and all its processes.",
     ]
     return "\n".join(line.rstrip() for line in lines)
 
 
 def write_commands(hosts: Sequence[Host], picture: str, own_shell: Sequence[str]) -> None:
-    """Write the small programs that the shell finds in its PATH."""
+    """Write the lab's commands: small scripts in the shell's PATH."""
     places: list[Netns] = [place for host in hosts for place in (host, *host.containers)]
     for place in places:
         _write_command(
@@ -116,7 +116,7 @@ def _script_shell(script: str | None) -> list[str]:
 
 
 def _own_shell() -> list[str]:
-    """Return the command of the user's shell; bash is also told what to prompt with."""
+    """Return the command of the user's shell; bash also gets a prompt with the place."""
     _COMMANDS.mkdir(exist_ok=True)
     shell = os.environ.get("SHELL") or "sh"
     if Path(shell).name != "bash":
@@ -129,7 +129,7 @@ def _own_shell() -> list[str]:
 
 
 def _run_inside(shell: Sequence[str], *, interactive: bool) -> int:
-    """Run the shell in a PID namespace of its own and return its exit code."""
+    """Run the shell in its own PID namespace and return its exit code."""
     first = ["sh", "-c", '"$@"; exit $?', "sh", *shell]
     namespaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     inherited = environment()
@@ -141,7 +141,7 @@ def _run_inside(shell: Sequence[str], *, interactive: bool) -> int:
     process = subprocess.Popen(tied_to_parent([*namespaces, *first]), env=variables)
     try:
         if interactive:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the shell's to handle
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the shell handles it
         return process.wait()
     finally:
         process.kill()

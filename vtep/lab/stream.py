@@ -1,7 +1,7 @@
-"""Both ends of a checked TCP transfer: `python -m vtep.lab.stream receive | send ...`.
+"""Send or receive a TCP transfer with a checksum: `python -m vtep.lab.stream receive | send ...`.
 
-The sender makes its octets from a seed, so nothing but the network carries them; each end prints
-{"octets": n, "sha256": "..."} of what it sent or got.
+The sender generates its octets from a seed, so only the network transports them. Each end prints
+{"octets": n, "sha256": "..."} of the octets that it sent or received.
 """
 
 import argparse
@@ -12,11 +12,11 @@ import random
 import socket
 
 _CHUNK = 1 << 16
-_IDLE_SECONDS = 60.0  # a transfer that stalls for longer has failed
+_IDLE_SECONDS = 60.0  # timeout of a stalled transfer
 
 
 def receive(address: str, ready_fd: int) -> None:
-    """Take one connection on a port of the kernel's choice, told in decimal on `ready_fd`."""
+    """Accept one connection on a free port, whose decimal number is written to `ready_fd`."""
     digest, octets = hashlib.sha256(), 0
     buffer = memoryview(bytearray(_CHUNK))
     with socket.create_server((address, 0), family=_family(address)) as server:
@@ -29,25 +29,25 @@ def receive(address: str, ready_fd: int) -> None:
             while got := connection.recv_into(buffer):
                 digest.update(buffer[:got])
                 octets += got
-    _tell(octets, digest.hexdigest())
+    _print_result(octets, digest.hexdigest())
 
 
 def send(address: str, port: int, octets: int, seed: int) -> None:
-    """Connect and send `octets` pseudo-random octets made from `seed`."""
+    """Connect and send `octets` pseudo-random octets generated from `seed`."""
     digest, source = hashlib.sha256(), random.Random(seed)
     with socket.create_connection((address, port), timeout=_IDLE_SECONDS) as connection:
         for start in range(0, octets, _CHUNK):
             chunk = source.randbytes(min(_CHUNK, octets - start))
             digest.update(chunk)
             connection.sendall(chunk)
-    _tell(octets, digest.hexdigest())
+    _print_result(octets, digest.hexdigest())
 
 
 def _family(address: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
-def _tell(octets: int, sha256: str) -> None:
+def _print_result(octets: int, sha256: str) -> None:
     print(json.dumps({"octets": octets, "sha256": sha256}))
 
 

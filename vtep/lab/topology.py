@@ -1,4 +1,4 @@
-"""The topologies: hosts out of network namespaces.
+"""Build topologies of hosts from network namespaces.
 
    c1 172.18.0.11                                           c2 172.18.0.12
    eth0 |                                                   eth0 |
@@ -7,9 +7,9 @@
    |                               u1 10.0.1.4|   |10.0.1.41 u2       vxlan / br0  |
    +------------------------------------------+   +--------------------------------+
 
-two_hosts() builds this, without the tunnel: vx0 is what a test, a benchmark or the demo adds. Every
-container stands in a namespace of its own, plugged into br0 by a veth pair. Over IPv6 the underlay
-has fd00:1::4 and fd00:1::41. Other shapes are built with a Lab, host by host.
+two_hosts() builds this without the tunnel: a test, a benchmark or the demo adds vx0. Every
+container has its own namespace and is connected to br0 by a veth pair. With IPv6 the underlay
+addresses are fd00:1::4 and fd00:1::41. For other shapes, use a Lab and create hosts one by one.
 """
 
 import ipaddress
@@ -26,17 +26,17 @@ from vtep.lab.resource import Resource
 Family = Literal[4, 6]
 
 OVERHEAD = {4: 20 + 8 + 8 + 14, 6: 40 + 8 + 8 + 14}
-"""Octets that the underlay's MTU must have more than a container's, by family of the underlay."""
+"""Difference between the MTU of the underlay and of a container, by family of the underlay."""
 
 _FIRST = {4: "10.0.1.4/24", 6: "fd00:1::4/64"}
 _SECOND = {4: "10.0.1.41/24", 6: "fd00:1::41/64"}
 
 
 class Lab(Resource):
-    """Hosts on underlays, all removed at the end of the block, whatever happened in it.
+    """Hosts on underlays; the exit of the block always removes them all.
 
-    Entering the block moves the process into its private namespace (see `private.enter`), where
-    it then stays. One process has one Lab at a time: the hosts' names must differ.
+    The start of the block moves the process into its private namespace (see `private.enter`),
+    where it stays. A process has one Lab at a time, because the names of hosts must be unique.
     """
 
     def __init__(self) -> None:
@@ -45,15 +45,15 @@ class Lab(Resource):
     def hosts(
         self, count: int, *, family: Family = 4, underlay_mtu: int = 1500, wire: bool = False
     ) -> list[Host]:
-        """Make hosts h1, h2, ... and put them on one underlay.
+        """Create hosts h1, h2, ... on one underlay.
 
-        Two share a veth pair u1 - u2; more are plugged by u1, u2, u3, ... into a bridge that
-        stands in a namespace of its own. The addresses are 10.0.1.4, .41, .42, ... (IPv6
-        fd00:1::4, ::41, ::42, ...). With `wire` the underlay carries finished, segmented packets
-        as a real network does, and merges them on receipt (ethtool -K tx off gro on).
+        Two hosts share a veth pair u1 - u2. More hosts are connected by u1, u2, u3, ... to a bridge
+        in its own namespace. The addresses are 10.0.1.4, .41, .42, ... (IPv6 fd00:1::4, ::41,
+        ::42, ...). With `wire` the underlay carries finished, segmented packets, as a real network
+        does, and the receiver merges them (ethtool -K tx off gro on).
         """
         if count < 2:
-            raise ValueError(f"an underlay joins at least two hosts, not {count}")
+            raise ValueError(f"an underlay connects at least two hosts, not {count}")
         made = [self.host(f"h{number}") for number in range(1, count + 1)]
         ends = [
             (host, f"u{number}", _underlay_address(number, family))
@@ -64,13 +64,13 @@ class Lab(Resource):
         return made
 
     def host(self, name: str) -> Host:
-        """Make a host that is not on any underlay yet."""
+        """Create a host that is not connected to an underlay yet."""
         host = Host(name)
         self._undo.callback(host.close)
         return host
 
     def close(self) -> None:
-        """End every process and delete every namespace; the youngest first."""
+        """End all processes and delete all namespaces, the last created first."""
         self._undo.close()
 
     def _switch(self) -> Netns:
@@ -86,7 +86,7 @@ class Lab(Resource):
 
 @dataclass(frozen=True, slots=True)
 class TwoHosts:
-    """The topology drawn at the top: two hosts with br0, one container on each."""
+    """The topology drawn above: two hosts, each with br0 and one container."""
 
     h1: Host
     h2: Host
@@ -102,7 +102,7 @@ def two_hosts(
     wire: bool = False,
     container_mtu: int = CONTAINER_MTU,
 ) -> Iterator[TwoHosts]:
-    """Build the topology drawn at the top of this module, and remove it afterwards."""
+    """Build the topology drawn above, and remove it at the end of the block."""
     with Lab() as lab:
         h1, h2 = lab.hosts(2, family=family, underlay_mtu=underlay_mtu, wire=wire)
         h1.bridge("br0")
@@ -115,9 +115,9 @@ def two_hosts(
 def hosts_with_containers(
     lab: Lab, count: int, family: Family = 4, *, underlay_mtu: int = 1500, wire: bool = False
 ) -> list[Host]:
-    """Make hosts with a bridge br0 and one container each, the same MACs in every run.
+    """Create hosts with a bridge br0 and one container each.
 
-    They, and the addresses, are those that `vtep walk` shows.
+    The MAC and IP addresses are fixed, and the same as in the output of `vtep walk`.
     """
     hosts = lab.hosts(count, family=family, underlay_mtu=underlay_mtu, wire=wire)
     for number, host in enumerate(hosts, 1):
@@ -137,9 +137,9 @@ def hosts_with_containers(
 def _plug(
     ends: Sequence[tuple[Host, str, str]], *, mtu: int, wire: bool, switch: Netns | None
 ) -> None:
-    """Put hosts, each given with its device and address, on one underlay.
+    """Connect hosts, each given with its device and address, to one underlay.
 
-    Two hosts share a veth pair. More stand around the bridge in the namespace `switch`.
+    Two hosts share a veth pair. More are connected to a bridge in the namespace `switch`.
     """
     if switch is None:
         (first, first_device, _), (second, second_device, _) = ends
@@ -168,7 +168,7 @@ def _plug(
 
 
 def _underlay_address(number: int, family: Family) -> str:
-    """Return the address, with prefix length, of the host of that number, from 1 on."""
+    """Return the address, with prefix length, of a host; `number` counts from 1."""
     if number == 1:
         return _FIRST[family]
     second = ipaddress.ip_interface(_SECOND[family])

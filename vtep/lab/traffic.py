@@ -1,4 +1,4 @@
-"""Traffic between containers: ping, iperf3, and TCP transfers whose content is compared."""
+"""Send traffic between containers: ping, iperf3, and TCP transfers with a checksum."""
 
 import json
 import re
@@ -21,7 +21,7 @@ _TCP_LISTEN = "0A"  # net/tcp_states.h, as /proc/net/tcp shows it
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """What ping(8) counted; `times` are the round trips in seconds. True when all came back."""
+    """The result of ping(8); `times` are round trips in seconds. True if nothing was lost."""
 
     sent: int
     received: int
@@ -42,10 +42,13 @@ def ping(
     timeout: float = 1.0,
     dont_fragment: bool = False,
 ) -> Ping:
-    """Send `count` echo requests with `size` octets of data and wait `timeout` s for the last one.
+    """Send `count` echo requests with `size` octets of data; wait `timeout` s for the last reply.
 
-    Lost ones are a result, not an error, and leave no unanswered ARP behind that would delay the
-    next ping; LabError when ping itself cannot run (no route, say).
+    Lost requests are a result, not an error. After a loss, neighbour entries without an answer are
+    deleted, because they would delay the next ping.
+
+    Raises:
+        LabError: ping cannot run, for example without a route.
     """
     argv = ["ping", "-n", "-c", str(count), "-s", str(size), "-i", f"{interval:g}"]
     argv += ["-W", f"{timeout:g}", *(["-M", "do"] if dont_fragment else []), address]
@@ -62,7 +65,7 @@ def ping(
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """What an iperf3 client reports: bits per second as received, and all of its JSON."""
+    """The result of an iperf3 client: bits per second as received, and its JSON report."""
 
     bits_per_second: float
     report: dict[str, Any]
@@ -70,7 +73,7 @@ class Throughput:
 
 @contextmanager
 def iperf3_server(host: Netns, port: int = IPERF3_PORT) -> Iterator[Process]:
-    """Run an iperf3 server in `host` for the length of the block; it listens when this yields."""
+    """Run an iperf3 server in `host` during the block; it listens when the block starts."""
     with host.start(["iperf3", "--server", "--port", str(port)]) as server:
         wait_until(
             lambda: listens(server, port),
@@ -83,10 +86,12 @@ def iperf3_server(host: Netns, port: int = IPERF3_PORT) -> Iterator[Process]:
 def iperf3_command(
     address: str, *options: str, seconds: int = 3, streams: int = 1, udp: bool = False
 ) -> list[str]:
-    """Return the client's command line: JSON report, TCP with the congestion control pinned.
+    """Return the client's command line, with a JSON report and TCP CUBIC.
 
-    `options` are iperf3's own: "--reverse", "--bidir", "--bitrate", "1G", ... iperf3 counts whole
-    seconds, and takes 0 for "without end", so that is a ValueError.
+    `options` are iperf3's own, for example "--reverse", "--bidir", "--bitrate", "1G".
+
+    Raises:
+        ValueError: `seconds` is below 1; iperf3 would run without end.
     """
     if seconds < 1:
         raise ValueError(f"iperf3 runs for at least one second, not {seconds}")
@@ -96,17 +101,17 @@ def iperf3_command(
 
 
 def iperf3_result(output: str) -> Throughput:
-    """Read the JSON that the client wrote; LabError when it reports an error."""
+    """Parse the client's JSON report; LabError if it contains an error."""
     try:
         report: dict[str, Any] = json.loads(output)
     except ValueError:
-        raise LabError(f"iperf3 wrote no JSON: {output[-500:]!r}") from None
+        raise LabError(f"iperf3: output is not JSON: {output[-500:]!r}") from None
     if "error" in report:
         raise LabError(f"iperf3: {report['error']}")
     end = report["end"]
     total = end.get("sum_received", end.get("sum"))
     arrived = 1.0
-    if "sum_received" not in end:  # UDP up to iperf3 3.12: one sum, counted at the sender
+    if "sum_received" not in end:  # iperf3 up to 3.12 reports only the sender's sum for UDP
         arrived -= total["lost_percent"] / 100
     return Throughput(total["bits_per_second"] * arrived, report)
 
@@ -119,7 +124,7 @@ def iperf3(
     streams: int = 1,
     udp: bool = False,
 ) -> Throughput:
-    """Measure from `client` to `server` (or back, with "--reverse") and return the figure."""
+    """Measure the throughput from `client` to `server`, or back with "--reverse"."""
     with iperf3_server(server):
         command = iperf3_command(
             server.address, *options, seconds=seconds, streams=streams, udp=udp
@@ -142,7 +147,7 @@ def listens(process: Process, port: int) -> bool:
 
 
 class Transfer:
-    """A TCP transfer that is under way between two containers."""
+    """A running TCP transfer between two containers."""
 
     def __init__(self, receiver: Process, sender: Process, octets: int) -> None:
         self._receiver = receiver
@@ -150,7 +155,7 @@ class Transfer:
         self._octets = octets
 
     def finish(self, timeout: float = 60.0) -> None:
-        """Wait for its end; LabError when it fails or when not exactly what was sent arrived."""
+        """Wait for the end; LabError on failure or if received and sent octets differ."""
         for process in (self._sender, self._receiver):
             if process.wait(timeout) != 0:
                 raise process.failure("failed")
@@ -163,7 +168,7 @@ class Transfer:
 def transferring(
     source: Netns, target: Container, octets: int, *, address: str | None = None, seed: int = 1
 ) -> Iterator[Transfer]:
-    """Start a transfer of pseudo-random octets; the block ends it if it is not finished."""
+    """Start a transfer of pseudo-random octets; the exit of the block ends it."""
     to = address or target.address
     receiver, port = start_ready(
         lambda fd: target.start_module("vtep.lab.stream", "receive", to, str(fd), pass_fds=[fd]),
@@ -182,6 +187,6 @@ def transfer(
     address: str | None = None,
     timeout: float = 60.0,
 ) -> None:
-    """Send `octets` pseudo-random octets by TCP; LabError unless they arrive whole and equal."""
+    """Send pseudo-random octets by TCP; LabError if the received octets differ."""
     with transferring(source, target, octets, address=address) as under_way:
         under_way.finish(timeout)

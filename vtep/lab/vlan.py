@@ -1,8 +1,8 @@
-"""A VLAN device on a container's eth0: the kernel's, or one in userspace where it has none.
+"""Create a VLAN device on a container's eth0, in userspace if the kernel has no 802.1Q.
 
-Kernels for small machines are often built without 802.1Q. The stand-in is a TAP whose frames get
-their tag here and leave by a packet socket on eth0, and the other way round. Super-frames and
-unfinished checksums that arrive are handed on with the virtio header that describes them.
+Kernels for small machines are often built without 802.1Q. The substitute is a TAP: its frames get
+their tag here and leave by a packet socket on eth0, and vice versa. Received GSO frames and partial
+checksums keep their virtio header.
 """
 
 import ipaddress
@@ -32,22 +32,22 @@ _MACS = 12
 
 
 def vlan_device(container: Netns, vlan: int, address: str) -> str:
-    """Give `container` a device for one VLAN, with an address; return its name."""
+    """Create a VLAN device with an address in `container`; return its name."""
 
-    def stand_in(name: str) -> None:
+    def substitute(name: str) -> None:
         words = [name, str(vlan)]
         start_ready(
             lambda fd: container.start_module("vtep.lab.vlan", *words, str(fd), pass_fds=[fd]),
             timeout=10.0,
         )
 
-    return _add(container.ip, stand_in, vlan, address)
+    return _add(container.ip, substitute, vlan, address)
 
 
 def _vlan_device_here(vlan: int, address: str) -> None:
-    """Do the same in the namespace of this process; a stand-in stays behind in the background."""
+    """Create a VLAN device in our own namespace; a substitute runs in the background."""
 
-    def stand_in(name: str) -> None:
+    def substitute(name: str) -> None:
         reading, writing = os.pipe()
         subprocess.Popen(
             [sys.executable, "-m", "vtep.lab.vlan", name, str(vlan), str(writing)],
@@ -58,19 +58,19 @@ def _vlan_device_here(vlan: int, address: str) -> None:
         )
         os.close(writing)
         if not os.read(reading, 1):
-            raise LabError("the VLAN device cannot be made: see above")
+            raise LabError(f"{name}: the substitute device did not start; see its error above")
 
-    _add(lambda *words: execute(["ip", *words]).stdout, stand_in, vlan, address)
+    _add(lambda *words: execute(["ip", *words]).stdout, substitute, vlan, address)
 
 
-def _add(ip: Callable[..., str], stand_in: Callable[[str], None], vlan: int, address: str) -> str:
+def _add(ip: Callable[..., str], substitute: Callable[[str], None], vlan: int, address: str) -> str:
     name = f"vlan{vlan}"
     try:
         ip("link", "add", "link", "eth0", "name", name, "type", "vlan", "id", str(vlan))
     except LabError as error:
         if "Unknown device type" not in str(error):
             raise
-        stand_in(name)
+        substitute(name)
         [eth0] = json.loads(ip("-j", "link", "show", "eth0"))
         ip("link", "set", name, "address", eth0["address"], "mtu", str(eth0["mtu"]))
     ip(*address_arguments(name, address))
@@ -101,7 +101,7 @@ def _tag(name: str, vlan: int, ready: int) -> None:
 
 
 def _vlan_of(ancillary: list[tuple[int, int, bytes]]) -> int | None:
-    """Return the VLAN of the tag that the kernel took off a received frame."""
+    """Return the VLAN of the tag that the kernel removed from a received frame."""
     for level, kind, octets in ancillary:
         if (level, kind) == (_SOL_PACKET, _PACKET_AUXDATA):
             status, _, _, _, _, tci, _ = _AUXDATA.unpack_from(octets)
@@ -110,7 +110,7 @@ def _vlan_of(ancillary: list[tuple[int, int, bytes]]) -> int | None:
 
 
 def _main(words: Sequence[str]) -> int:
-    """`VLAN ADDRESS/LENGTH`: the device here; `NAME VLAN FD`: be the stand-in."""
+    """`VLAN ADDRESS/LENGTH`: create a device; `NAME VLAN FD`: run the substitute."""
     try:
         match words:
             case [name, vlan, ready]:
@@ -118,7 +118,7 @@ def _main(words: Sequence[str]) -> int:
             case [vlan, address] if vlan.isdigit() and 1 <= int(vlan) <= 4094:
                 _vlan_device_here(int(vlan), str(ipaddress.ip_interface(address)))
             case _:
-                raise LabError("vlan: write  c1 vlan NUMBER ADDRESS/LENGTH")
+                raise LabError("vlan: wrong arguments; write c1 vlan NUMBER ADDRESS/LENGTH")
     except (LabError, ValueError) as error:
         print(f"vtep.lab: error: {error}", file=sys.stderr)
         return 2

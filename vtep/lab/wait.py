@@ -1,4 +1,4 @@
-"""Waiting for a condition, always with a bound, and failing with words."""
+"""Wait for a condition, with a timeout and a descriptive error."""
 
 import time
 from collections.abc import Callable
@@ -18,10 +18,18 @@ def wait_until(
     what: str = "",
     seen: Callable[[], object] | None = None,
 ) -> T:
-    """Call `condition` until it gives something true, and return that.
+    """Call `condition` until its result is true, and return the result.
 
-    `what` names what is waited for; `seen` is asked at a failure for what there was instead
-    (a log, say). Raises LabError after `timeout` seconds; `condition` is asked once more then.
+    The condition is called once more after the timeout.
+
+    Args:
+        condition: function to call repeatedly.
+        timeout: seconds.
+        what: name of the condition, for the error.
+        seen: returns the actual state, for the error; for example a log.
+
+    Raises:
+        LabError: the condition is not true after `timeout` seconds.
     """
     deadline = time.monotonic() + timeout
     value = condition()
@@ -32,7 +40,7 @@ def wait_until(
             break
         if expired:
             name = what or getattr(condition, "__qualname__", repr(condition))
-            there = seen() if seen else value
-            raise LabError(f"waited {timeout:g} s in vain for {name}; there was: {there}")
+            state = seen() if seen else value
+            raise LabError(f"{name}: timeout after {timeout:g} s; state: {state}")
         time.sleep(POLL_SECONDS)
     return value
