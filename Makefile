@@ -1,6 +1,6 @@
-# Each target sets itself up: the virtual environment in .venv, the Python packages in it, and by
-# apt-get what else is missing on a Debian or Ubuntu machine.  demo, lab, test and bench need root:
-# they make network namespaces, of their own and gone when they end.
+# Each target sets itself up on Debian or Ubuntu: it creates the virtual environment .venv with the
+# Python packages, and installs missing programs by apt-get.  demo, lab, test and bench need root,
+# because they create network namespaces; these disappear when the target ends.
 
 PYTHON_FILES = vtep bench tests
 RUN = .venv/bin/python -m
@@ -13,14 +13,14 @@ HOSTS = 2
 .PHONY: help demo lab test check pictures bench clean
 
 help:
-	@echo "make demo    two hosts, two VTEPs, and what happens between them (under a minute)"
-	@echo "              WEB=1: and then stay, with the live page on http://127.0.0.1:8789"
-	@echo "make lab     a shell among two hosts to try things on (HOSTS=3: three); docs/learn uses it"
-	@echo "make test    everything: check, then all tests, Docker's tutorial included"
-	@echo "make check   format, lint, types, file sizes"
-	@echo "make pictures  the pictures of the live page in docs/pictures, drawn anew"
-	@echo "make bench   against the kernel's vxlan and other tunnels (25 minutes)"
-	@echo "make clean   remove what these targets made"
+	@echo "make demo    show two hosts with a VTEP each, step by step (under a minute)"
+	@echo "              WEB=1: then serve the live page at http://127.0.0.1:8789"
+	@echo "make lab     open a shell with two hosts for experiments (HOSTS=3: three hosts); see docs/learn"
+	@echo "make test    run check and all tests, including the Docker tutorial"
+	@echo "make check   check format, lint, types and file sizes"
+	@echo "make pictures  redraw the pictures of the live page in docs/pictures"
+	@echo "make bench   compare with the kernel's vxlan and other tunnels (25 minutes)"
+	@echo "make clean   remove the files that these targets created"
 
 demo:
 	@.ci/setup demo $(LAB_TOOLS)
@@ -40,7 +40,7 @@ check:
 	$(RUN) ruff check $(PYTHON_FILES)
 	$(RUN) mypy
 	@! wc -l $$(git ls-files '*.py') | awk '$$2 != "total" && $$1 > 400' | grep . \
-		|| { echo "these files are over 400 lines: split them"; exit 1; }
+		|| { echo "files over 400 lines: split them"; exit 1; }
 
 pictures:
 	@.ci/setup test $(LAB_TOOLS) chromium=chromium

@@ -20,20 +20,21 @@ def times(factor: int) -> Callable[[dict[str, Any]], int]:
     return lambda field: factor * int(field["value"])
 
 
-CORRECT, WRONG, UNCHECKED, ABSENT = 1, 0, 2, 3
-"""tshark's codes for the result of a checksum check."""
+RIGHT, WRONG, UNCHECKED, ABSENT = 1, 0, 2, 3
+"""tshark's codes of what it found of a checksum."""
 
-STATES = {
-    "(correct": CORRECT,
-    "(wrong": WRONG,
-    "(partial": WRONG,
-    "(not checked": UNCHECKED,
-    "(none": ABSENT,
+STATUS = {
+    "(right)": RIGHT,
+    "is right)": WRONG,
+    "finishes it)": WRONG,
+    "checked)": UNCHECKED,
+    "address)": UNCHECKED,
+    "(none)": ABSENT,
 }
 
 
-def checksum_state(field: dict[str, Any]) -> int:
-    return next(code for word, code in STATES.items() if word in field["text"])
+def status(field: dict[str, Any]) -> int:
+    return next(code for end, code in STATUS.items() if field["text"].endswith(end))
 
 
 Known = dict[str, tuple[str, Callable[[dict[str, Any]], int | str]]]
@@ -254,7 +255,7 @@ def _of_header(header: dict[str, Any], kind: str) -> Iterator[tuple[At, int | st
         name, value_of = KNOWN[kind][key]
         yield (name, octet - (name in EARLIER)), value_of(field)
         if key.endswith(".checksum"):
-            yield (f"{name}.status", octet), checksum_state(field)
+            yield (f"{name}.status", octet), status(field)
 
 
 def of_tshark(packet: ElementTree.Element) -> Iterator[tuple[At, Shown]]:

@@ -1,26 +1,26 @@
-"""Properties of stdout: whether it is a terminal, its width, and the use of colour."""
+"""What stdout is: a terminal, how wide it is, and whether its owner wants colour."""
 
 import os
 import sys
 
 WIDTH = 92
-"""Preferred width of a text, in columns."""
+"""Columns that a text is made for where they are there."""
 
 _MIN_WIDTH = 60
 
 
 def is_terminal() -> bool:
-    """Return whether stdout is a terminal."""
+    """Tell whether somebody looks at what is printed."""
     return sys.stdout is not None and sys.stdout.isatty()
 
 
 def wants_colour() -> bool:
-    """Return whether to use colour: stdout is a terminal and NO_COLOR is not set."""
+    """Tell whether the output is for a terminal whose owner has nothing against colour."""
     return is_terminal() and not os.environ.get("NO_COLOR")
 
 
 def width() -> int:
-    """Return the width of the text, in columns."""
+    """Return how many columns a text may have."""
     if not is_terminal():
         return WIDTH
     try:

@@ -1,15 +1,11 @@
-"""Header and Field, the layouts of headers, and how octets become fields."""
+"""Field and Header, and how the octets of a header become fields."""
 
 import ipaddress
 from collections.abc import Callable, Iterable
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from vtep.wire.buffer import Readable
 from vtep.wire.ethernet import format_mac
-
-ChecksumState = Literal["correct", "wrong", "partial", "none", "unchecked"]
-"""Result of checking a checksum. "partial": the field holds the sum of the pseudo-header only, as
-on a host whose network card completes the checksum (CHECKSUM_PARTIAL)."""
 
 
 class Field(NamedTuple):
@@ -18,13 +14,12 @@ class Field(NamedTuple):
     Attributes:
         key: "vxlan.vni"; the same for an outer and an inner header.
         name: "VNI".
-        at: first bit, counted from the first bit of the dissected octets.
-        bits: number of bits.
-        value: a number, or octets for addresses, options and data.
-        text: value for people: "100", "10.0.1.41", "17 (UDP)".
-        meaning: purpose of the field, one short phrase.
-        source: document that defines it: "RFC 7348 section 5".
-        checksum: result of the check of a checksum field; None for any other field.
+        at: its first bit, counted from the first bit of the octets that were given.
+        bits: how many.
+        value: a number; octets for addresses, options and data.
+        text: the value for people: "100", "10.0.1.41", "17 (UDP)".
+        meaning: what it is for, one short sentence.
+        source: where it is defined: "RFC 7348 section 5".
     """
 
     key: str
@@ -35,7 +30,6 @@ class Field(NamedTuple):
     text: str
     meaning: str
     source: str
-    checksum: ChecksumState | None = None
 
 
 class Header(NamedTuple):
@@ -44,10 +38,10 @@ class Header(NamedTuple):
     Attributes:
         key: "outer_ipv4", "vxlan", "inner_ethernet", "inner_arp", "inner_payload".
         name: "IPv4".
-        at: first octet, counted from the first of the dissected octets.
-        length: number of octets that are present.
-        fields: consecutive fields, without gap or overlap.
-        problems: errors and oddities, one sentence each.
+        at: its first octet, counted from the first of those that were given.
+        length: in octets, as many as there are.
+        fields: one behind the other, without gap or overlap.
+        problems: what is wrong or worth a look, one sentence each.
     """
 
     key: str
@@ -58,14 +52,11 @@ class Header(NamedTuple):
     problems: tuple[str, ...]
 
 
-class FieldSpec(NamedTuple):
+class Spec(NamedTuple):
     """One field of a layout.
 
-    Attributes:
-        key, name, bits, meaning: as in Field.
-        show: returns the value as text; the functions in AS_OCTETS take octets, others a number.
-        inner: meaning inside the tunnel, if it differs.
-        source: document that defines the field, if it is not that of the layout.
+    `inner` is what it means inside the tunnel, and `source` where it is defined, if those are not
+    those of the layout.
     """
 
     key: str
@@ -77,21 +68,21 @@ class FieldSpec(NamedTuple):
     source: str = ""
 
 
-class HeaderLayout(NamedTuple):
-    """The fixed fields of one type of header."""
+class Layout(NamedTuple):
+    """The fixed fields of one kind of header."""
 
     name: str
     source: str
-    specs: tuple[FieldSpec, ...]
+    specs: tuple[Spec, ...]
 
     @property
     def octets(self) -> int:
-        """Return the length of the fixed fields."""
+        """Return how long the header is."""
         return sum(spec.bits for spec in self.specs) // 8
 
 
 def show_mac(value: bytes) -> str:
-    """Return a MAC address as text."""
+    """Return a MAC as text."""
     return format_mac(value)
 
 
@@ -101,9 +92,9 @@ def show_ip(value: bytes) -> str:
 
 
 def show_octets(value: bytes) -> str:
-    """Return octets in hexadecimal, at most the first sixteen."""
+    """Return octets in hexadecimal, the first sixteen of them."""
     shown = value[:16].hex(" ") or "none"
-    return shown if len(value) <= 16 else f"{shown} ... ({len(value)} bytes)"
+    return shown if len(value) <= 16 else f"{shown} ... ({len(value)} octets)"
 
 
 def show_hex16(value: int) -> str:
@@ -123,15 +114,15 @@ def named(names: dict[int, str], form: str = "d") -> Callable[[int], str]:
 
 
 AS_OCTETS = (show_mac, show_ip, show_octets)
-"""Fields that one of these shows have octets as their value, all others a number."""
+"""Fields shown by these have octets for a value, all others a number."""
 
 
 def lay_out(
-    octets: Readable, at: int, end: int, specs: Iterable[FieldSpec], source: str, *, inner: bool
+    octets: Readable, at: int, end: int, specs: Iterable[Spec], source: str, *, inner: bool
 ) -> list[Field]:
     """Return the fields that begin at octets[at], as far as `end`; never raises.
 
-    The present part of a field that is cut becomes a field named "cut".
+    What is left of a field that is cut is given as a field of its own named "cut".
     """
     fields: list[Field] = []
     bit, last = at * 8, max(at, min(end, len(octets))) * 8
@@ -143,7 +134,7 @@ def lay_out(
             continue
         if bit + bits > last:
             key, name, bits = f"{key.partition('.')[0]}.cut", "cut", last - bit
-            meaning, inner_meaning = f"beginning of {spec.name}; the rest is missing", ""
+            meaning, inner_meaning = f"the beginning of {spec.name}: the rest is missing", ""
             show = show_octets if bit % 8 == 0 else str
         first = bit >> 3
         if show in AS_OCTETS:
@@ -153,8 +144,8 @@ def lay_out(
             number = int.from_bytes(octets[first:stop], "big")
             value = number >> (stop * 8 - bit - bits) & (1 << bits) - 1
         text = show(value)  # type: ignore[arg-type]
-        purpose = inner_meaning if inner and inner_meaning else meaning
-        fields.append(Field(key, name, bit, bits, value, text, purpose, own_source or source))
+        sense = inner_meaning if inner and inner_meaning else meaning
+        fields.append(Field(key, name, bit, bits, value, text, sense, own_source or source))
         bit += bits
     return fields
 

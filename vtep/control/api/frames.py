@@ -5,18 +5,19 @@ import json
 import string
 import time
 from collections import deque
-from typing import Any
+from typing import Any, Literal
 
 from aiohttp import web
 
 from vtep.control.http.context import FRAMES, SUBJECT
 from vtep.control.http.streaming import NDJSON, begin, send
 from vtep.dataplane.counters import HARMLESS, Drop
-from vtep.dissect import FirstHeader, dissect, headers_as_json, summarize_frame
+from vtep.dissect import as_json, dissect
 from vtep.errors import UsageError
 from vtep.trace.outcome import Outcome
 from vtep.trace.outer_headers import Outside
 from vtep.trace.sentence import sentence
+from vtep.trace.summary import brief
 from vtep.wire import vxlan
 from vtep.wire.ethernet import format_mac
 
@@ -28,7 +29,8 @@ MOST_WAITING = 64
 PAUSE_S = 0.2
 """Lines are sent together that come within this time."""
 
-_FIRST: dict[str, FirstHeader] = {"ethernet": "ethernet", "ip": "ip", "vxlan": "vxlan"}
+First = Literal["ethernet", "ip", "vxlan"]
+_FIRST: dict[str, First] = {"ethernet": "ethernet", "ip": "ip", "vxlan": "vxlan"}
 
 
 async def frames(request: web.Request) -> web.StreamResponse:
@@ -141,7 +143,7 @@ class Sample:
 def record(outside: Outside, outcome: Outcome, now: float) -> dict[str, Any]:
     """Return what a line says of a frame, but for its headers."""
     frame, octets, first = _octets(outside, outcome)
-    what, source, destination = summarize_frame(frame)
+    what, source, destination = brief(frame)
     reason = next((drop for drop, _ in outcome.drops if drop not in HARMLESS), None)
     return {
         "time": round(now, 3),
@@ -167,7 +169,7 @@ def record(outside: Outside, outcome: Outcome, now: float) -> dict[str, Any]:
 
 
 def headers(
-    octets: bytes, first: FirstHeader, port: int, inner: bool, is_cut: bool
+    octets: bytes, first: First, port: int, inner: bool, is_cut: bool
 ) -> list[dict[str, Any]]:
     """Return octets as headers and fields; that some are missing is no problem if they were cut."""
     found = dissect(octets, first, ports=(port,), inner=inner)
@@ -176,10 +178,10 @@ def headers(
             header._replace(problems=tuple(p for p in header.problems if not p.endswith(" here")))
             for header in found
         ]
-    return headers_as_json(found)
+    return as_json(found)
 
 
-def _octets(outside: Outside, outcome: Outcome) -> tuple[bytes, bytes, FirstHeader]:
+def _octets(outside: Outside, outcome: Outcome) -> tuple[bytes, bytes, First]:
     """Return the inner frame; what is shown of it, and what that begins with."""
     if not outcome.datagrams:
         [(_, frame)] = outcome.frames
