@@ -127,7 +127,7 @@ def test_inside_and_outside_agree_to_the_octet(everything: Path) -> None:
             assert outer == [inner[0][:12] + inner[0][16:]]
             seen["trunk"] += 1
         else:
-            unfinished = "checksum left" in both[0].comments[0]
+            unfinished = "partial checksum" in both[0].comments[0]
             assert [masked(one, unfinished) for one in inner] == [
                 masked(one, unfinished) for one in outer
             ]
@@ -169,8 +169,8 @@ def test_tshark_finds_every_packet_right(everything: Path) -> None:
     ):
         assert sum(f"dropped: {reason}: " in line for line in words) == 1, reason
     assert any("broadcast: flooded to 10.0.1.41; source" in line for line in words)
-    assert any(re.search(r"super-frame of \d+ segments, checksum left", line) for line in words)
-    assert any("datagrams came together" in line for line in words)
+    assert any(re.search(r"GSO frame of \d+ segments, partial checksum", line) for line in words)
+    assert any("datagrams merged" in line for line in words)
 
 
 def test_tshark_decodes_exactly_the_inner_octets(everything: Path) -> None:

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.vectors.corpus import corpus
-from vtep.dissect import Header, as_json, diagram, dissect
-from vtep.dissect.chain import First
+from vtep.dissect import FirstHeader, Header, diagram, dissect, headers_as_json
 from vtep.wire import ip, vxlan
 
 
@@ -43,7 +42,7 @@ def tiles(headers: list[Header], size: int) -> None:
 
 
 @given(octets, first, st.booleans())
-def test_every_bit_is_in_one_field(data: bytes, begin: First, inner: bool) -> None:
+def test_every_bit_is_in_one_field(data: bytes, begin: FirstHeader, inner: bool) -> None:
     headers = dissect(data, begin, inner=inner)
     tiles(headers, len(data))
     for header in headers:
@@ -51,11 +50,11 @@ def test_every_bit_is_in_one_field(data: bytes, begin: First, inner: bool) -> No
             ("inner_", "vxlan") if inner else ("inner_", "outer_", "vxlan")
         )
         assert all(len(line) <= 65 for line in diagram(header))
-    json.dumps(as_json(headers))
+    json.dumps(headers_as_json(headers))
 
 
 @given(octets, first)
-def test_the_values_are_the_octets(data: bytes, begin: First) -> None:
+def test_the_values_are_the_octets(data: bytes, begin: FirstHeader) -> None:
     number = int.from_bytes(data, "big")
     for header in dissect(data, begin):
         for field in header.fields:
@@ -89,4 +88,4 @@ def test_the_vni_is_what_the_data_path_reads(data: bytes) -> None:
     if values["vxlan.i"]:
         assert values["vxlan.vni"] == vxlan.parse(data)
     assert any("reserved" in problem for problem in header.problems) == vxlan.reserved_bits(data)
-    assert ("the I flag is 0" in " ".join(header.problems)) == (vxlan.parse(data) is None)
+    assert ("I flag" in " ".join(header.problems)) == (vxlan.parse(data) is None)

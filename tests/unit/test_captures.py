@@ -111,7 +111,7 @@ def test_a_super_frame_is_one_inside_and_many_outside(tmp_path: Path) -> None:
     inner, *outer = records
     assert inner.octets == bulk
     assert [len(one.octets) for one in outer] == [28 + 8 + 54 + 1000] * 3
-    assert inner.comments[0].endswith("super-frame of 3 segments, checksum left to the tunnel")
+    assert inner.comments[0].endswith("GSO frame of 3 segments, partial checksum")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.frames import ARP, BROADCAST, ICMP, IP, MAC_A, MAC_B, TCP, UDP, IPv6, frame
+from tests.frames import BROADCAST, ICMP, IP, MAC_A, MAC_B, UDP, frame
 from tests.memory import PEER_1
 from tests.unit.asked import PORTS, Asked, Stream, until
 from vtep.control.api import frames as sample
@@ -16,7 +16,6 @@ from vtep.control.api.frames import Lines, Sample
 from vtep.dataplane.counters import HARMLESS, Drop
 from vtep.dissect import dissect
 from vtep.trace.outer_headers import Outside, Way
-from vtep.trace.summary import Brief, brief
 from vtep.wire import vxlan
 
 PING = frame(inner=IP(src="172.18.0.11", dst="172.18.0.12") / ICMP() / bytes(56))
@@ -110,45 +109,6 @@ def test_what_a_slow_reader_does_not_take_is_counted() -> None:
     lines = [json.loads(text) for text in asyncio.run(shown.lines()).splitlines()]
     assert len(lines) == sample.MOST_WAITING + 1
     assert lines[-1] == {"lost": 3}
-
-
-@pytest.mark.parametrize(
-    ("octets", "said"),
-    [
-        (PING, Brief("ICMP echo request", "172.18.0.11", "172.18.0.12")),
-        (
-            frame(dst=BROADCAST, inner=ARP(psrc="10.0.0.1", pdst="10.0.0.2")),
-            Brief("ARP who has 10.0.0.2?", "10.0.0.1", "10.0.0.2"),
-        ),
-        (
-            frame(vlan=7, inner=ARP(op=2, psrc="10.0.0.1", pdst="10.0.0.2")),
-            Brief("ARP 10.0.0.1 is here", "10.0.0.1", "10.0.0.2"),
-        ),
-        (
-            frame(inner=IPv6(src="fd00::1", dst="fd00::2") / TCP(sport=1, dport=2)),
-            Brief("TCP 1 to 2", "fd00::1", "fd00::2"),
-        ),
-        (
-            frame(inner=IP(src="10.0.0.1", dst="10.0.0.2", proto=89) / bytes(4)),
-            Brief("IPv4 protocol 89", "10.0.0.1", "10.0.0.2"),
-        ),
-        (
-            frame(inner=IP(src="10.0.0.1", dst="10.0.0.2", frag=3) / bytes(8)),
-            Brief("IPv4 fragment", "10.0.0.1", "10.0.0.2"),
-        ),
-        (frame(), Brief("ethertype 0x88b5", MAC_A, MAC_B)),
-        (b"\x01\x02", Brief("no frame: 2 of 14 octets", "?", "?")),
-        (b"", Brief("no frame: 0 of 14 octets", "?", "?")),
-    ],
-)
-def test_a_frame_is_told_in_a_line(octets: bytes, said: Brief) -> None:
-    assert brief(octets) == said
-
-
-def test_no_beginning_of_a_frame_is_too_short_to_be_told() -> None:
-    for whole in (PING, frame(vlan=7, inner=ARP()), frame(inner=IPv6() / UDP())):
-        for length in range(len(whole)):
-            assert brief(whole[:length]).what
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.vectors.corpus import corpus
 from tests.vectors.example import capture
-from vtep import pcap as capfile
+from vtep import pcap
 from vtep.dataplane.counters import Drop
 from vtep.decode.command import main
 from vtep.decode.inputs import guess
@@ -109,13 +109,16 @@ def test_a_fragment_comes_no_further(
 
 
 def test_what_is_assumed_is_said_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
-    every = ["VNI 100 is configured (--vni)", "10.0.1.41 is a peer (--peer)"]
-    assert decoded(capsys, BARE)["verdict"]["assumed"] == every
+    vni, peer = decoded(capsys, BARE)["verdict"]["assumed"]
+    assert "100" in vni
+    assert "--vni" in vni
+    assert "10.0.1.41" in peer
+    assert "--peer" in peer
     told = ["--vni", "100", "--peer", "10.0.1.41"]
     assert decoded(capsys, BARE, *told)["verdict"]["assumed"] == []
-    nobody = decoded(capsys, BARE[42:], *told)["verdict"]["assumed"]
-    assert nobody == ["10.0.1.41 sent it: no header says who"]
-    assert decoded(capsys, BARE, "--accept-any")["verdict"]["assumed"] == every[:1]
+    (sender,) = decoded(capsys, BARE[42:], *told)["verdict"]["assumed"]
+    assert sender.startswith("10.0.1.41")
+    assert decoded(capsys, BARE, "--accept-any")["verdict"]["assumed"] == [vni]
 
 
 def test_what_is_no_vxlan_has_no_verdict(capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,7 +157,7 @@ def test_it_learns_from_frame_to_frame(capsys: pytest.CaptureFixture[str]) -> No
     ]
     assert verdicts[8]["text"].endswith("moved from 10.0.1.41 to 10.0.1.99")
     assert [line["direction"] for line in lines] == ["in", "out"] + 8 * ["in"]
-    assert lines[0]["comments"] == ["c2 looks for c1"]
+    assert lines[0]["comments"] == ["c2 asks for the MAC of c1"]
     assert lines[0]["time"] == pytest.approx(1_795_539_600)
     assert (lines[0]["interface"], lines[0]["size"], lines[0]["kept"]) == ("u1", 92, 92)
 
@@ -165,9 +168,9 @@ def test_the_capture_of_the_examples_is_as_it_was_made() -> None:
 
 def packed(octets: bytes, link: int, size: int | None = None) -> bytes:
     return (
-        capfile.section_block("test")
-        + capfile.interface_block("any", link=link)
-        + capfile.frame_block(0, octets, 0, size=size)
+        pcap.section_block("test")
+        + pcap.interface_block("any", link=link)
+        + pcap.frame_block(0, octets, 0, size=size)
     )
 
 
@@ -178,13 +181,13 @@ SLL2 = bytes.fromhex("08000000000000010001000602 42ac12000c0000".replace(" ", ""
 @pytest.mark.parametrize(
     ("octets", "link", "what"),
     [
-        (BARE, capfile.ETHERNET, "delivered"),
-        (BARE[14:], capfile.RAW_IP, "delivered"),
-        (SLL + BARE[14:], capfile.LINUX_SLL, "delivered"),
-        (SLL2 + BARE[14:], capfile.LINUX_SLL2, "delivered"),
-        (SLL[:14] + b"\x08\x06" + ARP[64:], capfile.LINUX_SLL, None),
+        (BARE, pcap.ETHERNET, "delivered"),
+        (BARE[14:], pcap.RAW_IP, "delivered"),
+        (SLL + BARE[14:], pcap.LINUX_SLL, "delivered"),
+        (SLL2 + BARE[14:], pcap.LINUX_SLL2, "delivered"),
+        (SLL[:14] + b"\x08\x06" + ARP[64:], pcap.LINUX_SLL, None),
         (BARE, 147, None),
-        (b"", capfile.ETHERNET, None),
+        (b"", pcap.ETHERNET, None),
     ],
 )
 def test_link_types(
@@ -196,21 +199,24 @@ def test_link_types(
     one = json.loads(capsys.readouterr().out)
     assert (one["verdict"] and one["verdict"]["what"]) == what
     assert main([str(path), "--short"]) == 0
-    assert ("no VXLAN" in capsys.readouterr().out) == (what is None)
+    assert ("VNI 100" not in capsys.readouterr().out) == (what is None)
 
 
 def test_what_the_capture_left_out_is_not_held_against_the_frame(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     path = tmp_path / "snapped.pcapng"
-    path.write_bytes(packed(ECHO[:70], capfile.ETHERNET, len(ECHO)))
+    path.write_bytes(packed(ECHO[:70], pcap.ETHERNET, len(ECHO)))
     assert main([str(path)]) == 0
-    said = capsys.readouterr().out
-    assert f"{len(ECHO)} octets, 70 of them kept" in said
-    assert "delivered to vx0 (VNI 100)" in said
-    path.write_bytes(packed(ECHO[:66], capfile.ETHERNET, len(ECHO)))
+    head, *rest = capsys.readouterr().out.splitlines()
+    assert f"{len(ECHO)} " in head
+    assert " 70 " in head
+    assert any("delivered to vx0" in line for line in rest)
+    path.write_bytes(packed(ECHO[:66], pcap.ETHERNET, len(ECHO)))
     assert main([str(path)]) == 0
-    assert "not known: the capture kept 24 of 90 octets" in capsys.readouterr().out
+    verdict = capsys.readouterr().out.splitlines()[-2]
+    assert "=>" in verdict
+    assert "24 of 90" in verdict
 
 
 def run(*words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -222,34 +228,36 @@ def test_a_broken_capture_is_decoded_up_to_where_it_breaks() -> None:
     done = run("--short", "-", given=capture()[:500])
     assert done.returncode == 1
     assert done.stdout.count(b"Frame ") == 2
-    assert done.stderr.startswith(b"vtep: error: the file ends inside block 5")
+    assert done.stderr.startswith(b"vtep: error: ")
+    assert b"block 5" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
-    ("words", "given", "said"),
+    ("words", "given", "named"),
     [
-        (["no-such-file"], b"", "'no-such-file' is no file, and not hexadecimal"),
-        (["/"], b"", "/ cannot be read: Is a directory"),
-        (["no/such/file"], b"", "'no/such/file' is no file, and not hexadecimal"),
-        (["0g" * 300], b"", "is no file, and not hexadecimal"),
-        ([str(CAPTURE)] * 2, b"", "is a file, and more than one word is given: give one file"),
-        (["-"], b"\x7fELF\xff", "neither pcap, pcapng nor hexadecimal"),
-        (["-"], b"", "there are no octets in it"),
-        (["123"], b"", "not whole octets"),
-        (["08", "--vni", "16777216"], b"", "--vni 16777216: give a number from 0 to 16777215"),
-        (["08", "--peer", "h2"], b"", "--peer h2: give an IP address"),
-        (["08", "--port", "x"], b"", "--port x: give a number from 1 to 65535"),
-        (["08", "--vlan", "4095"], b"", "--vlan 4095: give a number from 1 to 4094"),
-        (["08", "--from", "tcp"], b"", "--from: invalid choice"),
+        (["no-such-file"], b"", ["'no-such-file'", "hexadecimal"]),
+        (["/"], b"", ["/", "Is a directory"]),
+        (["no/such/file"], b"", ["'no/such/file'", "hexadecimal"]),
+        (["0g" * 300], b"", ["0g0g", "hexadecimal"]),
+        ([str(CAPTURE)] * 2, b"", [str(CAPTURE), "one file"]),
+        (["-"], b"\x7fELF\xff", ["pcap", "pcapng", "hexadecimal"]),
+        (["-"], b"", ["hexadecimal"]),
+        (["123"], b"", ["3 hexadecimal digits"]),
+        (["08", "--vni", "16777216"], b"", ["--vni", "16777216", "16777215"]),
+        (["08", "--peer", "h2"], b"", ["--peer", "h2", "IP address"]),
+        (["08", "--port", "x"], b"", ["--port", "x", "65535"]),
+        (["08", "--vlan", "4095"], b"", ["--vlan", "4095", "4094"]),
+        (["08", "--from", "tcp"], b"", ["--from", "tcp"]),
     ],
 )
-def test_bad_usage_is_told_in_one_line(words: list[str], given: bytes, said: str) -> None:
+def test_bad_usage_is_refused_in_one_line(words: list[str], given: bytes, named: list[str]) -> None:
     done = run(*words, given=given)
     assert (done.returncode, done.stdout) == (2, b"")
-    assert done.stderr.startswith(b"vtep: error: ")
-    assert said.encode() in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    message = done.stderr.decode()
+    assert message.startswith("vtep: error: ")
+    assert [word for word in named if word not in message] == []
+    assert len(message.splitlines()) == 1
 
 
 def test_it_starts_and_ends_quickly_and_without_scapy_or_rich() -> None:
@@ -267,13 +275,13 @@ def test_it_starts_and_ends_quickly_and_without_scapy_or_rich() -> None:
 
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     path = tmp_path / "long.pcapng"
-    path.write_bytes(capture() + 200 * capfile.frame_block(0, ARP, 0))
+    path.write_bytes(capture() + 200 * pcap.frame_block(0, ARP, 0))
     command = f"{sys.executable} -m vtep decode {path} | head -1"
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command], capture_output=True, timeout=30
     )
     assert (done.returncode, done.stderr) == (0, b"")
-    assert done.stdout.startswith(b"Frame 1: 92 octets")
+    assert done.stdout.startswith(b"Frame 1: 92 ")
 
 
 def test_colours_are_for_a_terminal_that_wants_them() -> None:
@@ -299,7 +307,7 @@ def test_any_octets_are_decoded(octets: bytes, first: str | None) -> None:
         if octets:
             assert main([octets.hex(), *options]) in (0, 1)
         else:
-            with pytest.raises(UsageError, match="no octets"):
+            with pytest.raises(UsageError, match="hexadecimal"):
                 main(["", *options])
     finally:
         sys.stdout = before

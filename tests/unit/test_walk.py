@@ -66,9 +66,12 @@ def test_every_frame_is_longer_by_the_overhead_on_the_underlay(
 def test_the_first_question_is_flooded_to_two_and_the_rest_goes_to_one() -> None:
     result = run(Options())
     h1, h2 = (at(way, host, "vtep") for way, host in zip(result.walks, ("h1", "h2"), strict=False))
-    assert h1.decision == "broadcast, flooded to 2 peers: 10.0.1.41, 10.0.1.42"
-    assert h2.decision == "FDB hit, age 0 s, to 10.0.1.4"
-    assert at(result.walks[2], "h1", "vtep").decision == "FDB hit, age 3 s, to 10.0.1.41"
+    assert h1.decision.startswith("broadcast")
+    assert h1.decision.endswith("10.0.1.41, 10.0.1.42")
+    assert h2.decision.endswith("to 10.0.1.4")
+    third = at(result.walks[2], "h1", "vtep").decision
+    assert "age 3" in third
+    assert third.endswith("to 10.0.1.41")
     assert [len(way.others) for way in result.walks] == [1, 0, 0, 0]
     assert result.counters["h1"]["overlays"]["100"]["flooded"]["broadcast"] == 1
     assert result.counters["h3"]["overlays"]["100"]["rx_frames"] == 1
@@ -159,17 +162,19 @@ def test_the_vni_and_the_underlay_are_those_asked_for() -> None:
     assert packet[VXLAN].vni == 0xABCDEF
     assert (packet[IPv6].src, packet[IPv6].dst) == ("fd00:1::4", "fd00:1::41")
     assert packet[IPv6].hlim == 64
-    assert at(way, "h1", "vtep").decision.startswith("multicast, flooded to 2 peers: fd00:1::41")
+    decision = at(way, "h1", "vtep").decision
+    assert decision.startswith("multicast")
+    assert "fd00:1::41, fd00:1::42" in decision
     packet = Ether(octets(at(walk("arp_request"), "underlay", "wire")))
     assert (packet[IP].ttl, packet[IP].flags, packet[IP].id) == (64, "DF", 0)
 
 
 def test_the_recap_is_worked_out() -> None:
     answers = [lesson.answer for lesson in run(Options(ipv6=True, underlay_mtu=9000)).recap]
-    assert answers[0].startswith("40 IPv6 + 8 UDP + 8 VXLAN + 14 Ethernet = 70: ")
-    assert answers[0].endswith("9000 - 70 = 8930.")
-    assert "5000 here" in run(Options(vni=5000)).recap[1].answer
-    assert "behind fd00:1::41" in answers[2]
+    assert answers[0].startswith("40 IPv6 + 8 UDP + 8 VXLAN + 14 Ethernet = 70")
+    assert "9000 - 70 = 8930" in answers[0]
+    assert "5000" in run(Options(vni=5000)).recap[1].answer
+    assert "fd00:1::41" in answers[2]
 
 
 @pytest.mark.parametrize("options", [*CASES, *BROKEN], ids=str)
@@ -211,33 +216,33 @@ def test_json_holds_it_all_and_is_the_same_in_every_process() -> None:
 
 
 @pytest.mark.parametrize(
-    ("texts", "said"),
+    ("texts", "words"),
     [
-        ({"vni": "16777216"}, "vni 16777216 is out of range: use 0..16777215"),
-        ({"vni": "x"}, "vni must be a whole number: not 'x'"),
-        ({"vni": "1" * 10}, "vni must be a whole number: not '1111111111'"),
-        ({"vlan": "4095"}, "vlan 4095 is out of range: use 1..4094"),
-        ({"inner": "sctp"}, "inner 'sctp' is unknown: use one of icmp, tcp, udp, arp"),
-        ({"what-if": "x"}, "what-if 'x' is unknown: use one of mtu, vni, flag, port, checksum,"
-                           " peer"),
-        ({"ipv6": "maybe"}, "ipv6 must be true or false: not 'maybe'"),
-        ({"underlay-mtu": "10000"}, "underlay-mtu 10000 is out of range: use 626..9216"),
-        ({"mtu": "1451"}, "mtu 1451 is out of range: use 576..1450, for the underlay's MTU is 1500,"
-                          " less 50 for the headers"),
-        ({"frame": "0"}, "not whole octets: 1 hexadecimal digits, where each has two"),
-        ({"frame": "Ether()"}, "not hexadecimal: 't' is no digit of 'Ether()'"),
-        ({"frame": " "}, "there are no octets in it: write two hexadecimal digits for each"),
-        ({"frame": "00" * 9217}, "the frame has 9217 octets: use at most 9216"),
-        ({"frame": "00", "what-if": "mtu"}, "what-if mtu makes its own frame: leave the other one"
-                                            " out"),
-        ({"vin": "1"}, "unknown option 'vin': use some of frame, inner, inner_ipv6, ipv6, mtu,"
-                       " underlay_mtu, vlan, vni, what_if"),
+        ({"vni": "16777216"}, "vni 16777216 0..16777215"),
+        ({"vni": "x"}, "vni 'x'"),
+        ({"vni": "1" * 10}, "vni '1111111111'"),
+        ({"vlan": "4095"}, "vlan 4095 1..4094"),
+        ({"inner": "sctp"}, "inner 'sctp' icmp tcp udp arp"),
+        ({"what-if": "x"}, "what-if 'x' mtu vni flag port checksum peer"),
+        ({"ipv6": "maybe"}, "ipv6 'maybe'"),
+        ({"underlay-mtu": "10000"}, "underlay-mtu 10000 626..9216"),
+        ({"mtu": "1451"}, "mtu 1451 576..1450 1500 50"),
+        ({"frame": "0"}, "1 hexadecimal"),
+        ({"frame": "Ether()"}, "'t' 'Ether()'"),
+        ({"frame": " "}, "hexadecimal"),
+        ({"frame": "00" * 9217}, "frame 9217 9216"),
+        ({"frame": "00", "what-if": "mtu"}, "what-if mtu frame"),
+        ({"vin": "1"}, "'vin' inner_ipv6 underlay_mtu what_if"),
     ],
-)  # fmt: skip
-def test_an_option_that_cannot_be_is_told_in_one_line(texts: dict[str, str], said: str) -> None:
+)
+def test_a_wrong_option_is_refused_with_its_name_and_value(
+    texts: dict[str, str], words: str
+) -> None:
     with pytest.raises(UsageError) as caught:
         from_texts(texts)
-    assert str(caught.value) == said
+    message = str(caught.value)
+    assert [word for word in words.split() if word not in message] == []
+    assert len(message.splitlines()) == 1
 
 
 def test_options_are_made_of_texts() -> None:

@@ -62,7 +62,8 @@ def test_a_long_ping_follows_an_exchange_that_works() -> None:
     assert [walk.arrived for walk in result.walks] == [True, True, False]
     station = at(result.walks[-1], "h1", "br0")
     assert station.size == 1514
-    assert "a bridge drops such a frame silently" in station.why
+    assert "1450" in station.why
+    assert "silently" in station.why
     ping = next(look for look in result.looks if look.host == "c1")
     assert ping.command == "ping -M do -c 1 -s 1423 172.18.0.12"
 

@@ -20,21 +20,20 @@ def times(factor: int) -> Callable[[dict[str, Any]], int]:
     return lambda field: factor * int(field["value"])
 
 
-RIGHT, WRONG, UNCHECKED, ABSENT = 1, 0, 2, 3
-"""tshark's codes of what it found of a checksum."""
+CORRECT, WRONG, UNCHECKED, ABSENT = 1, 0, 2, 3
+"""tshark's codes for the result of a checksum check."""
 
-STATUS = {
-    "(right)": RIGHT,
-    "is right)": WRONG,
-    "finishes it)": WRONG,
-    "checked)": UNCHECKED,
-    "address)": UNCHECKED,
-    "(none)": ABSENT,
+STATES = {
+    "(correct": CORRECT,
+    "(wrong": WRONG,
+    "(partial": WRONG,
+    "(not checked": UNCHECKED,
+    "(none": ABSENT,
 }
 
 
-def status(field: dict[str, Any]) -> int:
-    return next(code for end, code in STATUS.items() if field["text"].endswith(end))
+def checksum_state(field: dict[str, Any]) -> int:
+    return next(code for word, code in STATES.items() if word in field["text"])
 
 
 Known = dict[str, tuple[str, Callable[[dict[str, Any]], int | str]]]
@@ -255,7 +254,7 @@ def _of_header(header: dict[str, Any], kind: str) -> Iterator[tuple[At, int | st
         name, value_of = KNOWN[kind][key]
         yield (name, octet - (name in EARLIER)), value_of(field)
         if key.endswith(".checksum"):
-            yield (f"{name}.status", octet), status(field)
+            yield (f"{name}.status", octet), checksum_state(field)
 
 
 def of_tshark(packet: ElementTree.Element) -> Iterator[tuple[At, Shown]]:

@@ -1,1 +1,1 @@
-"""vtep decode: VXLAN datagrams from hex, pcap and pcapng, field by field."""
+"""`vtep decode`: VXLAN datagrams from hexadecimal, pcap and pcapng, field by field."""

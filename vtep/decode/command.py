@@ -1,4 +1,4 @@
-"""`vtep decode`: frames field by field, what is wrong with them, and what we would do with them."""
+"""`vtep decode`: print frames field by field, with their problems and the verdict of a VTEP."""
 
 import argparse
 import ipaddress
@@ -8,19 +8,19 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, get_args
 
 from vtep.config.arguments import Parser
-from vtep.decode.inputs import Given, open_input
+from vtep.decode.inputs import InputFrame, open_input
 from vtep.decode.kernel import Datagram, received
 from vtep.decode.terminal import wants_colour
 from vtep.decode.text import Paint, full, short
-from vtep.decode.verdict import Judge, Setup, Verdict
-from vtep.dissect import First, Header, as_json, dissect
+from vtep.decode.verdict import DecodeConfig, DecodeVtep, Verdict
+from vtep.dissect import FirstHeader, Header, dissect, headers_as_json
 from vtep.errors import UsageError
 from vtep.pcap import CaptureError
 from vtep.wire import vxlan
 
 _SUMMARY = """\
-Take VXLAN datagrams apart, field by field: the bits drawn, what is wrong, and
-what this VTEP would do with each. Nothing is sent; no root is needed."""
+Decode VXLAN datagrams field by field: show the bits, the problems, and what
+this VTEP would do with each datagram. Sends nothing and needs no root."""
 
 _EXAMPLES = """\
 Examples:
@@ -28,56 +28,56 @@ Examples:
   vtep decode trace.pcapng --vni 100 --peer 10.0.1.41
   tcpdump -i eth0 -w - udp port 4789 | vtep decode --short -
 
-Exit code 1: a datagram is dropped, or the capture is broken.
+Exit code 1: a datagram would be dropped, or the capture is damaged.
 """
 
 
 class Decoded(NamedTuple):
-    """One frame, taken apart and judged; `verdict` is None where there is no VXLAN in it."""
+    """One decoded frame; `verdict` is None if it holds no VXLAN."""
 
     number: int
-    given: Given
+    frame: InputFrame
     headers: list[Header]
     verdict: Verdict | None
 
 
 def main(words: Sequence[str]) -> int:
-    """Carry out `vtep decode` and return the exit code."""
+    """Run `vtep decode` and return the exit code."""
     parser = _parser()
     arguments = parser.parse_args(words)
-    setup = _setup(arguments)
+    config = _config(arguments)
     frames, is_capture = open_input(arguments.input, arguments.first)
-    decoded = decode(frames, setup)
+    decoded = decode(frames, config)
     try:
         if arguments.json:
             good = _print_json(decoded, is_capture=is_capture)
         else:
             good = _print_text(decoded, is_short=arguments.short)
     except CaptureError as error:
-        print("", end="", flush=True)  # what stands before that place comes first
+        print("", end="", flush=True)  # print the frames before the damage first
         print("vtep: error:", error, file=sys.stderr)
         return 1
     return 0 if good else 1
 
 
-def decode(frames: Iterator[Given], setup: Setup) -> Iterator[Decoded]:
-    """Yield what is told of each frame; the VTEP learns from one to the next."""
-    judge = Judge(setup)
-    for number, given in enumerate(frames, 1):
+def decode(frames: Iterator[InputFrame], config: DecodeConfig) -> Iterator[Decoded]:
+    """Yield each frame decoded; one VTEP receives all of them and learns from each."""
+    vtep = DecodeVtep(config)
+    for number, frame in enumerate(frames, 1):
         headers: list[Header] = []
         verdict = None
-        if given.first is not None:
-            headers = dissect(given.octets, given.first, ports=setup.ports)
-            found = received(given, headers, setup.ports, setup.local)
+        if frame.first is not None:
+            headers = dissect(frame.octets, frame.first, ports=config.ports)
+            found = received(frame, headers, config.ports, config.local)
             if isinstance(found, Datagram):
-                verdict = judge.receive(found, _seconds(given))
+                verdict = vtep.receive(found, _seconds(frame))
             elif found is not None:
-                verdict = judge.refused(found)
-        yield Decoded(number, given, headers, verdict)
+                verdict = vtep.refused(found)
+        yield Decoded(number, frame, headers, verdict)
 
 
-def _seconds(given: Given) -> float | None:
-    record = given.record
+def _seconds(frame: InputFrame) -> float | None:
+    record = frame.record
     return None if record is None or record.time is None else record.time / 1e9
 
 
@@ -87,9 +87,9 @@ def _print_text(decoded: Iterator[Decoded], *, is_short: bool) -> bool:
     for one in decoded:
         verdict = one.verdict
         if verdict is None or is_short:
-            lines = short(one.number, one.given, one.headers, verdict, paint)
+            lines = short(one.number, one.frame, one.headers, verdict, paint)
         else:
-            lines = full(one.number, one.given, one.headers, verdict, paint)
+            lines = full(one.number, one.frame, one.headers, verdict, paint)
         print("\n".join(lines), flush=is_short)
         good = good and not _is_dropped(one)
     return good
@@ -100,7 +100,7 @@ def _is_dropped(one: Decoded) -> bool:
 
 
 def _print_json(decoded: Iterator[Decoded], *, is_capture: bool) -> bool:
-    """Print one object a line for a capture, a list for hexadecimal."""
+    """Print one object per line for a capture, a list for hexadecimal."""
     good = True
     found = []
     for one in decoded:
@@ -115,18 +115,18 @@ def _print_json(decoded: Iterator[Decoded], *, is_capture: bool) -> bool:
 
 
 def _as_json(one: Decoded) -> dict[str, Any]:
-    given, record = one.given, one.given.record
-    seconds = _seconds(given)
+    frame, record = one.frame, one.frame.record
+    seconds = _seconds(frame)
     return {
         "number": one.number,
         "time": seconds,
         "interface": record.interface.name or None if record is not None else None,
         "direction": record.direction if record is not None else None,
         "comments": [*record.comments] if record is not None else [],
-        "size": given.size,
-        "kept": len(given.octets),
-        "first": given.first,
-        "headers": as_json(one.headers),
+        "size": frame.size,
+        "kept": len(frame.octets),
+        "first": frame.first,
+        "headers": headers_as_json(one.headers),
         "verdict": _verdict(one.verdict),
     }
 
@@ -142,51 +142,57 @@ def _parser() -> argparse.ArgumentParser:
         "input",
         nargs="+",
         metavar="FILE|HEX|-",
-        help="a pcap or pcapng file, a file of hexadecimal, hexadecimal itself, or - for stdin",
+        help="pcap or pcapng file, file of hexadecimal, hexadecimal, or - for standard input",
     )
     parser.add_argument(
         *("--from",),
         dest="first",
-        choices=get_args(First),
-        help="the first header [of hexadecimal: what it looks like]",
+        choices=get_args(FirstHeader),
+        help="set the first header [guessed for hexadecimal, known for a capture]",
     )
     parser.add_argument(
         *("--port", "--dstport"),
         action="append",
         metavar="PORT",
-        help="UDP port of VXLAN; repeat it [4789 and 8472]",
+        help="take UDP datagrams to this port as VXLAN; repeatable [4789 and 8472]",
     )
-    output = parser.add_argument_group("what to print")
-    output.add_argument("-s", "--short", action="store_true", help="a few lines for each frame")
-    output.add_argument("-j", "--json", action="store_true", help="for programs")
-    vtep = parser.add_argument_group("the VTEP that judges")
+    output = parser.add_argument_group("output")
+    output.add_argument("-s", "--short", action="store_true", help="print few lines per frame")
+    output.add_argument("-j", "--json", action="store_true", help="print JSON")
+    vtep = parser.add_argument_group("the receiving VTEP")
     vtep.add_argument(
-        "--vni", action="append", metavar="VNI", help="configured; repeat it [any that comes]"
+        "--vni", action="append", metavar="VNI", help="configure this VNI; repeatable [any VNI]"
     )
     vtep.add_argument(
-        "--peer", action="append", metavar="ADDRESS", help="a peer; repeat it [any sender]"
+        "--peer",
+        action="append",
+        metavar="ADDRESS",
+        help="configure this peer; repeatable [any sender]",
     )
-    vtep.add_argument("--accept-any", action="store_true", help="receive from others than peers")
+    vtep.add_argument("--accept-any", action="store_true", help="accept datagrams from any sender")
     vtep.add_argument(
-        "--vlan", default="strip", metavar="N|strip|pass", help="as for the daemon [strip]"
+        "--vlan",
+        default="strip",
+        metavar="N|strip|pass",
+        help="handle 802.1Q tags as the daemon does [strip]",
     )
-    vtep.add_argument("--local", metavar="ADDRESS", help="our address [any]")
+    vtep.add_argument("--local", metavar="ADDRESS", help="set our underlay address [any]")
     return parser
 
 
-def _setup(arguments: argparse.Namespace) -> Setup:
+def _config(arguments: argparse.Namespace) -> DecodeConfig:
     ports = tuple(_number("--port", text, 1, 65535) for text in arguments.port or ())
     peers = [part for text in arguments.peer or () for part in text.split(",")]
     vlan: Any = arguments.vlan
     if vlan not in ("strip", "pass"):
         vlan = _number("--vlan", vlan, 1, 4094)
-    return Setup(
+    return DecodeConfig(
         vnis=tuple(_number("--vni", text, 0, vxlan.MAX_VNI) for text in arguments.vni or ()),
         peers=tuple(_address("--peer", peer.strip()) for peer in peers),
         accept_any=arguments.accept_any,
         vlan=vlan,
         local=None if arguments.local is None else _address("--local", arguments.local),
-        ports=ports or Setup().ports,
+        ports=ports or DecodeConfig().ports,
     )
 
 

@@ -1,11 +1,11 @@
-"""Octets from text: plain hexadecimal, and what hexdump -C, xxd, tcpdump -x and Wireshark print."""
+"""Read octets from text: hexadecimal, and the output of hexdump -C, xxd, tcpdump -x, Wireshark."""
 
 import re
 
 from vtep.errors import UsageError
 
 MAX_TEXT = 1 << 24
-"""Characters of text at most."""
+"""Maximum length of the text, in characters."""
 
 _OFFSET_LINE = re.compile(r"\s*(?:0x)?([0-9a-fA-F]{4,8})(?::\s+|\s{2,}|\s*$)(.*)")
 _GROUP = re.compile(r"(?:[0-9a-fA-F]{2}){1,2}")
@@ -14,17 +14,20 @@ _A_LINE = 16
 
 
 def frames_of(text: str) -> list[bytes]:
-    """Return the frames that a text shows.
+    """Return the frames in a text.
 
-    Lines that begin with an offset are a dump: each offset 0 begins a frame, and lines without
-    one are the words in between, as tcpdump prints them. Any other text is hexadecimal, with an
-    empty line between frames; 0x, spaces, colons, commas, dots and dashes are skipped.
+    If a line begins with an offset, the text is a dump: each offset 0 begins a frame, and lines
+    without an offset, such as the summaries of tcpdump, are skipped. Any other text is
+    hexadecimal, with an empty line between frames; 0x, spaces, colons, commas, dots and dashes
+    are skipped.
 
     Raises:
-        ConfigError: it is neither.
+        UsageError: the text is neither.
     """
     if len(text) > MAX_TEXT:
-        raise UsageError(f"more than {MAX_TEXT} characters of hexadecimal: give a capture file")
+        raise UsageError(
+            f"hexadecimal: longer than {MAX_TEXT} characters; use a capture file instead"
+        )
     lines = text.splitlines()
     if any(_is_dump_line(line) for line in lines):
         return _dumped(lines)
@@ -32,24 +35,28 @@ def frames_of(text: str) -> list[bytes]:
 
 
 def octets_of(text: str) -> bytes:
-    """Return octets in plain hexadecimal, in any of the spellings above.
+    """Return the octets of plain hexadecimal, in any of the spellings that frames_of reads.
 
     Raises:
-        ConfigError: it is something else, or nothing.
+        UsageError: the text is empty or not hexadecimal.
     """
     digits = _BETWEEN.sub("", text)
     wrong = re.search("[^0-9a-fA-F]", digits)
     if wrong:
-        raise UsageError(f"not hexadecimal: {wrong.group()!r} is no digit of {_short(text)!r}")
+        raise UsageError(
+            f"not hexadecimal: {_short(text)!r} contains {wrong.group()!r}; use 0 to 9 and a to f"
+        )
     if not digits:
-        raise UsageError("there are no octets in it: write two hexadecimal digits for each")
+        raise UsageError("no bytes found; write two hexadecimal digits per byte")
     if len(digits) % 2:
-        raise UsageError(f"not whole octets: {len(digits)} hexadecimal digits, where each has two")
+        raise UsageError(
+            f"odd number of digits: {len(digits)} hexadecimal digits; write two per byte"
+        )
     return bytes.fromhex(digits)
 
 
 def _is_dump_line(line: str) -> bool:
-    """Tell whether a line is the first one of a dump: offset 0, and octets behind it."""
+    """Return whether a line is the first of a dump: offset 0, followed by octets."""
     match = _OFFSET_LINE.fullmatch(line.rstrip())
     return match is not None and int(match[1], 16) == 0 and bool(_octets(match[2]))
 
@@ -58,7 +65,7 @@ def _dumped(lines: list[str]) -> list[bytes]:
     frames: list[bytearray] = []
     for number, line in enumerate(lines, 1):
         if line.strip() == "*":
-            raise UsageError(f"line {number}: octets are left out (*): dump with hexdump -v")
+            raise UsageError(f"line {number}: * stands for omitted bytes; use hexdump -v")
         match = _OFFSET_LINE.fullmatch(line.rstrip())
         octets = _octets(match[2]) if match else b""
         if match is None or (match[2] and not octets):
@@ -69,20 +76,22 @@ def _dumped(lines: list[str]) -> list[bytes]:
         if not frames:
             continue
         if offset != len(frames[-1]):
-            due = f"{len(frames[-1]):#x}"
-            raise UsageError(f"line {number}: its offset is {offset:#x}, where {due} is due")
+            expected = f"{len(frames[-1]):#x}"
+            raise UsageError(
+                f"line {number}: the offset is {offset:#x}, expected {expected}; give whole dumps"
+            )
         frames[-1] += octets
     return [bytes(frame) for frame in frames]
 
 
 def _octets(line: str) -> bytes:
-    """Return the octets of a dump's line, without the characters that follow them."""
+    """Return the octets of a line of a dump, without the characters after them."""
     found = ""
     for part in re.split(r"\s{2,}", line.partition("|")[0].strip()):
         groups = part.split(" ")
         if not all(_GROUP.fullmatch(group) for group in groups) or groups == [""]:
             break
-        # Two spaces may stand in the middle of a line, but then between eight octets and others.
+        # Two spaces in the middle of a line separate the first eight octets from the rest.
         if found and (len(found) != _A_LINE or len(groups[0]) != 2):
             break
         found += "".join(groups)

@@ -1,4 +1,4 @@
-"""Frames that somebody gives to a command: a file, standard input, or hexadecimal."""
+"""Read the frames that a command gets: from a file, standard input, or hexadecimal."""
 
 import errno
 import os
@@ -6,74 +6,75 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
-from vtep import pcap as capfile
+from vtep import pcap
 from vtep.decode.hexdump import MAX_TEXT, frames_of
-from vtep.dissect import First
+from vtep.dissect import FirstHeader
 from vtep.errors import UsageError
 from vtep.pcap import CaptureError, Record
 from vtep.wire import ethernet, ip
 
 _ETHERTYPES = {ethernet.IPV4, ethernet.IPV6, ethernet.ARP, ethernet.VLAN, ethernet.QINQ}
 _ETHERTYPES |= {0x8847, 0x88B5, 0x88CC}
-_IP_LINKS = (capfile.RAW_IP, 12, 228, 229)
-"""Link types of bare IP packets: LINKTYPE_RAW, what older systems wrote for it, _IPV4, _IPV6."""
-_SLL_LEN = {capfile.LINUX_SLL: (14, 16), capfile.LINUX_SLL2: (0, 20)}
-"""Where the ethertype stands in the header of "any" captures, and how long that is."""
+_IP_LINKS = (pcap.RAW_IP, 12, 228, 229)
+"""Link types of bare IP packets: LINKTYPE_RAW, its value on older systems, _IPV4, _IPV6."""
+_SLL_LEN = {pcap.LINUX_SLL: (14, 16), pcap.LINUX_SLL2: (0, 20)}
+"""Position of the EtherType in the header of "any" captures, and the length of that header."""
 
 
-class Given(NamedTuple):
-    """One frame that was given.
+class InputFrame(NamedTuple):
+    """One frame of the input.
 
     Attributes:
-        octets: from the first header on.
-        first: which header that is; None where the capture says that it is one we do not know.
-        size: octets that were on the wire.
-        record: what the capture says of it; None for hexadecimal.
+        octets: octets from the first header on, as far as they were captured.
+        first: kind of the first header; None if the link type of the capture is unknown here.
+        size: length on the wire, in octets.
+        record: record of the capture; None for hexadecimal.
     """
 
     octets: bytes
-    first: First | None
+    first: FirstHeader | None
     size: int
     record: Record | None = None
 
 
 class Input(NamedTuple):
-    """All frames that were given, and whether they come from a capture."""
+    """All frames of the input, and whether they come from a capture."""
 
-    frames: Iterator[Given]
+    frames: Iterator[InputFrame]
     is_capture: bool
 
 
-def open_input(words: Sequence[str], first: First | None) -> Input:
+def open_input(words: Sequence[str], first: FirstHeader | None) -> Input:
     """Return the frames of a file, of standard input ("-") or of hexadecimal words.
 
     Args:
-        words: of the command line: one name, or hexadecimal.
-        first: what each begins with; None for what the capture says, or the octets look like.
+        words: words of the command line: one file name, or hexadecimal.
+        first: kind of the first header; None: as the capture says, or guessed from the octets.
 
     Raises:
-        ConfigError: no such file, or no hexadecimal. Reading a capture may raise CaptureError.
+        UsageError: the words are neither a readable file nor hexadecimal. Iterating over a
+            capture may raise CaptureError.
     """
     if list(words) == ["-"]:
         if sys.stdin is None:
-            raise UsageError("standard input is closed: give a file, or hexadecimal")
+            raise UsageError("standard input: closed; give a file or hexadecimal")
         return _of_stream(sys.stdin.buffer, first)
     if len(words) == 1 and (stream := _opened(words[0])) is not None:
         return _of_stream(stream, first)
     if os.path.isfile(words[0]):
-        raise UsageError(f"{words[0]} is a file, and more than one word is given: give one file")
+        raise UsageError(f"{words[0]}: a file, followed by more words; give one file")
     try:
         frames = frames_of("\n".join(words) if "\n" in "".join(words) else " ".join(words))
     except UsageError as error:
-        raise UsageError(f"{words[0]!r} is no file, and {error}") from error
+        raise UsageError(f"{words[0]!r}: no such file, and {error}") from error
     return _of_text(frames, first)
 
 
 def _opened(name: str) -> BinaryIO | None:
-    """Return the file of that name; None if there is none, so that it may be hexadecimal.
+    """Return the file of that name; None if it does not exist, as the word may be hexadecimal.
 
     Raises:
-        ConfigError: there is one, which cannot be read.
+        UsageError: the file exists but cannot be read.
     """
     try:
         return open(name, "rb")
@@ -82,51 +83,54 @@ def _opened(name: str) -> BinaryIO | None:
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             return None
-        raise UsageError(f"{name} cannot be read: {error.strerror}") from error
+        raise UsageError(f"{name}: cannot read: {error.strerror}; give another file") from error
 
 
-def _of_stream(stream: BinaryIO, first: First | None) -> Input:
+def _of_stream(stream: BinaryIO, first: FirstHeader | None) -> Input:
     try:
         beginning = stream.read(4)
-        if capfile.is_capture(beginning):
+        if pcap.is_capture(beginning):
             return Input(_of_capture(stream, beginning, first), True)
         with stream:
             text = beginning + stream.read(MAX_TEXT + 1)
     except OSError as error:
-        raise UsageError(f"the input cannot be read: {error.strerror}") from error
+        raise UsageError(f"input: cannot read: {error.strerror}; give another file") from error
     try:
         decoded = text.decode("ascii")
     except UnicodeDecodeError:
-        raise UsageError("neither pcap, pcapng nor hexadecimal") from None
+        raise UsageError("input: not pcap, pcapng or hexadecimal; give another file") from None
     return _of_text(frames_of(decoded), first)
 
 
-def _of_text(frames: list[bytes], first: First | None) -> Input:
+def _of_text(frames: list[bytes], first: FirstHeader | None) -> Input:
     if not any(frames):
-        raise UsageError("there are no octets in it: give hexadecimal, pcap or pcapng")
-    given = (Given(octets, first or guess(octets), len(octets)) for octets in frames)
-    return Input(given, False)
+        raise UsageError("input: no bytes found; give hexadecimal, pcap or pcapng")
+    found = (InputFrame(octets, first or guess(octets), len(octets)) for octets in frames)
+    return Input(found, False)
 
 
-def _of_capture(stream: BinaryIO, beginning: bytes, first: First | None) -> Iterator[Given]:
+def _of_capture(
+    stream: BinaryIO, beginning: bytes, first: FirstHeader | None
+) -> Iterator[InputFrame]:
     with stream:
         for record in _records(stream, beginning):
             octets, begins = _unwrapped(record)
-            left_out = len(record.octets) - len(octets)
-            yield Given(octets, first or begins, max(record.size - left_out, len(octets)), record)
+            removed = len(record.octets) - len(octets)
+            size = max(record.size - removed, len(octets))
+            yield InputFrame(octets, first or begins, size, record)
 
 
 def _records(stream: BinaryIO, beginning: bytes) -> Iterator[Record]:
     try:
-        yield from capfile.read(stream, beginning)
+        yield from pcap.read(stream, beginning)
     except OSError as error:
-        raise CaptureError(f"the input cannot be read on: {error.strerror}") from error
+        raise CaptureError(f"input: cannot read on: {error.strerror}") from error
 
 
-def _unwrapped(record: Record) -> tuple[bytes, First | None]:
-    """Return a frame without the header of the capture itself, and what it begins with."""
+def _unwrapped(record: Record) -> tuple[bytes, FirstHeader | None]:
+    """Return a frame without the capture's own header, and the kind of its first header."""
     octets, link = record.octets, record.interface.link
-    if link == capfile.ETHERNET:
+    if link == pcap.ETHERNET:
         return octets, "ethernet"
     if link in _IP_LINKS:
         return octets, "ip"
@@ -138,8 +142,8 @@ def _unwrapped(record: Record) -> tuple[bytes, First | None]:
     return octets, None
 
 
-def guess(octets: bytes) -> First:
-    """Say what octets begin with, by what they look like."""
+def guess(octets: bytes) -> FirstHeader:
+    """Return the likely kind of the first header of octets."""
     if _like_ethernet(octets):
         return "ethernet"
     version = octets[0] >> 4 if octets else 0

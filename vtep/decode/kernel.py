@@ -1,20 +1,20 @@
-"""What the kernel does with a frame before a VTEP sees it: finds the datagram, or refuses it."""
+"""The receiving kernel: it hands a datagram to the VTEP, or keeps it for a reason."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from vtep.decode.inputs import Given
-from vtep.dissect import Header, Status, status
+from vtep.decode.inputs import InputFrame
+from vtep.dissect import ChecksumState, Header
 from vtep.wire import ethernet, ip, outer, vxlan
 
 
 class Datagram(NamedTuple):
-    """What the kernel hands to the VTEP.
+    """One datagram that the kernel hands to the VTEP.
 
     Attributes:
         payload: VXLAN header and frame.
-        sender, destination: outer IP addresses; None where they are not in the octets.
-        port: the UDP source port; 0 where it is not in the octets.
+        sender, destination: outer IP addresses; None if the octets do not hold them.
+        port: UDP source port; 0 if the octets do not hold it.
     """
 
     payload: bytes
@@ -24,60 +24,62 @@ class Datagram(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """Why the kernel keeps it, in a word and in a sentence."""
+    """Why the kernel does not hand on a packet: name of the reason, and a sentence."""
 
     reason: str
     text: str
 
 
 def received(
-    given: Given, headers: Sequence[Header], ports: Sequence[int], local: str | None
+    frame: InputFrame, headers: Sequence[Header], ports: Sequence[int], local: str | None
 ) -> Datagram | Refusal | None:
-    """Return what the kernel hands on, or why it does not; None for what is no VXLAN.
+    """Return the datagram that the kernel hands on, or why it does not; None if not VXLAN.
 
     Args:
-        given: the frame.
-        headers: what dissect says of it.
+        frame: frame of the input.
+        headers: its headers, from vtep.dissect.
         ports: UDP ports of VXLAN.
-        local: our address; None for any.
+        local: our underlay address; None for any.
     """
     by_key = {header.key: header for header in reversed(headers)}
     tunnel, udp = by_key.get("vxlan"), by_key.get("outer_udp")
     network = by_key.get("outer_ipv4") or by_key.get("outer_ipv6")
     if network is None:
-        return _bare(given.octets[tunnel.at :]) if tunnel is not None else None
+        return _bare(frame.octets[tunnel.at :]) if tunnel is not None else None
     if udp is None:
         return _FRAGMENT if _is_fragment_of_udp(network, by_key.get("outer_fragment")) else None
     if _number(udp, "udp.destination_port") not in ports:
         return None
-    refusal = _refusal_of_ip(given, network) or _refusal_of_udp(given, network, udp)
+    refusal = _refusal_of_ip(frame, network) or _refusal_of_udp(frame, network, udp)
     texts = {field.key: field.text for field in network.fields}
     sender, destination = texts["ip.source"], texts["ip.destination"]
     if refusal is None and local is not None and destination != local:
-        refusal = Refusal("other_host", f"not for us: it goes to {destination}, we are {local}")
+        refusal = Refusal(
+            "other_host", f"not for us: sent to {destination}, our address is {local}"
+        )
     if refusal is not None:
         return refusal
     at, size = udp.at + ip.UDP_LEN, _number(udp, "udp.length") - ip.UDP_LEN
-    payload = given.octets[at : at + size]
+    payload = frame.octets[at : at + size]
     if len(payload) < min(size, _NEEDED):
-        text = f"not known: the capture kept {len(payload)} of {size} octets of the datagram"
+        text = f"unknown: the capture kept {len(payload)} of {size} bytes of the datagram"
         return Refusal("not_captured", text)
     return Datagram(payload, sender, destination, _number(udp, "udp.source_port"))
 
 
 _NEEDED = vxlan.HEADER_LEN + ethernet.HEADER_LEN + ethernet.TAG_LEN
-"""Octets of a datagram on which it depends whether it is delivered."""
+"""Octets of a datagram that decide whether it is delivered."""
 
 _FRAGMENT = Refusal(
     "fragment",
-    "not known: a fragment of a UDP packet, and the kernel hands on nothing before it has all",
+    "unknown: a fragment of a UDP packet; the kernel hands on the packet when it has all of them",
 )
 
 
 def _bare(payload: bytes) -> Datagram | Refusal:
-    """Return a datagram that came without the headers around it."""
+    """Return a datagram whose outer headers are not in the octets."""
     if len(payload) > outer.MAX_PACKET - ip.UDP_LEN:
-        return Refusal("udp_length", f"no UDP datagram holds {len(payload)} octets")
+        return Refusal("udp_length", f"{len(payload)} bytes are too many for a UDP datagram")
     return Datagram(payload, None, None, 0)
 
 
@@ -93,23 +95,23 @@ def _is_fragment_of_udp(network: Header, extension: Header | None) -> bool:
     return is_fragment and following == ip.UDP
 
 
-def _refusal_of_ip(given: Given, network: Header) -> Refusal | None:
-    there = given.size - network.at
+def _refusal_of_ip(frame: InputFrame, network: Header) -> Refusal | None:
+    present = frame.size - network.at
     version = _number(network, "ip.version")
     if not network.key.endswith(f"v{version}"):
-        return Refusal("ip_version", f"the outer IP header says that its version is {version}")
+        return Refusal("ip_version", f"the version in the outer IP header is {version}")
     if network.key == "outer_ipv6":
-        said = _number(network, "ip.payload_length") + ip.IPV6_LEN
+        stated = _number(network, "ip.payload_length") + ip.IPV6_LEN
     else:
-        said = _number(network, "ip.total_length")
-        if _status(network, "ip.checksum") == "wrong":
+        stated = _number(network, "ip.total_length")
+        if _checksum(network, "ip.checksum") == "wrong":
             return Refusal("ip_checksum", "the outer IPv4 header checksum is wrong")
-    if said > there:
-        return Refusal("ip_length", f"the outer IP packet is to have {said} octets, {there} came")
+    if stated > present:
+        return Refusal("ip_length", f"the outer IP header says {stated} bytes, {present} are here")
     return None
 
 
-def _refusal_of_udp(given: Given, network: Header, udp: Header) -> Refusal | None:
+def _refusal_of_udp(frame: InputFrame, network: Header, udp: Header) -> Refusal | None:
     if udp.length < ip.UDP_LEN:
         return Refusal("udp_length", "the outer UDP header is cut short")
     length = _number(udp, "udp.length")
@@ -118,20 +120,20 @@ def _refusal_of_udp(given: Given, network: Header, udp: Header) -> Refusal | Non
     else:
         end = network.at + _number(network, "ip.total_length")
     if not ip.UDP_LEN <= length <= end - udp.at:
-        text = f"the outer UDP header says {length} octets, the IP packet carries {end - udp.at}"
+        text = f"the outer UDP header says {length} bytes, the IP packet carries {end - udp.at}"
         return Refusal("udp_length", text)
-    if _status(udp, "udp.checksum") == "wrong":
+    if _checksum(udp, "udp.checksum") == "wrong":
         return Refusal("udp_checksum", "the outer UDP checksum is wrong")
     return None
 
 
 def _number(header: Header, key: str, otherwise: int = -1) -> int:
-    """Return the value of a field, or of one that is cut off `otherwise`."""
+    """Return the value of a field, or `otherwise` if the field is cut off."""
     for field in header.fields:
         if field.key == key and isinstance(field.value, int):
             return field.value
     return otherwise
 
 
-def _status(header: Header, key: str) -> Status:
-    return status(next(field for field in header.fields if field.key == key))
+def _checksum(header: Header, key: str) -> ChecksumState | None:
+    return next(field.checksum for field in header.fields if field.key == key)

@@ -1,26 +1,26 @@
-"""What stdout is: a terminal, how wide it is, and whether its owner wants colour."""
+"""Properties of stdout: whether it is a terminal, its width, and the use of colour."""
 
 import os
 import sys
 
 WIDTH = 92
-"""Columns that a text is made for where they are there."""
+"""Preferred width of a text, in columns."""
 
 _MIN_WIDTH = 60
 
 
 def is_terminal() -> bool:
-    """Tell whether somebody looks at what is printed."""
+    """Return whether stdout is a terminal."""
     return sys.stdout is not None and sys.stdout.isatty()
 
 
 def wants_colour() -> bool:
-    """Tell whether the output is for a terminal whose owner has nothing against colour."""
+    """Return whether to use colour: stdout is a terminal and NO_COLOR is not set."""
     return is_terminal() and not os.environ.get("NO_COLOR")
 
 
 def width() -> int:
-    """Return how many columns a text may have."""
+    """Return the width of the text, in columns."""
     if not is_terminal():
         return WIDTH
     try:

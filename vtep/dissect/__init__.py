@@ -1,13 +1,24 @@
-"""Frames taken apart for people: headers, and every field of them with what it is for.
+"""Split frames into headers and fields, with names, values and meanings for people.
 
-vtep/wire, which this stands on, is for the forwarding; here every bit has a name, a value and a
-meaning, and what is wrong is told. Nothing here decides what becomes of a frame.
+vtep.wire, on which this package is built, serves the forwarding. Here every bit has a name, a
+value and a meaning, and errors are reported. Nothing here decides about a frame.
 """
 
-from vtep.dissect.chain import First, dissect
-from vtep.dissect.checks import Status, status
+from vtep.dissect.chain import FirstHeader, dissect
 from vtep.dissect.diagram import diagram
-from vtep.dissect.model import Field, Header
-from vtep.dissect.text import as_json
+from vtep.dissect.model import ChecksumState, Field, Header
+from vtep.dissect.summary import Summary, summarize, summarize_frame
+from vtep.dissect.text import headers_as_json
 
-__all__ = ["Field", "First", "Header", "Status", "as_json", "diagram", "dissect", "status"]
+__all__ = [
+    "ChecksumState",
+    "Field",
+    "FirstHeader",
+    "Header",
+    "Summary",
+    "diagram",
+    "dissect",
+    "headers_as_json",
+    "summarize",
+    "summarize_frame",
+]

@@ -1,4 +1,4 @@
-"""A header drawn as RFCs draw it: 32 bits a row, with the values of this one in the boxes."""
+"""Draw a header as RFCs do: 32 bits a row, with its values in the boxes."""
 
 import itertools
 from collections.abc import Sequence
@@ -12,34 +12,34 @@ _RULER = [
     " " + " ".join(str(bit % 10) for bit in range(_BITS)),
 ]
 _WHOLE_ROWS = 4
-"""A longer field is drawn without its middle."""
+"""Maximum number of full rows of one field; a longer field is drawn without its middle."""
 
 
-class _Piece(NamedTuple):
-    """What one row has of a field; the words stand in its widest one."""
+class _Cell(NamedTuple):
+    """The part of a field in one row; the widest part carries the name and the value."""
 
     field: Field
     bits: int
-    has_words: bool
+    is_labelled: bool
 
 
 def diagram(header: Header) -> list[str]:
-    """Return the lines of the drawing: in each box the name of a field, and under it its value."""
+    """Return the lines of the drawing; each box holds the name of a field and its value."""
     lines = list(_RULER)
-    above: Sequence[_Piece] = ()
+    above: Sequence[_Cell] = ()
     for row in _rows(header.fields):
         lines.append(_border(above, row))
-        if any(piece.has_words for piece in row):
-            lines.append(_boxes(row, [piece.field.name for piece in row]))
-            lines.append(_boxes(row, [piece.field.text for piece in row]))
+        if any(cell.is_labelled for cell in row):
+            lines.append(_boxes(row, [cell.field.name for cell in row]))
+            lines.append(_boxes(row, [cell.field.text for cell in row]))
         else:
             lines.append(_boxes(row, [""] * len(row)))
         above = row
     return [*lines, _border(above, ())] if above else lines
 
 
-def _rows(fields: Sequence[Field]) -> list[list[_Piece]]:
-    rows: list[list[_Piece]] = []
+def _rows(fields: Sequence[Field]) -> list[list[_Cell]]:
+    rows: list[list[_Cell]] = []
     room = 0
     for field in fields:
         widths = _cut(field.bits, room)
@@ -48,13 +48,13 @@ def _rows(fields: Sequence[Field]) -> list[list[_Piece]]:
             if room == 0:
                 rows.append([])
                 room = _BITS
-            rows[-1].append(_Piece(field, bits, number == widest))
+            rows[-1].append(_Cell(field, bits, number == widest))
             room -= bits
     return rows
 
 
 def _cut(bits: int, room: int) -> list[int]:
-    """Return how many bits of a field stand in each row; `room` are left in the first one."""
+    """Return the number of bits of a field in each row; the first row has `room` bits left."""
     widths = [min(bits, room)] if room else []
     left = bits - sum(widths)
     whole = left // _BITS
@@ -62,8 +62,8 @@ def _cut(bits: int, room: int) -> list[int]:
     return widths + [left % _BITS] * bool(left % _BITS)
 
 
-def _border(above: Sequence[_Piece], below: Sequence[_Piece]) -> str:
-    """Return the line between two rows, open where one field goes on."""
+def _border(above: Sequence[_Cell], below: Sequence[_Cell]) -> str:
+    """Return the line between two rows, open where a field continues."""
     upper, lower = _columns(above), _columns(below)
     drawn = [
         not (bit < min(len(upper), len(lower)) and upper[bit] is lower[bit])
@@ -76,20 +76,20 @@ def _border(above: Sequence[_Piece], below: Sequence[_Piece]) -> str:
     )
 
 
-def _columns(row: Sequence[_Piece]) -> list[Field]:
-    return [piece.field for piece in row for _ in range(piece.bits)]
+def _columns(row: Sequence[_Cell]) -> list[Field]:
+    return [cell.field for cell in row for _ in range(cell.bits)]
 
 
-def _boxes(row: Sequence[_Piece], words: Sequence[str]) -> str:
-    cells = [
-        _fitted(word if piece.has_words else "", piece.bits * 2 - 1)
-        for piece, word in zip(row, words, strict=True)
+def _boxes(row: Sequence[_Cell], words: Sequence[str]) -> str:
+    boxes = [
+        _fitted(word if cell.is_labelled else "", cell.bits * 2 - 1)
+        for cell, word in zip(row, words, strict=True)
     ]
-    return f"|{'|'.join(cells)}|"
+    return f"|{'|'.join(boxes)}|"
 
 
 def _fitted(word: str, width: int) -> str:
-    """Return a word in the middle of `width` columns; one too long loses what is in brackets."""
+    """Return a word centred in `width` columns; a long one loses the part in brackets."""
     if len(word) > width:
         word = word.partition(" (")[0]
     return word[:width].center(width)

@@ -1,21 +1,20 @@
 """Ethernet, 802.1Q tags and ARP."""
 
+from vtep.dissect.cursor import Cursor, Parsed
 from vtep.dissect.model import (
     Field,
-    Layout,
-    Spec,
-    lay_out,
+    FieldSpec,
+    HeaderLayout,
     named,
     numbers,
     show_ip,
     show_mac,
     show_octets,
 )
-from vtep.dissect.step import Place, Step
 from vtep.wire import ethernet
 
 LENGTH_MAX = 1500
-"""Up to this the type field is a length (IEEE 802.3 clause 3.2.6)."""
+"""Up to this value the type field is a length (IEEE 802.3 clause 3.2.6)."""
 
 _FOLLOWING = {
     ethernet.IPV4: "ipv4",
@@ -37,111 +36,109 @@ _show_type = named(
     "x",
 )
 
-ETHERNET = Layout(
+ETHERNET_LAYOUT = HeaderLayout(
     "Ethernet",
     "IEEE 802.3 clause 3.2",
     (
-        Spec(
+        FieldSpec(
             *("ethernet.destination", "Destination", 48),
-            "the next hop on the underlay: the other host, or a router",
+            "next hop on the underlay: the other host, or a router",
             show_mac,
-            "for whom: one MAC, or a group; an unknown one goes to every peer",
+            "receiver: one MAC or a group; a frame to an unknown MAC goes to every peer",
         ),
-        Spec(
+        FieldSpec(
             *("ethernet.source", "Source", 48),
-            "the underlay device of the sending host, or a router",
+            "underlay device of the sending host, or a router",
             show_mac,
-            "who sent it, unchanged: the other end learns it",
+            "sender, unchanged by the tunnel: the receiving VTEP learns it",
         ),
-        Spec(
+        FieldSpec(
             *("ethernet.type", "EtherType", 16),
-            "what stands behind this header",
+            "protocol after this header",
             _show_type,
-            "what the two ends talk",
+            "protocol of the payload",
         ),
     ),
 )
-VLAN = Layout(
+VLAN_LAYOUT = HeaderLayout(
     "802.1Q tag",
     "IEEE 802.1Q clause 9.6",
     (
-        Spec("vlan.priority", "PCP", 3, "priority, 0 to 7"),
-        Spec("vlan.drop_eligible", "DEI", 1, "may be dropped first"),
-        Spec("vlan.id", "VLAN ID", 12, "which VLAN; 0 is none, a priority only"),
-        Spec("vlan.type", "EtherType", 16, "what stands behind the tag", _show_type),
+        FieldSpec("vlan.priority", "PCP", 3, "priority, 0 to 7"),
+        FieldSpec("vlan.drop_eligible", "DEI", 1, "1: drop this frame first"),
+        FieldSpec("vlan.id", "VLAN ID", 12, "number of the VLAN; 0: only a priority"),
+        FieldSpec("vlan.type", "EtherType", 16, "protocol after the tag", _show_type),
     ),
 )
-ARP = Layout(
+ARP_LAYOUT = HeaderLayout(
     "ARP",
     "RFC 826",
     (
-        Spec("arp.hardware", "Hardware", 16, "1 is Ethernet", named({1: "Ethernet"})),
-        Spec("arp.protocol", "Protocol", 16, "what address is looked for", _show_type),
-        Spec("arp.hardware_length", "MAC length", 8, "octets of a hardware address"),
-        Spec("arp.protocol_length", "IP length", 8, "octets of a protocol address"),
-        Spec(
+        FieldSpec("arp.hardware", "Hardware", 16, "1: Ethernet", named({1: "Ethernet"})),
+        FieldSpec("arp.protocol", "Protocol", 16, "type of the protocol addresses", _show_type),
+        FieldSpec("arp.hardware_length", "MAC length", 8, "bytes of a hardware address"),
+        FieldSpec("arp.protocol_length", "IP length", 8, "bytes of a protocol address"),
+        FieldSpec(
             *("arp.operation", "Operation", 16),
-            "a request goes to everyone, so to every peer on the flood list; a reply to one",
+            "a request is a broadcast, flooded to every peer; a reply goes to one host",
             named({1: "request", 2: "reply"}),
         ),
     ),
 )
 
 
-def parse_ethernet(place: Place) -> Step:
-    """Take an Ethernet header apart."""
-    octets, at, end, inner = place.octets, place.at, place.end, place.inner
-    fields = lay_out(octets, at, end, ETHERNET.specs, ETHERNET.source, inner=inner)
+def parse_ethernet(here: Cursor) -> Parsed:
+    """Parse an Ethernet header."""
+    fields = here.fields(ETHERNET_LAYOUT)
     problems = []
     if len(fields) > 1 and fields[1].key == "ethernet.source":
-        source = bytes(octets[at + 6 : at + 12])
+        source = bytes(here.octets[here.at + 6 : here.at + 12])
         if ethernet.is_group(source):
-            problems.append("the source MAC is a group address: nobody can be that")
+            problems.append("the source MAC is a group address: no device can have it")
         elif not any(source):
-            problems.append("the source MAC is all zeros: nobody is that")
-    return _step(place, "ethernet", ETHERNET, fields, problems)
+            problems.append("the source MAC is all zeros: no device can have it")
+    return _parsed(here, "ethernet", ETHERNET_LAYOUT, fields, problems)
 
 
-def parse_vlan(place: Place) -> Step:
-    """Take what stands behind the EtherType of a tag apart: priority, VLAN, the next EtherType."""
-    fields = lay_out(place.octets, place.at, place.end, VLAN.specs, VLAN.source, inner=place.inner)
+def parse_vlan(here: Cursor) -> Parsed:
+    """Parse the part of a tag after its EtherType: priority, VLAN, next EtherType."""
+    fields = here.fields(VLAN_LAYOUT)
     problems = []
-    if place.inner:
+    if here.inner:
         problems.append(
-            "a tag inside the tunnel: one end should strip it, the other discard it"
-            " unless told otherwise (RFC 7348 section 6.1)"
+            "a tag inside the tunnel: the sender should remove it and the receiver drop the frame,"
+            " unless configured otherwise (RFC 7348 section 6.1)"
         )
     if numbers(fields).get("id") == 0xFFF:
         problems.append("VLAN 4095 is reserved")
-    return _step(place, "vlan", VLAN, fields, problems)
+    return _parsed(here, "vlan", VLAN_LAYOUT, fields, problems)
 
 
-def _step(
-    place: Place, kind: str, layout: Layout, fields: list[Field], problems: list[str]
-) -> Step:
-    """Return the header, and what its EtherType says follows."""
-    after = place.at + layout.octets
-    if after > place.end:
-        problems.append(place.cut_short(layout.octets))
+def _parsed(
+    here: Cursor, kind: str, layout: HeaderLayout, fields: list[Field], problems: list[str]
+) -> Parsed:
+    """Return the header and the protocol that its EtherType names."""
+    after = here.at + layout.octets
+    if after > here.end:
+        problems.append(here.cut_short(layout.octets))
     value = numbers(fields).get("type", -1)
     following = "payload"
     if 0 <= value <= LENGTH_MAX:
-        there = place.end - after
-        last = fields[-1]
-        fields[-1] = last._replace(name="Length", text=f"{value} octets", meaning="802.3 length")
-        if value > there:
-            problems.append(f"the length field says {value} octets, {there} are here")
-        return place.step(kind, layout.name, fields, problems, following)
-    return place.step(kind, layout.name, fields, problems, _FOLLOWING.get(value, following))
+        available = here.end - after
+        text = f"{value} bytes"
+        fields[-1] = fields[-1]._replace(name="Length", text=text, meaning="802.3 length")
+        if value > available:
+            problems.append(f"the length field says {value} bytes, {available} are here")
+        return here.parsed(kind, layout.name, fields, problems, following)
+    return here.parsed(kind, layout.name, fields, problems, _FOLLOWING.get(value, following))
 
 
-def parse_arp(place: Place) -> Step:
-    """Take an ARP packet apart, also one for other addresses than MAC and IPv4."""
-    octets, at, end = place.octets, place.at, place.end
-    fields = lay_out(octets, at, end, ARP.specs, ARP.source, inner=place.inner)
+def parse_arp(here: Cursor) -> Parsed:
+    """Parse an ARP packet, even if its addresses are not MAC and IPv4."""
+    fields = here.fields(ARP_LAYOUT)
     values = numbers(fields)
-    if at + ARP.octets > end:
-        return place.too_short("arp", ARP.name, fields, ARP.octets + 20)
+    if here.room < ARP_LAYOUT.octets:
+        return here.incomplete("arp", ARP_LAYOUT.name, fields, ARP_LAYOUT.octets + 20)
     macs, ips = values["hardware_length"], values["protocol_length"]
     problems = []
     if (values["hardware"], macs) != (1, 6) or (values["protocol"], ips) != (ethernet.IPV4, 4):
@@ -149,17 +146,21 @@ def parse_arp(place: Place) -> Step:
     show_hardware = show_mac if macs == 6 else show_octets
     show_protocol = show_ip if ips == 4 else show_octets
     specs = (
-        Spec("arp.sender_mac", "Sender MAC", macs * 8, "who asks, or answers", show_hardware),
-        Spec("arp.sender_ip", "Sender IP", ips * 8, "the address of that one", show_protocol),
-        Spec(
+        FieldSpec("arp.sender_mac", "Sender MAC", macs * 8, "MAC of the sender", show_hardware),
+        FieldSpec("arp.sender_ip", "Sender IP", ips * 8, "IP address of the sender", show_protocol),
+        FieldSpec(
             *("arp.target_mac", "Target MAC", macs * 8),
-            "what a request wants to know, and leaves 0; in a reply who asked",
+            "request: 0, the MAC is asked for; reply: MAC of the host that asked",
             show_hardware,
         ),
-        Spec("arp.target_ip", "Target IP", ips * 8, "whose MAC is wanted", show_protocol),
+        FieldSpec(
+            *("arp.target_ip", "Target IP", ips * 8),
+            "request: IP address whose MAC is asked for; reply: that of the host that asked",
+            show_protocol,
+        ),
     )
-    fields += lay_out(octets, at + ARP.octets, end, specs, ARP.source, inner=place.inner)
-    whole = ARP.octets + 2 * (macs + ips)
-    if at + whole > end:
-        problems.append(place.cut_short(whole))
-    return place.step("arp", ARP.name, fields, problems, "", padding=True)
+    fields += here.fields_at(here.at + ARP_LAYOUT.octets, specs, ARP_LAYOUT.source)
+    length = ARP_LAYOUT.octets + 2 * (macs + ips)
+    if length > here.room:
+        problems.append(here.cut_short(length))
+    return here.parsed("arp", ARP_LAYOUT.name, fields, problems, "", padding=True)

@@ -1,11 +1,15 @@
-"""Field and Header, and how the octets of a header become fields."""
+"""Header and Field, the layouts of headers, and how octets become fields."""
 
 import ipaddress
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from vtep.wire.buffer import Readable
 from vtep.wire.ethernet import format_mac
+
+ChecksumState = Literal["correct", "wrong", "partial", "none", "unchecked"]
+"""Result of checking a checksum. "partial": the field holds the sum of the pseudo-header only, as
+on a host whose network card completes the checksum (CHECKSUM_PARTIAL)."""
 
 
 class Field(NamedTuple):
@@ -14,12 +18,13 @@ class Field(NamedTuple):
     Attributes:
         key: "vxlan.vni"; the same for an outer and an inner header.
         name: "VNI".
-        at: its first bit, counted from the first bit of the octets that were given.
-        bits: how many.
-        value: a number; octets for addresses, options and data.
-        text: the value for people: "100", "10.0.1.41", "17 (UDP)".
-        meaning: what it is for, one short sentence.
-        source: where it is defined: "RFC 7348 section 5".
+        at: first bit, counted from the first bit of the dissected octets.
+        bits: number of bits.
+        value: a number, or octets for addresses, options and data.
+        text: value for people: "100", "10.0.1.41", "17 (UDP)".
+        meaning: purpose of the field, one short phrase.
+        source: document that defines it: "RFC 7348 section 5".
+        checksum: result of the check of a checksum field; None for any other field.
     """
 
     key: str
@@ -30,6 +35,7 @@ class Field(NamedTuple):
     text: str
     meaning: str
     source: str
+    checksum: ChecksumState | None = None
 
 
 class Header(NamedTuple):
@@ -38,10 +44,10 @@ class Header(NamedTuple):
     Attributes:
         key: "outer_ipv4", "vxlan", "inner_ethernet", "inner_arp", "inner_payload".
         name: "IPv4".
-        at: its first octet, counted from the first of those that were given.
-        length: in octets, as many as there are.
-        fields: one behind the other, without gap or overlap.
-        problems: what is wrong or worth a look, one sentence each.
+        at: first octet, counted from the first of the dissected octets.
+        length: number of octets that are present.
+        fields: consecutive fields, without gap or overlap.
+        problems: errors and oddities, one sentence each.
     """
 
     key: str
@@ -52,11 +58,14 @@ class Header(NamedTuple):
     problems: tuple[str, ...]
 
 
-class Spec(NamedTuple):
+class FieldSpec(NamedTuple):
     """One field of a layout.
 
-    `inner` is what it means inside the tunnel, and `source` where it is defined, if those are not
-    those of the layout.
+    Attributes:
+        key, name, bits, meaning: as in Field.
+        show: returns the value as text; the functions in AS_OCTETS take octets, others a number.
+        inner: meaning inside the tunnel, if it differs.
+        source: document that defines the field, if it is not that of the layout.
     """
 
     key: str
@@ -68,21 +77,21 @@ class Spec(NamedTuple):
     source: str = ""
 
 
-class Layout(NamedTuple):
-    """The fixed fields of one kind of header."""
+class HeaderLayout(NamedTuple):
+    """The fixed fields of one type of header."""
 
     name: str
     source: str
-    specs: tuple[Spec, ...]
+    specs: tuple[FieldSpec, ...]
 
     @property
     def octets(self) -> int:
-        """Return how long the header is."""
+        """Return the length of the fixed fields."""
         return sum(spec.bits for spec in self.specs) // 8
 
 
 def show_mac(value: bytes) -> str:
-    """Return a MAC as text."""
+    """Return a MAC address as text."""
     return format_mac(value)
 
 
@@ -92,9 +101,9 @@ def show_ip(value: bytes) -> str:
 
 
 def show_octets(value: bytes) -> str:
-    """Return octets in hexadecimal, the first sixteen of them."""
+    """Return octets in hexadecimal, at most the first sixteen."""
     shown = value[:16].hex(" ") or "none"
-    return shown if len(value) <= 16 else f"{shown} ... ({len(value)} octets)"
+    return shown if len(value) <= 16 else f"{shown} ... ({len(value)} bytes)"
 
 
 def show_hex16(value: int) -> str:
@@ -114,15 +123,15 @@ def named(names: dict[int, str], form: str = "d") -> Callable[[int], str]:
 
 
 AS_OCTETS = (show_mac, show_ip, show_octets)
-"""Fields shown by these have octets for a value, all others a number."""
+"""Fields that one of these shows have octets as their value, all others a number."""
 
 
 def lay_out(
-    octets: Readable, at: int, end: int, specs: Iterable[Spec], source: str, *, inner: bool
+    octets: Readable, at: int, end: int, specs: Iterable[FieldSpec], source: str, *, inner: bool
 ) -> list[Field]:
     """Return the fields that begin at octets[at], as far as `end`; never raises.
 
-    What is left of a field that is cut is given as a field of its own named "cut".
+    The present part of a field that is cut becomes a field named "cut".
     """
     fields: list[Field] = []
     bit, last = at * 8, max(at, min(end, len(octets))) * 8
@@ -134,7 +143,7 @@ def lay_out(
             continue
         if bit + bits > last:
             key, name, bits = f"{key.partition('.')[0]}.cut", "cut", last - bit
-            meaning, inner_meaning = f"the beginning of {spec.name}: the rest is missing", ""
+            meaning, inner_meaning = f"beginning of {spec.name}; the rest is missing", ""
             show = show_octets if bit % 8 == 0 else str
         first = bit >> 3
         if show in AS_OCTETS:
@@ -144,8 +153,8 @@ def lay_out(
             number = int.from_bytes(octets[first:stop], "big")
             value = number >> (stop * 8 - bit - bits) & (1 << bits) - 1
         text = show(value)  # type: ignore[arg-type]
-        sense = inner_meaning if inner and inner_meaning else meaning
-        fields.append(Field(key, name, bit, bits, value, text, sense, own_source or source))
+        purpose = inner_meaning if inner and inner_meaning else meaning
+        fields.append(Field(key, name, bit, bits, value, text, purpose, own_source or source))
         bit += bits
     return fields
 

@@ -1,10 +1,10 @@
 """IPv4, and IPv6 with the extension headers that vtep.wire.ip skips."""
 
-from vtep.dissect.checks import judged, unjudged
+from vtep.dissect.checksum import mark_unchecked, verify
+from vtep.dissect.cursor import Cursor, IpContext, Parsed
 from vtep.dissect.model import (
-    Layout,
-    Spec,
-    lay_out,
+    FieldSpec,
+    HeaderLayout,
     named,
     numbers,
     show_hex16,
@@ -12,12 +12,11 @@ from vtep.dissect.model import (
     show_octets,
 )
 from vtep.dissect.options import IPV4_NAMES, options_text
-from vtep.dissect.step import Ip, Place, Step
 from vtep.wire import ip
 from vtep.wire.checksum import ones_sum
 
 MAX_EXTENSIONS = 8
-"""As many as vtep.wire.ip skips; what stands behind more of them is not looked at."""
+"""Maximum number of extension headers, as in vtep.wire.ip; the rest is payload."""
 
 _EXTENSIONS = {0: "hop_by_hop", 43: "routing", 44: "fragment", 60: "destination_options"}
 _FOLLOWING = {4: {1: "icmp", 6: "tcp", 17: "udp"}, 6: {6: "tcp", 17: "udp", 58: "icmpv6"}}
@@ -43,234 +42,213 @@ _show_protocol = named(
 )
 _show_ecn = named({0: "not ECN", 1: "ECT(1)", 2: "ECT(0)", 3: "congestion"})
 
-_SOURCE = "the VTEP that sends: the other end learns that the inner source is behind it"
-_INNER_SOURCE = "the container; the underlay never sees this address"
+_SOURCE = "sending VTEP: the receiver learns that the inner source MAC is behind it"
+_INNER_SOURCE = "sending container; the underlay never reads this address"
+_DESTINATION = "receiving VTEP"
+_INNER_DESTINATION = "receiving container"
+_HOPS = "routers that may still forward it; the inner packet has its own limit"
+_INNER_HOPS = "routers that may still forward it; the tunnel does not count"
 _DIFFERENTIATED = (
-    Spec("ip.dscp", "DSCP", 6, "class of service", source="RFC 2474 section 3"),
-    Spec(
-        *("ip.ecn", "ECN", 2, "whether routers may mark congestion, and did"),
+    FieldSpec("ip.dscp", "DSCP", 6, "class of service", source="RFC 2474 section 3"),
+    FieldSpec(
+        *("ip.ecn", "ECN", 2, "congestion notification: whether routers may mark, and did"),
         _show_ecn,
         source="RFC 3168 section 5",
     ),
 )
-IPV4 = Layout(
+IPV4_LAYOUT = HeaderLayout(
     "IPv4",
     "RFC 791 section 3.1",
     (
-        Spec("ip.version", "Version", 4, "4: which IP this is"),
-        Spec("ip.header_length", "IHL", 4, "length of this header, in words of 4 octets"),
+        FieldSpec("ip.version", "Version", 4, "IP version: 4"),
+        FieldSpec("ip.header_length", "IHL", 4, "length of this header, in words of 4 bytes"),
         *_DIFFERENTIATED,
-        Spec(
+        FieldSpec(
             *("ip.total_length", "Total length", 16),
-            "all from here to the end, so this is what the underlay's MTU limits",
+            "header and payload: the MTU of the underlay limits this",
             str,
-            "header and all that follows: what the MTU of the overlay limits",
+            "header and payload: the MTU of the overlay limits this",
         ),
-        Spec("ip.id", "Identification", 16, "which fragments belong together", show_hex16),
-        Spec("ip.reserved", "Reserved", 1, "zero"),
-        Spec(
+        FieldSpec("ip.id", "Identification", 16, "the same in all fragments", show_hex16),
+        FieldSpec("ip.reserved", "Reserved", 1, "zero"),
+        FieldSpec(
             *("ip.dont_fragment", "DF", 1),
-            "a tunnel never fragments (RFC 7348 section 4.3)",
+            "1: routers must not fragment it; a VTEP never may (RFC 7348 section 4.3)",
             str,
-            "no router may cut it",
+            "1: routers must not fragment it",
         ),
-        Spec("ip.more_fragments", "MF", 1, "more fragments follow"),
-        Spec("ip.fragment_offset", "Fragment offset", 13, "where it belongs, in 8 octets"),
-        Spec(
-            *("ip.ttl", "TTL", 8),
-            "routers it may still pass; the inner packet keeps its own",
-            str,
-            "routers it may still pass; the tunnel does not count",
-        ),
-        Spec(
+        FieldSpec("ip.more_fragments", "MF", 1, "1: more fragments follow"),
+        FieldSpec("ip.fragment_offset", "Fragment offset", 13, "position, in units of 8 bytes"),
+        FieldSpec("ip.ttl", "TTL", 8, _HOPS, str, _INNER_HOPS),
+        FieldSpec(
             *("ip.protocol", "Protocol", 8),
-            "what follows: UDP, so that any IP network can carry it",
+            "protocol of the payload: UDP, so that any IP network can carry it",
             _show_protocol,
-            "what follows",
+            "protocol of the payload",
         ),
-        Spec("ip.checksum", "Header checksum", 16, "of this header alone", show_hex16),
-        Spec("ip.source", "Source", 32, _SOURCE, show_ip, _INNER_SOURCE),
-        Spec(
-            "ip.destination",
-            "Destination",
-            32,
-            "the VTEP that receives",
-            show_ip,
-            "the other container",
-        ),
+        FieldSpec("ip.checksum", "Header checksum", 16, "covers this header only", show_hex16),
+        FieldSpec("ip.source", "Source", 32, _SOURCE, show_ip, _INNER_SOURCE),
+        FieldSpec("ip.destination", "Destination", 32, _DESTINATION, show_ip, _INNER_DESTINATION),
     ),
 )
-IPV6 = Layout(
+IPV6_LAYOUT = HeaderLayout(
     "IPv6",
     "RFC 8200 section 3",
     (
-        Spec("ip.version", "Version", 4, "6: which IP this is"),
+        FieldSpec("ip.version", "Version", 4, "IP version: 6"),
         *_DIFFERENTIATED,
-        Spec("ip.flow_label", "Flow label", 20, "the same for all packets of a flow, or 0"),
-        Spec("ip.payload_length", "Payload length", 16, "all behind this header"),
-        Spec("ip.next_header", "Next header", 8, "what follows", _show_protocol),
-        Spec(
-            *("ip.hop_limit", "Hop limit", 8),
-            "routers it may still pass; the inner packet keeps its own",
-            str,
-            "routers it may still pass; the tunnel does not count",
-        ),
-        Spec("ip.source", "Source", 128, _SOURCE, show_ip, _INNER_SOURCE),
-        Spec(
-            "ip.destination",
-            "Destination",
-            128,
-            "the VTEP that receives",
-            show_ip,
-            "the other container",
-        ),
+        FieldSpec("ip.flow_label", "Flow label", 20, "the same in all packets of a flow, or 0"),
+        FieldSpec("ip.payload_length", "Payload length", 16, "bytes after this header"),
+        FieldSpec("ip.next_header", "Next header", 8, "type of the next header", _show_protocol),
+        FieldSpec("ip.hop_limit", "Hop limit", 8, _HOPS, str, _INNER_HOPS),
+        FieldSpec("ip.source", "Source", 128, _SOURCE, show_ip, _INNER_SOURCE),
+        FieldSpec("ip.destination", "Destination", 128, _DESTINATION, show_ip, _INNER_DESTINATION),
     ),
 )
-_NEXT = Spec("extension.next_header", "Next header", 8, "what follows", _show_protocol)
-_LENGTH = Spec("extension.length", "Length", 8, "in 8 octets, the first 8 not counted")
+_NEXT = FieldSpec(
+    "extension.next_header", "Next header", 8, "type of the next header", _show_protocol
+)
+_LENGTH = FieldSpec("extension.length", "Length", 8, "in units of 8 bytes, without the first 8")
 _FRAGMENT = (
     _NEXT,
-    Spec("extension.reserved_8", "Reserved", 8, "zero"),
-    Spec("extension.fragment_offset", "Fragment offset", 13, "where it belongs, in 8 octets"),
-    Spec("extension.reserved_29", "Res", 2, "zero"),
-    Spec("extension.more_fragments", "M", 1, "more fragments follow"),
-    Spec("extension.id", "Identification", 32, "which fragments belong together"),
+    FieldSpec("extension.reserved_8", "Reserved", 8, "zero"),
+    FieldSpec("extension.fragment_offset", "Fragment offset", 13, "position, in units of 8 bytes"),
+    FieldSpec("extension.reserved_29", "Res", 2, "zero"),
+    FieldSpec("extension.more_fragments", "M", 1, "1: more fragments follow"),
+    FieldSpec("extension.id", "Identification", 32, "the same in all fragments"),
 )
 _ROUTING = (
     _NEXT,
     _LENGTH,
-    Spec("extension.routing_type", "Routing type", 8, "which kind of routing header"),
-    Spec("extension.segments_left", "Segments left", 8, "stations still to be visited"),
+    FieldSpec("extension.routing_type", "Routing type", 8, "type of the routing header"),
+    FieldSpec("extension.segments_left", "Segments left", 8, "nodes still to visit"),
 )
-_EXTENSION_NAMES = {
-    0: ("Hop-by-hop options", "RFC 8200 section 4.3", (_NEXT, _LENGTH)),
-    43: ("Routing", "RFC 8200 section 4.4", _ROUTING),
-    44: ("Fragment", "RFC 8200 section 4.5", _FRAGMENT),
-    60: ("Destination options", "RFC 8200 section 4.6", (_NEXT, _LENGTH)),
+_EXTENSION_LAYOUTS = {
+    0: HeaderLayout("Hop-by-hop options", "RFC 8200 section 4.3", (_NEXT, _LENGTH)),
+    43: HeaderLayout("Routing", "RFC 8200 section 4.4", _ROUTING),
+    44: HeaderLayout("Fragment", "RFC 8200 section 4.5", _FRAGMENT),
+    60: HeaderLayout("Destination options", "RFC 8200 section 4.6", (_NEXT, _LENGTH)),
 }
 
+_FRAGMENTED = (
+    "a fragment: a VTEP must not send one (RFC 7348 section 4.3), and a VTEP does not receive one:"
+    " the kernel reassembles the packet first"
+)
 
-def parse_ipv4(place: Place) -> Step:
-    """Take an IPv4 header and its options apart."""
-    octets, at, end = place.octets, place.at, place.end
-    fields = lay_out(octets, at, end, IPV4.specs, IPV4.source, inner=place.inner)
-    there = end - at
-    if there < IPV4.octets:
-        return place.too_short("ipv4", IPV4.name, fields, IPV4.octets)
+
+def parse_ipv4(here: Cursor) -> Parsed:
+    """Parse an IPv4 header and its options."""
+    octets, at, room = here.octets, here.at, here.room
+    name = IPV4_LAYOUT.name
+    fields = here.fields(IPV4_LAYOUT)
+    if room < IPV4_LAYOUT.octets:
+        return here.incomplete("ipv4", name, fields, IPV4_LAYOUT.octets)
     values = numbers(fields)
     total, length = values["total_length"], values["header_length"] * 4
     problems = _version(values, 4)
     if length < ip.IPV4_LEN:
-        unjudged(fields, "not checked")
-        problems.append(f"the header length is {length} octets: 20 is the least")
-        return place.step("ipv4", IPV4.name, fields, problems, "payload")
-    if length > there:
-        problems.append(place.cut_short(length))
+        mark_unchecked(fields)
+        problems.append(f"the header length is {length} bytes: the minimum is 20")
+        return here.parsed("ipv4", name, fields, problems, "payload")
+    if length > room:
+        problems.append(here.cut_short(length))
     if length > ip.IPV4_LEN:
-        spec = Spec("ip.options", "Options", (length - ip.IPV4_LEN) * 8, "rare", show_octets)
-        options = lay_out(octets, at + 20, end, (spec,), IPV4.source, inner=place.inner)
-        text = options_text(octets[at + 20 : min(at + length, end)], IPV4_NAMES, is_tcp=False)
+        bits = (length - ip.IPV4_LEN) * 8
+        spec = FieldSpec("ip.options", "Options", bits, "rarely used", show_octets)
+        options = here.fields_at(at + 20, (spec,), IPV4_LAYOUT.source)
+        text = options_text(octets[at + 20 : min(at + length, here.end)], IPV4_NAMES, is_tcp=False)
         fields += [field._replace(text=text) for field in options]
-    if length <= there:
+    if length <= room:
         covered = octets[at : at + length]
-        problems += judged(fields, "ip.checksum", covered, name="IPv4 header")
+        problems += verify(fields, "ip.checksum", covered, name="IPv4 header")
     else:
-        unjudged(fields, "cut short, not checked")
+        mark_unchecked(fields, "cut short")
     if total < length:
-        problems.append(f"the length field says {total} octets, the header alone has {length}")
-        return place.step("ipv4", IPV4.name, fields, problems, "payload")
-    missing = _missing(at + total, end, problems, total, there)
+        problems.append(f"the length field says {total} bytes, the header has {length}")
+        return here.parsed("ipv4", name, fields, problems, "payload")
+    missing = _missing(at + total, here.end, problems, total, room)
     if values["reserved"]:
         problems.append("the reserved flag is set: it must be zero")
     if values["ttl"] == 0:
         problems.append("TTL 0: no router forwards it")
     fragment = values["more_fragments"] or values["fragment_offset"]
-    if fragment and not place.inner:
+    if fragment and not here.inner:
         problems.append(_FRAGMENTED)
     protocol = values["protocol"]
     pseudo = ones_sum(octets[at + 12 : at + 20])
     following = "payload" if fragment else _FOLLOWING[4].get(protocol, "payload")
-    context = Ip(pseudo, 4, protocol, missing)
-    return place.step("ipv4", IPV4.name, fields, problems, following, end=at + total, ip=context)
+    context = IpContext(pseudo, 4, protocol, missing)
+    return here.parsed("ipv4", name, fields, problems, following, end=at + total, ip=context)
 
 
-_FRAGMENTED = (
-    "a fragment: a VTEP must not make them (RFC 7348 section 4.3), and none sees one"
-    " before the kernel has the whole packet"
-)
-
-
-def parse_ipv6(place: Place) -> Step:
-    """Take the fixed IPv6 header apart."""
-    octets, at, end = place.octets, place.at, place.end
-    fields = lay_out(octets, at, end, IPV6.specs, IPV6.source, inner=place.inner)
-    if end - at < IPV6.octets:
-        return place.too_short("ipv6", IPV6.name, fields, IPV6.octets)
+def parse_ipv6(here: Cursor) -> Parsed:
+    """Parse the fixed IPv6 header."""
+    name = IPV6_LAYOUT.name
+    fields = here.fields(IPV6_LAYOUT)
+    if here.room < IPV6_LAYOUT.octets:
+        return here.incomplete("ipv6", name, fields, IPV6_LAYOUT.octets)
     values = numbers(fields)
     problems = _version(values, 6)
     payload = values["payload_length"]
-    after = at + IPV6.octets
-    missing = _missing(after + payload, end, problems, payload, end - after)
+    after = here.at + IPV6_LAYOUT.octets
+    missing = _missing(after + payload, here.end, problems, payload, here.end - after)
     if values["hop_limit"] == 0:
         problems.append("hop limit 0: no router forwards it")
     protocol = values["next_header"]
-    context = Ip(ones_sum(octets[at + 8 : at + 40]), 6, protocol, missing)
-    following = _behind(protocol)
-    return place.step(
-        "ipv6", IPV6.name, fields, problems, following, end=after + payload, ip=context
-    )
+    context = IpContext(ones_sum(here.octets[here.at + 8 : here.at + 40]), 6, protocol, missing)
+    following = _after_ipv6(protocol)
+    return here.parsed("ipv6", name, fields, problems, following, end=after + payload, ip=context)
 
 
-def parse_extension(place: Place) -> Step:
-    """Take one extension header apart; place.ip.protocol says which."""
-    octets, at, end, before = place.octets, place.at, place.end, place.ip
-    assert before is not None
-    name, source, specs = _EXTENSION_NAMES[before.protocol]
-    fields = lay_out(octets, at, end, specs, source, inner=place.inner)
-    kind = _EXTENSIONS[before.protocol]
-    if end - at < 8:
-        return place.too_short(kind, name, fields, 8)
+def parse_extension(here: Cursor) -> Parsed:
+    """Parse one IPv6 extension header; here.ip.protocol is its type."""
+    before = here.ip
+    assert before is not None, "an extension header follows an IPv6 header"
+    layout, kind = _EXTENSION_LAYOUTS[before.protocol], _EXTENSIONS[before.protocol]
+    fields = here.fields(layout)
+    if here.room < 8:
+        return here.incomplete(kind, layout.name, fields, 8)
     values = numbers(fields)
     problems = []
     fragment = False
     pseudo = before.pseudo
     if before.protocol == 44:
-        # Offset 0 and no more to come: an atomic fragment, whole in itself (RFC 6946).
+        # Offset 0 and no more fragments: an atomic fragment, a whole packet (RFC 6946).
         fragment = bool(values["fragment_offset"] or values["more_fragments"])
-        if fragment and not place.inner:
+        if fragment and not here.inner:
             problems.append(_FRAGMENTED)
     else:
         length = 8 + values["length"] * 8
-        fixed = sum(spec.bits for spec in specs) // 8
-        rest = Spec("extension.data", "Data", (length - fixed) * 8, "its options", show_octets)
-        fields += lay_out(octets, at + fixed, end, (rest,), source, inner=place.inner)
-        if at + length > end:
-            problems.append(place.cut_short(length))
-            return place.step(kind, name, fields, problems, "payload")
+        bits = (length - layout.octets) * 8
+        rest = FieldSpec("extension.data", "Data", bits, "options of this header", show_octets)
+        fields += here.fields_at(here.at + layout.octets, (rest,), layout.source)
+        if length > here.room:
+            problems.append(here.cut_short(length))
+            return here.parsed(kind, layout.name, fields, problems, "payload")
         if values.get("segments_left"):
-            pseudo = None  # the last destination stands in the routing header
+            pseudo = None  # the final destination is in the routing header
     skipped = before.extensions + 1
     protocol = values["next_header"]
-    following = "payload" if fragment else _behind(protocol)
+    following = "payload" if fragment else _after_ipv6(protocol)
     if following == "extension" and skipped == MAX_EXTENSIONS:
-        problems.append(f"more than {MAX_EXTENSIONS} extension headers: the rest is not read")
+        problems.append(f"more than {MAX_EXTENSIONS} extension headers: the rest is not dissected")
         following = "payload"
     context = before._replace(pseudo=pseudo, protocol=protocol, extensions=skipped)
-    return place.step(kind, name, fields, problems, following, ip=context)
+    return here.parsed(kind, layout.name, fields, problems, following, ip=context)
 
 
-def _behind(protocol: int) -> str:
+def _after_ipv6(protocol: int) -> str:
     return "extension" if protocol in _EXTENSIONS else _FOLLOWING[6].get(protocol, "payload")
 
 
-def _version(values: dict[str, int], wanted: int) -> list[str]:
+def _version(values: dict[str, int], expected: int) -> list[str]:
     version = values["version"]
-    return [] if version == wanted else [f"the version is {version}, where {wanted} is expected"]
+    return [] if version == expected else [f"the version is {version}, expected {expected}"]
 
 
-def _missing(stop: int, end: int, problems: list[str], said: int, there: int) -> int:
-    """Return how many octets are missing up to `stop`, and tell so in `problems`."""
+def _missing(stop: int, end: int, problems: list[str], stated: int, present: int) -> int:
+    """Return the number of octets missing up to `stop`, and add that to `problems`."""
     if stop <= end:
         return 0
-    problems.append(f"the length field says {said} octets, {there} are here")
+    problems.append(f"the length field says {stated} bytes, {present} are here")
     return stop - end

@@ -2,27 +2,27 @@
 
 from vtep.wire.buffer import Readable
 
-_END, _NOTHING = 0, 1
+_END, _NO_OPERATION = 0, 1
 
 IPV4_NAMES = {
     7: "record route",
     68: "timestamp",
     131: "loose source route",
     137: "strict source route",
+    148: "router alert",
 }
-IPV4_NAMES |= {148: "router alert"}
 TCP_NAMES = {2: "MSS", 3: "window scale", 4: "SACK permitted", 5: "SACK", 8: "timestamps"}
 _TCP_NUMBERS = {2: 4, 3: 3}
-"""Those whose value is one number, and their length."""
+"""TCP options whose value is one number, and their length."""
 
 
 def options_text(octets: Readable, names: dict[int, str], *, is_tcp: bool) -> str:
-    """Return how many options there are and which; fillers are not counted."""
+    """Return the number of options and their names; padding is not counted."""
     shown = []
     at = 0
     while at < len(octets) and octets[at] != _END:
         kind = octets[at]
-        if kind == _NOTHING:
+        if kind == _NO_OPERATION:
             at += 1
             continue
         length = octets[at + 1] if at + 1 < len(octets) else 0
@@ -34,4 +34,4 @@ def options_text(octets: Readable, names: dict[int, str], *, is_tcp: bool) -> st
             text += f" {int.from_bytes(octets[at + 2 : at + length], 'big')}"
         shown.append(text)
         at += length
-    return f"{len(shown)}: {', '.join(shown)}" if shown else "0: fillers only"
+    return f"{len(shown)}: {', '.join(shown)}" if shown else "0: padding only"

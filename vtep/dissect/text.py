@@ -6,8 +6,8 @@ from typing import Any
 from vtep.dissect.model import Field, Header
 
 
-def as_json(headers: Iterable[Header]) -> list[dict[str, Any]]:
-    """Return headers as dictionaries, for json.dumps; octets are written in hexadecimal."""
+def headers_as_json(headers: Iterable[Header]) -> list[dict[str, Any]]:
+    """Return headers as dictionaries for json.dumps; octets are written in hexadecimal."""
     return [
         header._asdict()
         | {"fields": [_field(field) for field in header.fields], "problems": [*header.problems]}
@@ -16,5 +16,8 @@ def as_json(headers: Iterable[Header]) -> list[dict[str, Any]]:
 
 
 def _field(field: Field) -> dict[str, Any]:
-    value = field.value
-    return field._asdict() | {"value": value.hex() if isinstance(value, bytes) else value}
+    values = field._asdict()
+    del values["checksum"]  # `text` holds it for readers of the JSON
+    if isinstance(field.value, bytes):
+        values["value"] = field.value.hex()
+    return values

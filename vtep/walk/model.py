@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from vtep.dissect import Field, Header
-from vtep.dissect import as_json as headers_as_json
+from vtep.dissect import Field, Header, headers_as_json
 
 SHOWN = 128
 """Most octets of one piece that a result holds: `size` tells how many there are."""

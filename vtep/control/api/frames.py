@@ -5,19 +5,18 @@ import json
 import string
 import time
 from collections import deque
-from typing import Any, Literal
+from typing import Any
 
 from aiohttp import web
 
 from vtep.control.http.context import FRAMES, SUBJECT
 from vtep.control.http.streaming import NDJSON, begin, send
 from vtep.dataplane.counters import HARMLESS, Drop
-from vtep.dissect import as_json, dissect
+from vtep.dissect import FirstHeader, dissect, headers_as_json, summarize_frame
 from vtep.errors import UsageError
 from vtep.trace.outcome import Outcome
 from vtep.trace.outer_headers import Outside
 from vtep.trace.sentence import sentence
-from vtep.trace.summary import brief
 from vtep.wire import vxlan
 from vtep.wire.ethernet import format_mac
 
@@ -29,8 +28,7 @@ MOST_WAITING = 64
 PAUSE_S = 0.2
 """Lines are sent together that come within this time."""
 
-First = Literal["ethernet", "ip", "vxlan"]
-_FIRST: dict[str, First] = {"ethernet": "ethernet", "ip": "ip", "vxlan": "vxlan"}
+_FIRST: dict[str, FirstHeader] = {"ethernet": "ethernet", "ip": "ip", "vxlan": "vxlan"}
 
 
 async def frames(request: web.Request) -> web.StreamResponse:
@@ -143,7 +141,7 @@ class Sample:
 def record(outside: Outside, outcome: Outcome, now: float) -> dict[str, Any]:
     """Return what a line says of a frame, but for its headers."""
     frame, octets, first = _octets(outside, outcome)
-    what, source, destination = brief(frame)
+    what, source, destination = summarize_frame(frame)
     reason = next((drop for drop, _ in outcome.drops if drop not in HARMLESS), None)
     return {
         "time": round(now, 3),
@@ -169,7 +167,7 @@ def record(outside: Outside, outcome: Outcome, now: float) -> dict[str, Any]:
 
 
 def headers(
-    octets: bytes, first: First, port: int, inner: bool, is_cut: bool
+    octets: bytes, first: FirstHeader, port: int, inner: bool, is_cut: bool
 ) -> list[dict[str, Any]]:
     """Return octets as headers and fields; that some are missing is no problem if they were cut."""
     found = dissect(octets, first, ports=(port,), inner=inner)
@@ -178,10 +176,10 @@ def headers(
             header._replace(problems=tuple(p for p in header.problems if not p.endswith(" here")))
             for header in found
         ]
-    return as_json(found)
+    return headers_as_json(found)
 
 
-def _octets(outside: Outside, outcome: Outcome) -> tuple[bytes, bytes, First]:
+def _octets(outside: Outside, outcome: Outcome) -> tuple[bytes, bytes, FirstHeader]:
     """Return the inner frame; what is shown of it, and what that begins with."""
     if not outcome.datagrams:
         [(_, frame)] = outcome.frames

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vtep import pcap as capfile
+from vtep import pcap
 from vtep.decode.hexdump import frames_of
 from vtep.errors import UsageError
 
@@ -23,7 +23,7 @@ def printed(*command: str, given: bytes = b"") -> str:
 
 def captured() -> list[bytes]:
     with CAPTURE.open("rb") as stream:
-        return [record.octets for record in capfile.read(stream)]
+        return [record.octets for record in pcap.read(stream)]
 
 
 @pytest.mark.parametrize(
@@ -101,15 +101,17 @@ def test_any_text_is_octets_or_an_error_in_one_line(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "words"),
     [
-        ("08000", "5 hexadecimal digits"),
-        ("0x0g", "'g' is no digit of '0x0g'"),
-        ("0000  08 00\n0010  00 00", "line 2: its offset is 0x10, where 0x2 is due"),
-        ("00000000  " + "00 " * 16 + "\n*\n00000020", "octets are left out"),
-        ("0" * (1 << 24) + "0", "give a capture file"),
+        ("08000", ["5 hexadecimal digits"]),
+        ("0x0g", ["'g'", "'0x0g'"]),
+        ("0000  08 00\n0010  00 00", ["line 2", "0x10", "0x2"]),
+        ("00000000  " + "00 " * 16 + "\n*\n00000020", ["line 2", "*", "hexdump -v"]),
+        ("0" * (1 << 24) + "0", ["16777216", "capture file"]),
     ],
 )
-def test_what_is_wrong_is_named(text: str, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
+def test_an_error_names_the_line_or_the_value(text: str, words: list[str]) -> None:
+    with pytest.raises(UsageError) as caught:
         frames_of(text)
+    message = str(caught.value)
+    assert [word for word in words if word not in message] == []

@@ -96,7 +96,7 @@ def test_no_more_is_kept_of_an_interface_than_a_line() -> None:
 
 def test_a_new_section_forgets_the_interfaces_of_the_old_one() -> None:
     octets = section("<") + interface("<") + section(">") + enhanced(">", 1)
-    with pytest.raises(CaptureError, match="block 4 contradicts itself or names no interface"):
+    with pytest.raises(CaptureError, match="block 4"):
         read(octets)
 
 
@@ -183,24 +183,25 @@ def test_a_broken_file_is_told_in_one_line(
 
 
 @pytest.mark.parametrize(
-    ("octets", "said"),
+    ("octets", "words"),
     [
-        (b"", "neither pcap nor pcapng"),
-        (b"hello world", "neither pcap nor pcapng"),
-        (pcap("<", 0xA1B2C3D4, 0)[:-7], "ends inside frame 1: 7 octets are missing"),
-        (pcap("<", 0xA1B2C3D4, 0)[:30], "ends inside frame 1: 10 octets are missing"),
-        (pcap("<", 0xA1B2C3D4, 0)[:32] + b"\xff" * 8, "says it has 4294967295 octets"),
-        (section("<")[:-4], "ends inside block 1: 4 octets are missing"),
-        (section("<")[:8] + bytes(20), "no byte order mark"),
-        (section("<") + b"\x06\0\0\0\xf0\xff\xff\xff", "block 2 cannot be 4294967280 octets long"),
-        (section("<") + b"\x06\0\0\0\x0d\0\0\0", "block 2 cannot be 13 octets long"),
-        (section("<")[:-4] + bytes(4), "its two lengths differ"),
-        (section("<") + block("<", 6, b""), "contradicts itself"),
-        (section("<") + interface("<") + huge(), "says it has 262145 octets"),
-        (section("<") + interface("<") * 4097, "more than 4096 interfaces"),
-        (section("<").replace(b"\x01\0\0\0\xff", b"\x02\0\0\0\xff"), "version"),
+        (b"", ["pcap", "pcapng"]),
+        (b"hello world", ["pcap", "pcapng"]),
+        (pcap("<", 0xA1B2C3D4, 0)[:-7], ["frame 1", " 7 "]),
+        (pcap("<", 0xA1B2C3D4, 0)[:30], ["frame 1", " 10 "]),
+        (pcap("<", 0xA1B2C3D4, 0)[:32] + b"\xff" * 8, ["frame 1", "4294967295"]),
+        (section("<")[:-4], ["block 1", " 4 "]),
+        (section("<")[:8] + bytes(20), ["block 1", "byte order"]),
+        (section("<") + b"\x06\0\0\0\xf0\xff\xff\xff", ["block 2", "4294967280"]),
+        (section("<") + b"\x06\0\0\0\x0d\0\0\0", ["block 2", "13"]),
+        (section("<")[:-4] + bytes(4), ["block 1", "lengths"]),
+        (section("<") + block("<", 6, b""), ["block 2"]),
+        (section("<") + interface("<") + huge(), ["block 3", "262145"]),
+        (section("<") + interface("<") * 4097, ["4096"]),
+        (section("<").replace(b"\x01\0\0\0\xff", b"\x02\0\0\0\xff"), ["block 1", "version"]),
     ],
 )
-def test_what_is_wrong_is_named(octets: bytes, said: str) -> None:
-    with pytest.raises(CaptureError, match=said):
+def test_an_error_names_the_place_and_the_value(octets: bytes, words: list[str]) -> None:
+    with pytest.raises(CaptureError) as caught:
         read(octets)
+    assert [word for word in words if word not in str(caught.value)] == []

@@ -59,50 +59,58 @@ def test_an_expression_is_built_with_the_addresses_of_the_containers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "said"),
+    ("written", "words"),
     [
-        ("", "there are no octets in it: write two hexadecimal digits for each"),
-        ("0g", "not hexadecimal: 'g' is no digit of '0g'"),
-        ("000", "not whole octets: 3 hexadecimal digits, where each has two"),
-        ("0g" * 300, "not hexadecimal: 'g' is no digit of '0g0g"),
-        ("/", "/ cannot be read: Is a directory"),
-        ("1()", "the frame calls what is no layer: "),
-        ("(1)", "the frame is no layer: "),
-        ("(Ether)", "the frame is no layer: "),
-        ("none.pcap", "none.pcap: no such file: give --frame hexadecimal, a capture file, or an"
-                      " expression of scapy"),
-        ("Ether(", "the frame is no expression: "),
-        ("Eter()", "the frame: scapy has no layer 'Eter': write one of its names"),
-        ("open('x')", "the frame: scapy has no layer 'open': write one of its names"),
-        ("Ether().__class__()", "the frame has a Attribute in it: write layers and their fields"),
-        ("(lambda: 1)()", "the frame has a Lambda in it: write layers and their fields only"),
-        ("Raw()/9", "the frame cannot be built: "),
-        ("Ether()/Raw(b'x'*20000)", "the frame has 20014 octets: use at most 9216"),
+        ("", ["hexadecimal"]),
+        ("0g", ["hexadecimal", "'g'", "'0g'"]),
+        ("000", ["3 hexadecimal digits"]),
+        ("0g" * 300, ["hexadecimal", "'g'", "'0g0g"]),
+        ("/", ["/ ", "Is a directory"]),
+        ("1()", ["layer"]),
+        ("(1)", ["layer"]),
+        ("(Ether)", ["layer"]),
+        ("none.pcap", ["none.pcap", "--frame"]),
+        ("Ether(", ["expression"]),
+        ("Eter()", ["'Eter'"]),
+        ("open('x')", ["'open'"]),
+        ("Ether().__class__()", ["Attribute"]),
+        ("(lambda: 1)()", ["Lambda"]),
+        ("Raw()/9", ["frame"]),
+        ("Ether()/Raw(b'x'*20000)", ["20014", "9216"]),
     ],
-)  # fmt: skip
-def test_what_is_no_frame_is_told_in_one_line(written: str, said: str) -> None:
+)
+def test_text_that_is_not_a_frame_is_refused_in_one_line(written: str, words: list[str]) -> None:
     with pytest.raises(UsageError) as caught:
         read_frame(written)
-    assert str(caught.value).startswith(said)
+    message = str(caught.value)
+    assert [word for word in words if word not in message] == []
+    assert len(message.splitlines()) == 1
 
 
-def test_a_file_that_is_no_capture_is_told_in_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("one.pcap:2", ["frame 2"]),
+        ("one.pcap:0", ["frame 0"]),
+        ("ip.pcap", ["frame 1", "Ethernet"]),
+        ("text", ["pcap", "pcapng"]),
+    ],
+)
+def test_a_capture_without_that_frame_is_refused(
+    tmp_path: Path, name: str, words: list[str]
+) -> None:
     wrpcap(str(tmp_path / "ip.pcap"), [IP()])
     wrpcap(str(tmp_path / "one.pcap"), [Ether(FRAME)])
     (tmp_path / "text").write_text("hello")
-    for name, said in (
-        ("one.pcap:2", "has no frame 2"),
-        ("one.pcap:0", "has no frame 0"),
-        ("ip.pcap", "frame 1 is not Ethernet"),
-        ("text", "neither pcap nor pcapng"),
-    ):
-        with pytest.raises(UsageError, match=said):
-            read_frame(f"{tmp_path}/{name}")
+    with pytest.raises(UsageError) as caught:
+        read_frame(f"{tmp_path}/{name}")
+    message = str(caught.value).replace(str(tmp_path), "")
+    assert [word for word in words if word not in message] == []
 
 
 def test_a_frame_to_nobody_known_is_flooded_and_one_to_its_own_side_goes_nowhere() -> None:
     (walk,) = run(Options(frame=FRAME)).walks
-    assert walk.stations[2].decision.startswith("unknown unicast, flooded to 2 peers: ")
+    assert walk.stations[2].decision.startswith("unknown unicast")
     assert walk.arrived
     (walk,) = run(Options(frame=frame(src="02:00:00:00:00:0b"))).walks
     assert walk.stations[-1].drop == Drop.LOCAL_DESTINATION
@@ -127,7 +135,7 @@ def test_a_bridge_passes_what_the_kernel_passes_and_drops_what_it_drops() -> Non
         (False, FRAME[:6] + bytes(6) + FRAME[12:]),
     ):
         decision = run(Options(frame=sent)).walks[0].stations[1].decision
-        assert ("a bridge would drop it" not in decision) == passes, sent[:20].hex()
+        assert ("would drop" not in decision) == passes, sent[:20].hex()
 
 
 def test_a_long_frame_is_shown_in_part_and_its_size_told() -> None:
