@@ -40,14 +40,14 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _all(arguments: argparse.Namespace) -> int:
-    from bench import scaling
+    from bench.scaling.run import run  # scapy takes two seconds
 
     def measure(results: Results, contenders: dict[str, Contender]) -> None:
         known = CONTENDERS | contenders
         tests = plan.only(plan.everything(known.values()), list(contenders))
         _run(tests, contenders, results, arguments)
         with rounds.progress_bar() as progress:
-            results.curves = scaling.run(progress)
+            results.curves = run(progress)
 
     return _measured(arguments, measure)
 
@@ -64,11 +64,11 @@ def _part(arguments: argparse.Namespace) -> int:
 
 
 def _scaling(arguments: argparse.Namespace) -> int:
-    from bench import scaling
+    from bench.scaling.run import run  # scapy takes two seconds
 
     results = Results(machine=machine.describe())
     with rounds.progress_bar() as progress:
-        results.curves = scaling.run(progress, most=arguments.most, most_frames=arguments.frames)
+        results.curves = run(progress, most=arguments.most, most_frames=arguments.frames)
     _show(results, arguments.output)
     return 0
 

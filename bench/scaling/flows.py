@@ -1,18 +1,21 @@
 """Resident memory while TCP flows and frame lengths change all the time.
 
 Each measurement has a process of its own, so its memory holds nothing else.
+
+python -m bench.scaling.flows encapsulate|decapsulate FLOWS|new FRAMES ...
 """
 
-import multiprocessing
+import json
 import os
 import random
 import struct
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+import sys
+from collections.abc import Iterator
 
 from bench.measures.usage import resident_octets
 from bench.scaling import endpoint
 from bench.scaling.endpoint import GSO_BATCH, OWN_MAC, Endpoint
+from vtep.lab.command import execute
 from vtep.wire import virtio
 from vtep.wire.checksum import complement, ones_sum
 
@@ -29,7 +32,7 @@ _SERVER = bytes([172, 18, 0, 12])
 _CLIENTS = 10 << 24
 _ZEROS = bytes(_LONGEST)
 
-Direction = Callable[[Endpoint, Iterator[int], random.Random], object]
+_LONG_S = 1800.0
 
 
 def resident(direction: str, sizes: list[int], flows: int | None) -> list[float]:
@@ -41,9 +44,10 @@ def resident(direction: str, sizes: list[int], flows: int | None) -> list[float]
         flows: how many flows there are, of which each frame has one by chance; None for a new flow
             with each frame.
     """
-    fresh = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=fresh) as pool:
-        return pool.submit(_resident, direction, sizes, flows).result()
+    words = [direction, "new" if flows is None else str(flows), *map(str, sizes)]
+    done = execute([sys.executable, "-m", "bench.scaling.flows", *words], timeout=_LONG_S)
+    found: list[float] = json.loads(done.stdout)
+    return found
 
 
 def run_frames(direction: str, amount: int, flows: int | None) -> Endpoint:
@@ -137,3 +141,12 @@ def _pseudo_sum(flow: int, length: int) -> int:
     return ones_sum(
         (_CLIENTS + flow).to_bytes(4, "big") + _SERVER + struct.pack("!HH", 6, 20 + length)
     )
+
+
+def _main(direction: str, flows: str, *sizes: str) -> None:
+    amount = None if flows == "new" else int(flows)
+    print(json.dumps(_resident(direction, [int(size) for size in sizes], amount)))
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])
