@@ -2,7 +2,7 @@
 
 python -m bench all
 python -m bench tcp --contender kernel,vtep --rounds 5 --seconds 4 --underlay wire --mtu 9000
-python -m bench udp | rtt | many | scaling | profile
+python -m bench udp | rtt | many | page | scaling | profile
 python -m bench run --measure rtt,tcp,udp,many --contender kernel,vtep --before DIRECTORY
 python -m bench plot RESULT.json
 """
@@ -17,8 +17,9 @@ from rich.console import Console
 
 from bench import machine, options, plan, profiling, rounds, table
 from bench.contenders import BEFORE, CONTENDERS, Contender, before
+from bench.measures import page
 from bench.profiling import PYTHONS
-from bench.results import Results, keep, load
+from bench.results import Cell, Results, keep, load
 from bench.rig import UNDERLAYS, Rig
 from vtep.lab import LabError
 
@@ -70,6 +71,20 @@ def _scaling(arguments: argparse.Namespace) -> int:
     with rounds.progress_bar() as progress:
         results.curves = run(progress, most=arguments.most, most_frames=arguments.frames)
     _show(results, arguments.output)
+    return 0
+
+
+def _page(arguments: argparse.Namespace) -> int:
+    cell = Cell("page", f"{page.OCTETS} octets, {arguments.rate} frames/s", Rig("veth"))
+    results = Results(machine.describe(), contenders=dict(page.STATES), cells=[cell])
+    results.options = {"rounds": arguments.rounds, "seconds": arguments.seconds}
+    cell.figures = {state: {} for state in page.STATES}
+    try:
+        for round_, state, values in page.run(arguments.rounds, arguments.seconds, arguments.rate):
+            cell.add(state, round_, values)
+    finally:
+        if any(cell.figures.values()):
+            _show(results, arguments.output)
     return 0
 
 
@@ -198,6 +213,12 @@ def _parser() -> argparse.ArgumentParser:
         default=1_000_000,
         help="most GSO frames of different flows and lengths; a million take ten minutes",
     )
+    live = command(
+        "page", _page, "the daemon's CPU time for a frame, with the live page open or not"
+    )
+    live.add_argument("--rounds", type=options.positive, default=page.ROUNDS)
+    live.add_argument("--seconds", type=options.positive, default=page.SECONDS, help="of each run")
+    live.add_argument("--rate", type=options.positive, default=page.RATE, help="frames a second")
     profile = command("profile", _profile, "where the running daemons spend their time")
     profile.add_argument("--contender", type=options.one_of(PYTHONS), default="vtep")
     profile.add_argument("--underlay", type=options.one_of(UNDERLAYS), default="wire")

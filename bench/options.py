@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from bench import plan
 from bench.contenders import BEFORE, CONTENDERS
-from bench.measures import METRICS, Case, Many, Rtt, Tcp, Udp
+from bench.measures import Case, Many, Rtt, Tcp, Udp
 from bench.measures.many import CONNECTIONS, WRITES
 from bench.measures.rtt import LOADS
 from bench.measures.tcp import DIRECTIONS
@@ -32,7 +32,7 @@ def add_measure(part: Parser, measure: str) -> None:
 
 def add_measures(part: Parser) -> None:
     """Add the options of all measures, with shorter defaults, and the choice of measures."""
-    add_list(part, "--measure", one_of(METRICS), list(METRICS), "|".join(METRICS))
+    add_list(part, "--measure", one_of(MEASURES), list(MEASURES), "|".join(MEASURES))
     _add_tcp(part, streams=[1, 16])
     _add_udp(part, sizes=[64, 1400])
     _add_rtt(part, loads=["idle", "often"])

@@ -9,6 +9,7 @@ from rich.table import Table
 from bench.contenders import BEFORE, REFERENCE
 from bench.figures import Summary, median, ratios, summarize, with_spread
 from bench.measures import COMPARED, METRICS
+from bench.measures.page import CLOSED
 from bench.results import Cell, Results
 
 _TITLES = {
@@ -16,7 +17,9 @@ _TITLES = {
     "udp": "UDP, as fast as it is sent",
     "rtt": "Round trips",
     "many": "Many TCP connections, writes of random length",
+    "page": "The live page",
 }
+_REFERENCES = {"page": (CLOSED,)}
 _IPV4: Literal[4] = 4
 
 
@@ -40,9 +43,9 @@ def tables(results: Results) -> Iterator[Table]:
 
 def _table(kind: str, cells: list[Cell]) -> Table:
     metrics, compared = METRICS[kind], COMPARED[kind]
-    references = [
-        one for one in (REFERENCE, BEFORE) if any(one in cell.figures for cell in cells)
-    ] or [REFERENCE]
+    possible = _REFERENCES.get(kind, (REFERENCE, BEFORE))
+    references = [one for one in possible if any(one in cell.figures for cell in cells)]
+    references = references or [REFERENCE]
     ratio_headings = [
         f"of {name}'s\n{one.title if len(compared) > 1 else 'ratio'}"
         for name in references

@@ -2,13 +2,20 @@
 
 from bench.measures.many import MANY, Many
 from bench.measures.metric import Metric
+from bench.measures.page import PAGE
 from bench.measures.rtt import RTT, Rtt
 from bench.measures.tcp import TCP, Tcp
 from bench.measures.udp import UDP, Udp
 
 Case = Tcp | Udp | Rtt | Many
 
-METRICS: dict[str, tuple[Metric, ...]] = {"tcp": TCP, "udp": UDP, "rtt": RTT, "many": MANY}
+METRICS: dict[str, tuple[Metric, ...]] = {
+    "tcp": TCP,
+    "udp": UDP,
+    "rtt": RTT,
+    "many": MANY,
+    "page": PAGE,
+}
 """By kind of test; the first is the one that is compared."""
 
 COMPARED = {kind: metrics[: 2 if kind == "udp" else 1] for kind, metrics in METRICS.items()}
