@@ -1,5 +1,7 @@
 """Errors with a message for the user: one line, `what: why; remedy`."""
 
+from collections.abc import Iterable, Mapping
+
 
 class UsageError(ValueError):
     """An option, a configuration file or a query is wrong; the program exits with code 2."""
@@ -7,3 +9,25 @@ class UsageError(ValueError):
 
 class HostError(Exception):
     """The host refuses an operation; the program exits with code 2 at start, 1 while it runs."""
+
+
+def closest(word: str, known: Iterable[str], most: int = 1) -> list[str]:
+    """Return at most *most* of the *known* words that are similar to *word*, the best first."""
+    import difflib  # slow to import, and needed after a mistake only
+
+    return difflib.get_close_matches(word, known, most)
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str:
+    """Return the remedy for an unknown word, to end an error: "did you mean 'vni'?".
+
+    Args:
+        word: what the user wrote.
+        known: the words allowed; a mapping has what to suggest for each.
+        otherwise: the remedy if no known word is similar; a list of them by default.
+    """
+    shown = known if isinstance(known, Mapping) else {one: str(one) for one in known}
+    near = closest(word, shown)
+    if near:
+        return f"did you mean {shown[near[0]]!r}?"
+    return otherwise or f"use {', '.join(dict.fromkeys(shown.values()))}"

@@ -13,7 +13,7 @@ from typing import Any
 
 from vtep.config.model import CLASSES, Config, OverlayConfig, UnderlayConfig
 from vtep.config.options import CONFIG, COUNT, LIST, OPTIONS, Option, TableName, keys
-from vtep.errors import UsageError
+from vtep.errors import UsageError, did_you_mean
 
 _TITLES: dict[TableName, str] = {
     "underlay": "[underlay]",
@@ -129,8 +129,6 @@ def _checked(table: dict[str, Any], kind: TableName, where: str) -> dict[str, An
 
 def _suggestion(key: str, kind: TableName) -> str:
     """Return the remedy for the unknown `key` in a table of this `kind`."""
-    import difflib  # needed after a mistake only
-
     names = {
         name.lstrip("-"): option.key
         for option in OPTIONS
@@ -142,10 +140,7 @@ def _suggestion(key: str, kind: TableName) -> str:
     for other, title in _TITLES.items():
         if key not in names and key in keys(other):
             return f"move it to {title}"
-    near = difflib.get_close_matches(key.lower().replace("_", "-"), names, 1)
-    if near:
-        return f"did you mean {names[near[0]]!r}?"
-    return f"use one of {', '.join(dict.fromkeys(names.values()))}"
+    return did_you_mean(key.lower().replace("_", "-"), names)
 
 
 def _from_flag(option: Option, texts: list[str]) -> Any:

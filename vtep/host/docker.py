@@ -1,11 +1,10 @@
 """Find the bridge of a Docker network through the Docker Engine API."""
 
-import difflib
 import os
 import socket
 from typing import TYPE_CHECKING
 
-from vtep.errors import HostError
+from vtep.errors import HostError, closest
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -85,7 +84,7 @@ def _unreachable(host: str) -> str:
 
 
 def _unknown(network: str, names: list[str]) -> str:
-    near = difflib.get_close_matches(network, names, n=3, cutoff=0.5)
+    near = closest(network, names, 3)
     others = " or ".join(near) or ", ".join(sorted(names))
     hint = f", or use {others}" if others else ""
     return f"Docker network {network}: not found; create it (docker network create){hint}"
