@@ -1,4 +1,4 @@
-"""Looking at a daemon that runs, live: events as they happen, figures in a terminal, Wireshark."""
+"""Live views of a running daemon: events, rates in a terminal, Wireshark."""
 
 import fcntl
 import itertools
@@ -52,20 +52,20 @@ def has_learned(site: Site, before: Any, count: int) -> bool:
     return bool(overlay(site)["fdb"]["learned"] >= before["fdb"]["learned"] + count)
 
 
-def until_they_listen(site: Site, *monitors: Process) -> None:
-    """Let new MACs be heard until each of the monitors has told of one."""
+def until_subscribed(site: Site, *monitors: Process) -> None:
+    """Send frames from new MACs until each monitor has printed an event."""
     fresh = itertools.count(0x02EE00000000)
     with sending_frames(site.lab.c1) as send:
 
-        def all_have_told() -> bool:
+        def all_have_printed() -> bool:
             send(frame(next(fresh).to_bytes(6, "big").hex(":"), BROADCAST))
             return all(one.stdout() for one in monitors)
 
-        wait_until(all_have_told, what="the first event", seen=lambda: monitors[0].stderr())
+        wait_until(all_have_printed, what="the first event", seen=lambda: monitors[0].stderr())
 
 
-def told(monitor: Process) -> Counter[str]:
-    """Add up what a monitor has told of the trunk's overlay, by kind; complete lines only."""
+def totals(monitor: Process) -> Counter[str]:
+    """Add up the trunk's events that a monitor printed, by type; complete lines only."""
     lines = monitor.stdout().rpartition("\n")[0].splitlines()
     counted: Counter[str] = Counter()
     for event in map(json.loads, lines):
@@ -74,11 +74,11 @@ def told(monitor: Process) -> Counter[str]:
     return counted
 
 
-def test_a_flood_of_macs_is_told_in_few_lines_with_right_counts(site: Site) -> None:
+def test_a_flood_of_macs_is_reported_in_few_lines_with_right_counts(site: Site) -> None:
     before = overlay(site)
     assert before["fdb"]["entries"] == 0
     with site.command("monitor", "-j") as monitor, site.command("monitor", "-t") as in_text:
-        until_they_listen(site, monitor, in_text)
+        until_subscribed(site, monitor, in_text)
         with sending_frames(site.trunk) as send:
             for number in range(FLOOD):
                 send(FRAME[:6] + (0x02BB00000000 + number).to_bytes(6, "big") + FRAME[12:])
@@ -97,7 +97,9 @@ def test_a_flood_of_macs_is_told_in_few_lines_with_right_counts(site: Site) -> N
             "flooded": FLOOD,
             "dropped": STRANGE,
         }
-        wait_until(lambda: told(monitor) == right, 10, what=str(right), seen=lambda: told(monitor))
+        wait_until(
+            lambda: totals(monitor) == right, 10, what=str(right), seen=lambda: totals(monitor)
+        )
         after = overlay(site)
         for process in (monitor, in_text):
             process.signal(signal.SIGINT)
@@ -147,7 +149,7 @@ def busy(site: Site) -> Iterator[None]:
             thread.join()
 
 
-def test_every_example_of_the_page_is_so(site: Site, tmp_path: Path) -> None:
+def test_every_example_of_the_document_is_true(site: Site, tmp_path: Path) -> None:
     assert ping(site.lab.c1, site.lab.c2.address)
     environ = {"HOME": str(tmp_path), "COLUMNS": "80"}
     with busy(site):
@@ -191,7 +193,7 @@ def shown(terminal: int, until: bytes, timeout: float = 8.0) -> bytes:
     return seen
 
 
-def test_top_shows_what_happens_and_puts_the_terminal_back(site: Site) -> None:
+def test_top_shows_rates_and_restores_the_terminal(site: Site) -> None:
     with (
         in_terminal("top", "--socket", site.daemon.socket) as (by_key, first),
         in_terminal("top", "vx0") as (by_signal, second),
@@ -216,12 +218,11 @@ def test_top_shows_what_happens_and_puts_the_terminal_back(site: Site) -> None:
     assert max(map(len, lines)) <= 80
     assert "\x1b" not in once.stdout()
     assert any(line.startswith("10.0.1.41") and " up " in line for line in lines)
-    assert nowhere.stderr() == (
-        "vtep: error: top needs a terminal that can be drawn on: use --once\n"
-    )
+    assert nowhere.stderr().startswith("vtep: error: top needs a terminal")
+    assert "--once" in nowhere.stderr()
 
 
-def test_it_is_an_interface_of_wireshark(site: Site, tmp_path: Path) -> None:
+def test_a_daemon_is_an_interface_of_wireshark(site: Site, tmp_path: Path) -> None:
     """As root too: WIRESHARK_EXTCAP_DIR is not looked at then, the personal folder is."""
     home = {"HOME": str(tmp_path)}
     environment = os.environ | home
@@ -282,14 +283,14 @@ def test_it_is_an_interface_of_wireshark(site: Site, tmp_path: Path) -> None:
     assert "does not exist" in again.stderr
 
 
-def test_when_the_daemon_dies_each_view_says_so_and_ends(site: Site, tmp_path: Path) -> None:
+def test_each_view_ends_with_an_error_when_the_daemon_dies(site: Site, tmp_path: Path) -> None:
     path = tmp_path / "x.pcapng"
     with (
         site.command("capture", "-o", str(path)) as capture,
         site.command("monitor") as monitor,
         in_terminal("top") as (top, terminal),
     ):
-        until_they_listen(site, monitor)
+        until_subscribed(site, monitor)
         shown(terminal, b"q quits")
         wait_until(path.exists, what="a capture")
         before = path.stat().st_size

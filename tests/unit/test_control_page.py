@@ -1,4 +1,4 @@
-"""The files of the live page: what they may hold, and what goes with them."""
+"""The files of the live page: their contents, and the headers sent with them."""
 
 import asyncio
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.asked import Asked
+from tests.unit.api_daemon import ApiDaemon
 from vtep.control.api.static import HEADERS, page_routes
 
 PAGE = Path(str(files("vtep.control").joinpath("page")))
@@ -15,7 +15,7 @@ SCRIPTS = sorted(PAGE.glob("*.js"))
 TEXTS = {path.name: path.read_text() for path in [*SCRIPTS, PAGE / "index.html", PAGE / "page.css"]}
 
 
-def test_each_file_has_its_path_and_nothing_else_has() -> None:
+def test_each_file_has_a_path_and_there_are_no_other_paths() -> None:
     paths = {route.path for route in page_routes()}
     assert paths == {"/", "/page.css", *(f"/{path.name}" for path in SCRIPTS)}
     assert len(SCRIPTS) > 10
@@ -26,9 +26,9 @@ def test_a_file_comes_with_a_policy_that_allows_only_the_page_itself(
     tmp_path: Path, path: str
 ) -> None:
     async def look() -> None:
-        asked = Asked(tmp_path / "socket")
-        async with asked.answering():
-            reader, writer = await asyncio.open_unix_connection(str(asked.path))
+        daemon = ApiDaemon(tmp_path / "socket")
+        async with daemon.serving():
+            reader, writer = await asyncio.open_unix_connection(str(daemon.path))
             writer.write(f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
             head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
             writer.close()
@@ -58,7 +58,7 @@ def test_the_policy_is_strict() -> None:
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_nothing_is_code_that_came_as_text_and_nothing_is_fetched_elsewhere(name: str) -> None:
+def test_no_file_evaluates_text_or_fetches_from_elsewhere(name: str) -> None:
     text = TEXTS[name]
     for word in (
         "innerHTML",
@@ -78,7 +78,7 @@ def test_nothing_is_code_that_came_as_text_and_nothing_is_fetched_elsewhere(name
 
 
 @pytest.mark.parametrize("name", [path.name for path in SCRIPTS])
-def test_a_module_is_short_and_imports_what_is_there(name: str) -> None:
+def test_a_module_is_short_and_imports_names_that_exist(name: str) -> None:
     text = TEXTS[name]
     assert len(text.splitlines()) <= 300
     for names, module in re.findall(r"import \{ ([^}]+) \} from \"\./([^\"]+)\"", text):
@@ -88,7 +88,7 @@ def test_a_module_is_short_and_imports_what_is_there(name: str) -> None:
             assert len(re.findall(rf"\b{one}\b", text)) > 1, f"{one} is not used"
 
 
-def test_every_id_that_is_asked_for_is_there() -> None:
+def test_every_id_that_a_script_uses_is_in_the_page() -> None:
     there = set(re.findall(r"\bid=\"([^\"]+)\"", TEXTS["index.html"]))
     asked = {one for text in TEXTS.values() for one in re.findall(r"byId\(\"([^\"]+)\"\)", text)}
     assert asked <= there

@@ -1,9 +1,10 @@
-"""trace.filters: the query of a capture."""
+"""trace.filters: which frames a capture records."""
 
-from tests.frames import MAC_B, frame
-from vtep.trace.filters import Bounds, Selection, read
+from tests.frames import MAC_A, MAC_B, frame
+from vtep.trace.filters import ANY, FrameFilter
 from vtep.trace.outcome import Outcome, Sent
 from vtep.wire import virtio, vxlan
+from vtep.wire.ethernet import parse_mac
 
 UNICAST = Outcome(
     way="out",
@@ -20,13 +21,13 @@ UNICAST = Outcome(
 )
 
 
-def test_the_options_of_a_capture_are_read() -> None:
-    assert read({}) == (Selection(), Bounds())
-    selection, bounds = read(
-        {"mac": "02-00-00-00-00-0B", "peer": "fe80:0::1%u1", "count": "3", "seconds": "1.5"}
-    )
-    assert selection == Selection(mac=bytes.fromhex("02000000000b"), peer="fe80::1%u1")
-    assert (bounds.count, bounds.seconds, bounds.snaplen) == (3, 1.5, 262_144)
-    assert Selection(mac=bytes.fromhex("02000000000b")).takes(UNICAST)
-    assert MAC_B == "02:00:00:00:00:0b"
-    assert not Selection(mac=bytes(6)).takes(UNICAST)
+def test_a_filter_matches_the_source_and_the_destination_mac() -> None:
+    for mac in (MAC_A, MAC_B):
+        assert FrameFilter(mac=parse_mac(mac)).matches(UNICAST)
+    assert not FrameFilter(mac=bytes(6)).matches(UNICAST)
+
+
+def test_all_conditions_of_a_filter_must_hold() -> None:
+    assert FrameFilter(dev="vx0", vni=100, peer="10.0.1.41").matches(UNICAST)
+    assert not FrameFilter(dev="vx0", vni=101, peer="10.0.1.41").matches(UNICAST)
+    assert not FrameFilter(reason=ANY).matches(UNICAST)

@@ -1,7 +1,7 @@
-"""The command line: arguments become a Config, and a command that does something with it.
+"""The command line: choose the command, build a Config from the options, run it.
 
-What a command needs beyond the standard library is imported by that command alone, so that one
-that only asks or checks starts at once.
+Each command imports packages outside the standard library itself, so that commands which only
+query or check start quickly.
 """
 
 import argparse
@@ -9,7 +9,7 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from vtep import __version__
 from vtep.cli.registry import COMMANDS
@@ -17,72 +17,75 @@ from vtep.config.arguments import Parser
 from vtep.config.load import from_arguments
 from vtep.config.model import Config, default
 from vtep.config.options import BOOLEAN, COUNT, GROUPS, OPTIONS, PORT_RANGE, Option
-from vtep.errors import UsageError
+from vtep.errors import UsageError, did_you_mean
 
 USAGE_ERROR = 2
-"""Exit code when the command cannot be carried out as given; one line on stderr says why."""
+"""Exit code of a wrong command line, configuration or host; one line on stderr says why."""
 
 OUTPUT_ERROR = 1
-"""Exit code when the command was right, and its output found no room."""
+"""Exit code when the output cannot be written."""
+
+_SEE_HELP = "see vtep --help"
 
 _USAGE = """\
-vtep joins Ethernets over an IP network: a VXLAN tunnel endpoint (RFC 7348).
+vtep connects Ethernet segments across an IP network.
+It is a VXLAN tunnel endpoint (RFC 7348).
 
-  vtep --tap NAME --vni VNI --peer HOST [option ...]   join one, until SIGINT
-  vtep --config FILE                                   join several
-  vtep check [option ...]                              check only; needs no root
+  vtep --tap NAME --vni VNI --peer HOST [option ...]  run one overlay
+  vtep --config FILE                                  run several overlays
+  vtep check [option ...]                             check options without root
 """
 _MORE = """\
-Look into one that runs, or learn what it does; each has a --help of its own:
+Commands to inspect a running vtep, and to learn; each has its own --help:
 """[:-1]
 _EXAMPLES = """\
 Examples:
-  Join a TAP to the VTEP at 10.0.1.41:
+  Connect a TAP to the VTEP at 10.0.1.41:
     vtep --tap vx0 --vni 100 --peer 10.0.1.41
-  Join a Docker network to the same one on another host:
+  Connect a Docker network to the same network on another host:
     vtep --tap vx0 --vni 100 --peer 10.0.1.41 --docker-network vxlan-net
 
-In brackets: what goes when an option is not given. Each is also a key of the
-file and a variable, as VTEP_TAP or VTEP_PEER: see docs/options.md.
+Defaults are in brackets. Each option is also a key of the configuration file
+and an environment variable, such as VTEP_TAP or VTEP_PEER: see docs/options.md.
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Carry out the command line `argv` (default: this process's) and return the exit code."""
+    """Run the command line `argv` (default: that of this process) and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a comment in a capture may have any letter
+    if isinstance(sys.stdout, io.TextIOWrapper):  # captures may contain any character
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         if words and not words[0].startswith("-"):
             code = _command(words[0])(words[1:])
         else:
             code = _configured(words, _run)
-        if sys.stdout is not None:  # as where the daemon was started with none
+        if sys.stdout is not None:  # None if the process was started without one
             sys.stdout.flush()
         return code
-    except BrokenPipeError:  # the reader has seen enough, as in `vtep fdb show | head`
-        _give_up_output()
+    except BrokenPipeError:  # the reader has ended, as in `vtep fdb show | head`
+        _discard_output()
         return 0
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        _give_up_output()
-        print(f"vtep: error: the output cannot be written: {error.strerror}", file=sys.stderr)
+        _discard_output()
+        print(f"vtep: error: cannot write the output: {error.strerror}", file=sys.stderr)
         return OUTPUT_ERROR
     except UsageError as error:
         print("vtep: error:", " ".join(str(error).splitlines()), file=sys.stderr)
         return USAGE_ERROR
     except KeyboardInterrupt:
-        return 130  # as a shell has it for SIGINT; only before the daemon handles it
+        return 130  # the shells' code for SIGINT; later the daemon handles the signal
 
 
-def _give_up_output() -> None:
-    """Let what is still in the buffer go nowhere, so that it makes no trouble at the end."""
+def _discard_output() -> None:
+    """Redirect stdout to /dev/null, so that flushing its buffer at exit does not fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _configured(words: Sequence[str], command: Callable[[Config], int]) -> int:
-    """Carry out a command that takes the options of the daemon."""
+    """Run a command that takes the options of the daemon."""
     arguments = _parse(words)
     if arguments.help:
         print(help_text(), end="")
@@ -94,13 +97,13 @@ def _configured(words: Sequence[str], command: Callable[[Config], int]) -> int:
 
 
 def help_text() -> str:
-    """Return what --help prints."""
+    """Return the text of --help."""
     commands = [f"  {one.usage:<28} {one.help}" for one in COMMANDS.values()]
     sections = [_USAGE, "\n".join([_MORE, *commands]) + "\n"]
     for group in GROUPS:
         lines = [_help_line(option) for option in OPTIONS if option.group == group]
         sections.append("\n".join([f"{group}:", *lines]) + "\n")
-    sections[-1] += f"  {'-h, --help':<27} print this\n  {'--version':<27} print the version\n"
+    sections[-1] += f"  {'-h, --help':<27} print this help\n  {'--version':<27} print the version\n"
     return "\n".join([*sections, _EXAMPLES])
 
 
@@ -114,25 +117,25 @@ def _help_line(option: Option) -> str:
 
 
 def _run(config: Config) -> int:
-    """`vtep`: be the VTEP until SIGINT or SIGTERM."""
-    from vtep.control.service import open_doors
+    """`vtep`: run the daemon until SIGINT or SIGTERM."""
+    from vtep.control.service import open_listeners
     from vtep.daemon.process import run, settle_descriptors
     from vtep.errors import HostError
 
     try:
         settle_descriptors(config.ready_fd)
-        with open_doors(config) as doors:
-            return run(config, doors)
+        with open_listeners(config) as service:
+            return run(config, service)
     except HostError as error:
         raise UsageError(str(error)) from error
 
 
 def _check(words: Sequence[str]) -> int:
-    """`vtep check`: say what would run; the host is not asked."""
-    return _configured(words, _say_what_would_run)
+    """`vtep check`: print the configuration; do not look at the host."""
+    return _configured(words, _print_config)
 
 
-def _say_what_would_run(config: Config) -> int:
+def _print_config(config: Config) -> int:
     for overlay in config.overlays:
         words: list[tuple[str, object]] = [
             ("tap", overlay.tap),
@@ -156,11 +159,13 @@ def _command(name: str) -> Callable[[Sequence[str]], int]:
         return _check
     if name in COMMANDS:
         return COMMANDS[name].run
-    raise UsageError(f"unknown command {name!r}: {_suggestion(name, ['check', *COMMANDS])}")
+    raise UsageError(
+        f"unknown command {name!r}: {did_you_mean(name, ['check', *COMMANDS], _SEE_HELP)}"
+    )
 
 
 def _parse(words: Sequence[str]) -> argparse.Namespace:
-    """Return the options in `words` as texts (from_arguments tells their shape)."""
+    """Return the options in `words` as texts, in the form that from_arguments takes."""
     parser = Parser("", "", add_help=False)
     parser.add_argument("-h", "--help", action="store_true")
     parser.add_argument("--version", action="store_true")
@@ -181,18 +186,10 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     arguments, unknown = parser.parse_known_args(words)
     for word in unknown:
         if not word.startswith("-"):
-            raise UsageError(f"unexpected {word!r}: write each value behind its option")
+            raise UsageError(f"unexpected argument {word!r}: write each value after its option")
         name = word.partition("=")[0]
-        raise UsageError(f"unknown option {name!r}: {_suggestion(name, known)}")
+        raise UsageError(f"unknown option {name!r}: {did_you_mean(name, known, _SEE_HELP)}")
     for option in OPTIONS:
         if option.kind is PORT_RANGE and (ranges := getattr(arguments, option.dest)):
             setattr(arguments, option.dest, [" ".join(ports) for ports in ranges])
     return arguments
-
-
-def _suggestion(name: str, known: Iterable[str]) -> str:
-    """Say what was probably meant by the unknown `name`."""
-    import difflib  # for a mistake only
-
-    near = difflib.get_close_matches(name, known, 1)
-    return f"did you mean {near[0]!r}?" if near else "vtep --help lists what there is"

@@ -1,4 +1,4 @@
-"""The commands that ask a running daemon, and those that teach; each imported when given."""
+"""The commands besides `check`; each is imported when it runs."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -8,9 +8,9 @@ class Command(NamedTuple):
     """One command.
 
     Attributes:
-        run: takes the words behind its name and returns the exit code; raises ConfigError for what
-            cannot be carried out.
-        usage, help: for --help.
+        run: takes the arguments after its name and returns the exit code; raises UsageError for
+            wrong ones.
+        usage, help: one line of --help.
     """
 
     run: Callable[[Sequence[str]], int]
@@ -55,9 +55,9 @@ def _top(words: Sequence[str]) -> int:
 
 
 def _extcap(words: Sequence[str]) -> int:
-    from vtep.cli.commands.extcap_install import main
+    from vtep.cli.commands.extcap import command
 
-    return main(words)
+    return command(words)
 
 
 def _decode(words: Sequence[str]) -> int:
@@ -73,13 +73,13 @@ def _walk(words: Sequence[str]) -> int:
 
 
 COMMANDS = {
-    "show": Command(_show, "vtep show [-s] [-d]", "the overlays, and their counters"),
-    "fdb": Command(_fdb, "vtep fdb show", "behind which VTEP each MAC is"),
-    "peer": Command(_peer, "vtep peer show", "the other VTEPs, and their state"),
-    "monitor": Command(_monitor, "vtep monitor", "what is learned, flooded, dropped"),
-    "top": Command(_top, "vtep top", "throughput, peers and drops, live"),
-    "capture": Command(_capture, "vtep capture -o FILE", "record frames, inside and outside"),
-    "extcap": Command(_extcap, "vtep extcap install", "let Wireshark capture from it"),
-    "walk": Command(_walk, "vtep walk [option ...]", "follow a frame from container to container"),
-    "decode": Command(_decode, "vtep decode FILE|HEX|-", "VXLAN datagrams field by field"),
+    "show": Command(_show, "vtep show [-s] [-d]", "show overlays and their counters"),
+    "fdb": Command(_fdb, "vtep fdb show", "show MAC addresses and their VTEPs"),
+    "peer": Command(_peer, "vtep peer show", "show the other VTEPs and their state"),
+    "monitor": Command(_monitor, "vtep monitor", "print table changes and drops live"),
+    "top": Command(_top, "vtep top", "show throughput, peers and drops live"),
+    "capture": Command(_capture, "vtep capture -o FILE", "record frames of both sides as pcapng"),
+    "extcap": Command(_extcap, "vtep extcap install", "add running vteps to Wireshark"),
+    "walk": Command(_walk, "vtep walk [option ...]", "follow a frame between two containers"),
+    "decode": Command(_decode, "vtep decode FILE|HEX|-", "print VXLAN datagrams field by field"),
 }

@@ -1,6 +1,7 @@
-"""Answers over HTTP, on the loop that forwards: small, bounded, and never its end.
+"""The HTTP application of the control API; it runs on the loop that forwards.
 
-One request a connection; a connection that sends too much, or asks nothing for long, is closed.
+A connection carries one request. It is closed if the client sends too much, sends no request in
+time, or does not read the response.
 """
 
 import asyncio
@@ -9,62 +10,72 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from vtep.control.api import capture as captures
-from vtep.control.api import events
-from vtep.control.api import frames as sample
-from vtep.control.api import show as api
-from vtep.control.api import walk as walks
-from vtep.control.api.events import EVENTS, Events
-from vtep.control.api.static import page_routes
-from vtep.control.http.connection import Connection, Full
-from vtep.control.http.context import FRAMES, SUBJECT, Subject, outside_of
-from vtep.control.http.security import guard, secure
-from vtep.control.listener import Door
-from vtep.trace.sampler import Frames
+from vtep.control.api import capture, events, frames, show, static, walk
+from vtep.control.http.connection import Connection, OverLimit
+from vtep.control.http.context import DAEMON, LIMITS, TRACES, DaemonContext
+from vtep.control.http.limits import Limits
+from vtep.control.http.security import add_security_headers, check_request
+from vtep.control.listener import Listener
+from vtep.trace.sampler import TraceHub
 
-MOST_CONNECTIONS = 32
-"""Of one door at a time."""
-_END_S = 0.5
+_SHUTDOWN_TIMEOUT_S = 0.5
 
-ROUTES = (*api.ROUTES, *captures.ROUTES, *events.ROUTES, *sample.ROUTES, *walks.ROUTES)
+ROUTES = (*show.ROUTES, *capture.ROUTES, *events.ROUTES, *frames.ROUTES, *walk.ROUTES)
+
+
+def make_application(daemon: DaemonContext, limits: Limits | None = None) -> web.Application:
+    """Return the application that answers requests about *daemon*."""
+    limits = limits or Limits()
+    application = web.Application(middlewares=[check_request])
+    application[DAEMON] = daemon
+    application[LIMITS] = limits
+    application[TRACES] = TraceHub(daemon.forwarder)
+    application[events.EVENTS] = events.EventHub(daemon.vtep)
+    application[frames.FRAME_CACHE] = frames.FrameCache(daemon.outer_rebuilder(), daemon.vtep.port)
+    application[walk.WALKS] = walk.WalkQueue(limits.walks)
+    application.add_routes([*ROUTES, *static.page_routes()])
+    application.on_response_prepare.append(add_security_headers)
+    return application
 
 
 @asynccontextmanager
-async def serve(doors: Sequence[Door], subject: Subject) -> AsyncIterator[None]:
-    """Answer questions about `subject` that come through `doors` for the length of the block."""
-    app = web.Application(middlewares=[guard])
-    app[SUBJECT] = subject
-    app[FRAMES] = Frames(subject.forwarder)
-    app[EVENTS] = Events(subject.vtep)
-    app[sample.LINES] = sample.Lines(outside_of(subject), subject.vtep.port)
-    app[walks.LINE] = walks.Line()
-    app.add_routes([*ROUTES, *page_routes()])
-    app.on_response_prepare.append(secure)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_END_S, handler_cancellation=True)
+async def serve(listeners: Sequence[Listener], application: web.Application) -> AsyncIterator[None]:
+    """Answer the requests of clients that connect to *listeners*, for the length of the block."""
+    runner = web.AppRunner(
+        application,
+        access_log=None,
+        shutdown_timeout=_SHUTDOWN_TIMEOUT_S,
+        handler_cancellation=True,
+    )
     await runner.setup()
-    open_now: dict[Door, set[Connection]] = {door: set() for door in doors}
-    listening = [await _listen(door, runner, open_now[door]) for door in doors]
+    connections: dict[Listener, set[Connection]] = {one: set() for one in listeners}
+    servers = [
+        await _accept(listener, runner, application[LIMITS], connections[listener])
+        for listener in listeners
+    ]
     try:
         yield
     finally:
-        for server in listening:
+        for server in servers:
             server.close()
-        for connection in set().union(*open_now.values()):
-            connection.force_close()  # which cancels its handler
+        for connection in set().union(*connections.values()):
+            connection.force_close()  # cancels its handler
         await runner.cleanup()
 
 
-async def _listen(door: Door, runner: web.AppRunner, open_now: set[Connection]) -> asyncio.Server:
-    """Accept connections through a door, and keep those that are open in a set."""
+async def _accept(
+    listener: Listener, runner: web.AppRunner, limits: Limits, connections: set[Connection]
+) -> asyncio.Server:
+    """Accept connections of a listener; keep the open ones in *connections*."""
     loop = asyncio.get_running_loop()
     manager = runner.server
     assert manager is not None
 
-    def accept() -> asyncio.Protocol:
-        if len(open_now) >= MOST_CONNECTIONS:
-            return Full()
-        return Connection(manager, loop, door, open_now)
+    def connect() -> asyncio.Protocol:
+        if len(connections) >= limits.connections:
+            return OverLimit()
+        return Connection(manager, loop, listener, limits, connections)
 
-    if door.kind == "control":
-        return await loop.create_unix_server(accept, sock=door.socket)
-    return await loop.create_server(accept, sock=door.socket)
+    if listener.kind == "control":
+        return await loop.create_unix_server(connect, sock=listener.socket)
+    return await loop.create_server(connect, sock=listener.socket)

@@ -1,71 +1,71 @@
-"""The control service of a daemon: its sockets are opened before any device is touched.
+"""The control service of a daemon: open its listeners first, serve them while it forwards."""
 
-Errors are reported before anything is changed. Clients that connect early wait until the daemon
-is ready.
-"""
-
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 
 from vtep import log
 from vtep.config.model import Config, inherited_fd
-from vtep.control import listener, unix_socket
-from vtep.control.listener import Door, Kind
+from vtep.control.listener import Kind, Listener, adopt, open_control, open_tcp
+from vtep.control.unix_socket import socket_directories
 from vtep.daemon.forwarder import Forwarder
 from vtep.daemon.setup import Runtime
 
 
-class Doors:
-    """The open doors of one daemon: stands beside it (vtep.daemon.Beside)."""
+class ControlService:
+    """The service that runs beside the forwarding (vtep.daemon.process.Service).
 
-    def __init__(self, doors: list[Door], *, unwritable: bool) -> None:
-        self._doors = doors
+    Args:
+        listeners: open sockets; the caller closes them.
+        unwritable: true if no directory for the control socket could be written.
+    """
+
+    def __init__(self, listeners: Sequence[Listener], *, unwritable: bool) -> None:
+        self.listeners = tuple(listeners)
         self._unwritable = unwritable
 
     @asynccontextmanager
     async def serve(
         self, config: Config, runtime: Runtime, forwarder: Forwarder
     ) -> AsyncIterator[None]:
-        """Answer through the doors for the length of the block."""
+        """Answer requests for the length of the block."""
         if self._unwritable:
-            places = " nor ".join(unix_socket.directories())
-            log.info(f"no control socket: cannot write to {places}; name a path with --control")
-        if not self._doors:
+            places = " nor ".join(socket_directories())
+            log.info(f"no control socket: cannot write to {places}; set a path with --control")
+        if not self.listeners:
             yield
             return
-        from vtep.control.application import serve
-        from vtep.control.http.context import Subject
+        from vtep.control.application import make_application, serve
+        from vtep.control.http.context import DaemonContext
 
-        async with serve(self._doors, Subject(config, runtime, forwarder)):
-            for door in self._doors:
-                log.info(f"{door.kind} {door.name}", **{door.kind: door.name})
+        application = make_application(DaemonContext(config, runtime, forwarder))
+        async with serve(self.listeners, application):
+            for listener in self.listeners:
+                log.info(f"{listener.kind} {listener.name}", **{listener.kind: listener.name})
             yield
 
 
 @contextmanager
-def open_doors(config: Config) -> Iterator[Doors]:
+def open_listeners(config: Config) -> Iterator[ControlService]:
     """Open the sockets that `config` asks for; on leaving, close and remove them.
 
     Raises:
-        HostError: one cannot be opened; nothing is left behind.
+        HostError: one of them cannot be opened; the others are closed.
     """
     with ExitStack() as undo:
-        doors = []
-        control = listener.control(config)
+        listeners = []
+        control = open_control(config)
         if control is not None:
             undo.callback(control.close)
-            doors.append(Door("control", control.socket, control.path))
+            listeners.append(Listener("control", control.socket, control.path))
         tcp: list[tuple[Kind, str | None]] = [("web", config.web), ("metrics", config.metrics)]
         for kind, place in tcp:
-            if place is not None:
-                fd = inherited_fd(place)
-                door = (
-                    listener.listen(kind, place)
-                    if fd is None
-                    else listener.adopt(kind, fd, config.web_remote)
-                )
-                undo.callback(door.socket.close)
-                doors.append(door)
-        if doors:
-            import vtep.control.application  # noqa: F401 (0.15 s, before anything waits for us)
-        yield Doors(doors, unwritable=config.control is None and control is None)
+            if place is None:
+                continue
+            fd = inherited_fd(place)
+            listener = open_tcp(kind, place) if fd is None else adopt(kind, fd, config.web_remote)
+            undo.callback(listener.socket.close)
+            listeners.append(listener)
+        if listeners:
+            # Takes 0.15 s: import it before any client waits for an answer.
+            import vtep.control.application  # noqa: F401
+        yield ControlService(listeners, unwritable=config.control is None and control is None)

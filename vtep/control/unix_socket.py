@@ -1,11 +1,11 @@
-"""Where the control socket lies: a path of our own, taken from no daemon that lives."""
+"""Create the Unix control socket; replace a stale one, never the socket of a running daemon."""
 
 import errno
 import os
 import socket
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 
 from vtep.errors import HostError
@@ -13,25 +13,26 @@ from vtep.errors import HostError
 RUNTIME_DIRECTORY = "/run/vtep"
 SUFFIX = ".sock"
 _BACKLOG = 32
-_MOST_ALIKE = 100
-_AGAIN_S = 0.02
-"""How long a daemon may take from bind to listen."""
-_NO_DIRECTORY = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.ENOSPC}
+_MAX_NAMES = 100
+_BIND_TO_LISTEN_S = 0.02
+"""Time a starting daemon may take from bind to listen."""
+_UNUSABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.ENOSPC}
+"""Errors that mean: try the next directory."""
 
 
-class Listener:
-    """A Unix socket that listens at `path`, mode 0600.
+class UnixListener:
+    """A listening Unix socket at `path`, with mode 0600.
 
     Raises:
-        FileExistsError: a daemon that lives, or what is no socket, is there.
-        OSError: it cannot be.
+        FileExistsError: the path is the socket of a running daemon, or not a socket.
+        OSError: the kernel refuses the path.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            os.fchmod(self.socket.fileno(), 0o600)  # Linux makes the file with these bits
+            os.fchmod(self.socket.fileno(), 0o600)  # bind() creates the file with these bits
             try:
                 self.socket.bind(path)
             except OSError as error:
@@ -46,89 +47,94 @@ class Listener:
             raise
 
     def close(self) -> None:
-        """Close it, and remove the path if it is still ours."""
+        """Close the socket; remove the path if it is still this socket's."""
         self.socket.close()
         with suppress(OSError):
             if _identity(self.path) == self._identity:
                 os.unlink(self.path)
 
 
-def listen_at(path: str) -> Listener:
-    """Listen at the path that was asked for.
+def listen_at(path: str) -> UnixListener:
+    """Listen at a path given by the user.
 
     Raises:
-        HostError: it cannot be.
+        HostError: the socket cannot be created there.
     """
     try:
-        return Listener(path)
+        return UnixListener(path)
     except FileExistsError as error:
         raise HostError(f"control {path} {error}: choose another path") from None
     except OSError as error:
         why = error.strerror or str(error)
-        raise HostError(f"cannot make the control socket {path} ({why}): correct --control") from (
-            error
-        )
+        raise HostError(
+            f"cannot create the control socket {path} ({why}): correct --control"
+        ) from (error)
 
 
-def listen_somewhere(name: str) -> Listener | None:
-    """Listen where a daemon of this name is looked for; None where no directory can be written."""
-    for directory in directories():
+def listen_in_directories(
+    name: str, directories: Sequence[str] | None = None
+) -> UnixListener | None:
+    """Listen in the first usable directory; return None if none can be written.
+
+    Args:
+        name: of the socket without suffix: that of the first TAP.
+        directories: best first; by default those of `socket_directories`.
+    """
+    for directory in socket_directories() if directories is None else directories:
         try:
             if not os.path.isdir(directory):
                 os.mkdir(directory)
                 os.chmod(directory, 0o755)  # whatever the umask
-            for free in _names(name):
+            for candidate in _names(name):
                 with suppress(FileExistsError):
-                    return Listener(os.path.join(directory, free + SUFFIX))
+                    return UnixListener(os.path.join(directory, candidate + SUFFIX))
         except OSError as error:
-            if error.errno not in _NO_DIRECTORY | {errno.EEXIST, None}:  # None: it is too long
+            if error.errno not in _UNUSABLE | {errno.EEXIST, None}:  # None: the path is too long
                 raise HostError(
-                    f"cannot make the control socket in {directory} ({error.strerror}): "
+                    f"cannot create the control socket in {directory} ({error.strerror}): "
                     "correct that, or use --control none"
                 ) from error
     return None
 
 
 def _names(name: str) -> Iterator[str]:
-    """Yield names to try: in containers that share /run many are process 1."""
+    """Yield names to try; several containers that share /run may all be process 1."""
     yield name
     yield f"{name}-{os.getpid()}"
-    for number in range(2, _MOST_ALIKE + 1):
+    for number in range(2, _MAX_NAMES + 1):
         yield f"{name}-{os.getpid()}-{number}"
 
 
-def directories() -> Iterator[str]:
-    """Yield where sockets are made and looked for, best first."""
-    yield RUNTIME_DIRECTORY
+def socket_directories() -> list[str]:
+    """Return the directories in which sockets are created and looked for, best first."""
     own = os.environ.get("XDG_RUNTIME_DIR")
-    if own:
-        yield os.path.join(own, "vtep")
+    return [RUNTIME_DIRECTORY, *([os.path.join(own, "vtep")] if own else [])]
 
 
 def _remove_stale(path: str) -> None:
-    """Remove the socket of a daemon that is gone; FileExistsError if that is not what is there."""
-    there = os.lstat(path)
-    if not stat.S_ISSOCK(there.st_mode):
+    """Remove the socket of a daemon that has ended; raise FileExistsError for anything else."""
+    status = os.lstat(path)
+    if not stat.S_ISSOCK(status.st_mode):
         raise FileExistsError("exists and is not a socket")
-    if _lives(path):
-        raise FileExistsError("is the socket of a process that runs")
+    if _is_listening(path):
+        raise FileExistsError("is the socket of a running process")
     with suppress(FileNotFoundError):
-        if _identity(path) == _identity_of(there):
+        if _identity(path) == _identity_of(status):
             os.unlink(path)
 
 
-def _lives(path: str) -> bool:
-    """Tell whether somebody listens there; one who is about to has a moment."""
-    for wait in (_AGAIN_S, 0):
-        with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as asking:
-            asking.setblocking(False)
+def _is_listening(path: str) -> bool:
+    """Tell whether a process listens at *path*; wait once for one between bind and listen."""
+    for wait in (_BIND_TO_LISTEN_S, 0):
+        with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as probe:
+            probe.setblocking(False)
             try:
-                asking.connect(path)
+                probe.connect(path)
             except ConnectionRefusedError:
                 time.sleep(wait)
             except FileNotFoundError:
                 return False
-            except OSError:  # not permitted, or too many wait there already
+            except OSError:  # not permitted, or its backlog is full
                 return True
             else:
                 return True
@@ -139,6 +145,6 @@ def _identity(path: str) -> tuple[int, int, int]:
     return _identity_of(os.lstat(path))
 
 
-def _identity_of(there: os.stat_result) -> tuple[int, int, int]:
-    """Return what tells one file from a later one, which may have its inode number again."""
-    return there.st_dev, there.st_ino, there.st_mtime_ns
+def _identity_of(status: os.stat_result) -> tuple[int, int, int]:
+    """Return a key of a file; the time is in it because inode numbers are used again."""
+    return status.st_dev, status.st_ino, status.st_mtime_ns

@@ -1,36 +1,36 @@
-"""Which frames a capture takes, and when it ends: the options of `vtep capture`, and the query.
+"""Filters of captures and of events: which frames, which events, and when a capture ends.
 
-Both ends read them by the same words, so that what is wrong is told before anything is asked.
+vtep.control.query reads them from options and queries.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vtep.dataplane.counters import Drop
-from vtep.errors import UsageError
-from vtep.wire import ethernet, vxlan
+from vtep.wire import vxlan
 
-if TYPE_CHECKING:  # the command is to start at once
+if TYPE_CHECKING:  # numpy, which commands must not import
     from vtep.trace.outcome import Outcome
 
 ANY = "any"
-"""As a reason: whatever the reason."""
+"""As a reason: dropped for any reason."""
 
-_MAX_SNAPLEN = 262_144
-_MIN_SNAPLEN = 14
+MIN_SNAPLEN, MAX_SNAPLEN = 14, 262_144
+
+FLOODED, DROPPED = "flooded", "dropped"
+EVENT_TYPES = ("learned", "moved", "expired", "refused", FLOODED, DROPPED)
+"""The first four happen to an entry of an FDB; flooded: the destination MAC had no entry."""
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
-    """What is taken: all that is not None must hold.
+class FrameFilter:
+    """Which frames a capture records: all conditions that are not None must hold.
 
     Attributes:
         dev: the TAP's name.
-        vni: of the overlay, or written in a datagram that found none.
-        mac: the frame's source or destination.
-        peer: who got it, or sent it; as text.
-        reason: why it, or some of it, was dropped; ANY for any.
+        vni: of the overlay, or in a datagram without one.
+        mac: source or destination MAC address of the frame.
+        peer: IP address of the receiver or sender, as text.
+        reason: name of the reason it was dropped for, at least in part; or ANY.
     """
 
     dev: str | None = None
@@ -39,8 +39,8 @@ class Selection:
     peer: str | None = None
     reason: str | None = None
 
-    def takes(self, outcome: "Outcome") -> bool:
-        """Tell whether the frame is one of those."""
+    def matches(self, outcome: "Outcome") -> bool:
+        """Tell whether a capture records the frame."""
         return (
             self.dev in (None, outcome.tap)
             and (self.vni is None or self.vni == _vni(outcome))
@@ -54,12 +54,12 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
-    """When a capture ends, each None for never, and how much of a packet is kept.
+class CaptureLimits:
+    """When a capture ends, and how much of each packet it keeps; None: no limit.
 
     Attributes:
-        count: frames, each on both sides.
-        seconds: since it began.
+        count: frames; both sides of a frame count as one.
+        seconds: since the capture began.
         size: octets of the file.
         snaplen: octets of a packet.
     """
@@ -67,110 +67,38 @@ class Bounds:
     count: int | None = None
     seconds: float | None = None
     size: int | None = None
-    snaplen: int = _MAX_SNAPLEN
+    snaplen: int = MAX_SNAPLEN
 
 
-KEYS = ("dev", "vni", "mac", "peer", "reason", "count", "seconds", "size", "snaplen")
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events a subscriber gets.
 
-
-def read(query: Mapping[str, str]) -> tuple[Selection, Bounds]:
-    """Return what a query says; its keys are KEYS.
-
-    Raises:
-        ConfigError: a value cannot be; one line says what may stand there.
+    Attributes:
+        types: some of EVENT_TYPES.
+        dev, vni: of this TAP, of this overlay; None for all.
+        harmless: include drops that are normal for a learning bridge.
     """
-    for key in query:
-        if key not in KEYS:
-            raise UsageError(f"unknown key {key!r}: there are {', '.join(KEYS)}")
-    selection = Selection(
-        dev=query.get("dev"),
-        vni=number(query, "vni", 0, vxlan.MAX_VNI),
-        mac=_mac(query.get("mac")),
-        peer=_peer(query.get("peer")),
-        reason=_reason(query.get("reason")),
-    )
-    bounds = Bounds(
-        count=number(query, "count", 1),
-        seconds=_seconds(query.get("seconds")),
-        size=number(query, "size", 1),
-        snaplen=number(query, "snaplen", _MIN_SNAPLEN, _MAX_SNAPLEN) or _MAX_SNAPLEN,
-    )
-    return selection, bounds
 
+    types: frozenset[str] = frozenset(EVENT_TYPES)
+    dev: str | None = None
+    vni: int | None = None
+    harmless: bool = False
 
-def number(query: Mapping[str, str], key: str, low: int, high: int | None = None) -> int | None:
-    """Return a number of a query, None where it is not given.
-
-    Raises:
-        ConfigError: it is none, or not within *low* and *high*.
-    """
-    text = query.get(key)
-    if text is None:
-        return None
-    limit = f"{low}..{high}" if high is not None else f"{low} or more"
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise UsageError(f"{key} {text!r} is not a whole number: give {limit}")
-    found = int(text)
-    if found < low or (high is not None and found > high):
-        raise UsageError(f"{key} {found} is out of range: give {limit}")
-    return found
-
-
-def _seconds(text: str | None) -> float | None:
-    if text is None:
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 < seconds <= 1e9:
-        raise UsageError(f"seconds {text!r} is no time: give seconds, more than 0")
-    return seconds
-
-
-def _mac(text: str | None) -> bytes | None:
-    if text is None:
-        return None
-    try:
-        return ethernet.parse_mac(text)
-    except ValueError as error:
-        raise UsageError(f"mac {error}") from None
-
-
-def _peer(text: str | None) -> str | None:
-    if text is None:
-        return None
-    import ipaddress  # for those who ask for it
-
-    address, _, scope = text.partition("%")
-    try:
-        ip = str(ipaddress.ip_address(address))
-    except ValueError:
-        raise UsageError(f"peer {text!r} is no IP address: give that of the VTEP") from None
-    return f"{ip}%{scope}" if scope else ip
-
-
-def _reason(text: str | None) -> str | None:
-    if text is None or text == ANY:
-        return text
-    if text not in Drop._value2member_map_:
-        import difflib  # for a mistake only
-
-        near = difflib.get_close_matches(text, list(Drop), 1)
-        hint = f"did you mean {near[0]!s}?" if near else f"{ANY}, {', '.join(Drop)}"
-        raise UsageError(f"reason {text!r} is none: {hint}")
-    return text
+    def matches(self, dev: str, vni: int) -> bool:
+        """Tell whether the subscriber gets events of this overlay."""
+        return self.dev in (None, dev) and self.vni in (None, vni)
 
 
 def _vni(outcome: "Outcome") -> int | None:
-    """Return the VNI of its overlay, or the one its datagram names."""
+    """Return the VNI of the overlay, or of a datagram without one."""
     if outcome.vni is None and outcome.way == "in":
         return vxlan.parse(outcome.datagrams[0].payload)
     return outcome.vni
 
 
 def _macs(outcome: "Outcome") -> list[tuple[bytes, bytes]]:
-    """Return destination and source of each frame, also of those that were not delivered."""
+    """Return destination and source of each frame, delivered or not."""
     frames = [frame for _, frame in outcome.frames]
     if outcome.way == "in":
         frames = [one.payload[vxlan.HEADER_LEN :] for one in outcome.datagrams]

@@ -1,61 +1,67 @@
-"""The IP and UDP headers around a datagram, for a capture: the socket never showed them to us.
+"""Rebuild the IP and UDP headers around a datagram, for a capture.
 
-They are built again from what is known, with right lengths and checksums.  What the kernel keeps to
-itself is as it usually is: DF set, the IPv4 ID and the IPv6 flow label 0, and of what came in the
-TTL of a sender that is next to us.
+A program with a UDP socket does not see these headers. Addresses, ports, lengths and checksums are
+those on the wire. Fields that only the kernel knows have their usual values: DF set, IPv4 ID and
+IPv6 flow label 0, and for received packets the TTL of a neighbour.
 """
 
 import ipaddress
 import socket
 from collections.abc import Callable
-from contextlib import closing
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias, cast
 
+from vtep.host import path
 from vtep.trace.outcome import Sent
 from vtep.wire import ethernet, ip, outer
 from vtep.wire.checksum import complement, ones_sum
 from vtep.wire.outer import Outer
 
 DESCRIPTION = (
-    "outer IP packets, rebuilt from what vtep knows: addresses, ports, lengths and checksums are "
-    "those on the wire, DF is set; IPv4 ID and flow label are not known, nor of what came TTL, DF, "
-    "and whether there was a checksum"
+    "outer IP packets, rebuilt: addresses, ports, lengths and checksums are those on the wire, DF "
+    "is set; IPv4 ID and flow label are not known, nor are TTL, DF and the presence of a UDP "
+    "checksum of received packets"
 )
-_MAX_KEPT = 1024
-"""Most peers whose way is kept; any host may send to us."""
+_MAX_CACHED = 1024
+"""Peers whose source is kept; any host can send to us."""
 _USUAL_TTL = 64
+_DISCARD_PORT = 9
+"""Any port: nothing is sent there."""
 
 
-class Way(NamedTuple):
-    """How packets leave for a peer: from which address, and with which TTL (hop limit)."""
+class Source(NamedTuple):
+    """How packets leave for one peer: their source address, 4 or 16 octets, and TTL (hop limit)."""
 
-    local: str
+    address: bytes
     ttl: int
 
 
-class Outside:
-    """Makes IP packets of datagrams.
+SourceOf: TypeAlias = Callable[[str], Source]
+
+
+class OuterRebuilder:
+    """Builds IP packets from datagrams.
 
     Args:
         port: the UDP port of every VTEP.
-        way_to: finds the way to a peer, given its IP address as text; asked once for each.
+        source_of: returns the source for a peer, given its IP address as text. Called once for
+            each peer.
     """
 
-    def __init__(self, port: int, way_to: Callable[[str], Way]) -> None:
+    def __init__(self, port: int, source_of: SourceOf) -> None:
         self._port = port
-        self._way_to = way_to
-        self._ways: dict[str, Way] = {}
+        self._source_of = source_of
+        self._sources: dict[str, Source] = {}
 
     def packet(self, datagram: Sent, payload: bytes, *, is_sent: bool) -> bytes:
         """Return the IP packet with *payload* that was sent to, or came from, a peer."""
-        way = self._ways.get(datagram.peer)
-        if way is None:
-            if len(self._ways) >= _MAX_KEPT:
-                self._ways.clear()
-            way = self._ways[datagram.peer] = self._way_to(datagram.peer)
-        ends = _octets(way.local), _octets(datagram.peer)
-        source, destination = ends if is_sent else reversed(ends)
-        ttl = way.ttl if is_sent else _USUAL_TTL
+        ours = self._sources.get(datagram.peer)
+        if ours is None:
+            if len(self._sources) >= _MAX_CACHED:
+                self._sources.clear()
+            ours = self._sources[datagram.peer] = self._source_of(datagram.peer)
+        peer = ipaddress.ip_address(datagram.peer).packed
+        source, destination = (ours.address, peer) if is_sent else (peer, ours.address)
+        ttl = ours.ttl if is_sent else _USUAL_TTL
         headers = Outer(bytes(6), source, destination, datagram.port, self._port, ttl - 1)
         packet = outer.pack(headers, len(payload))[ethernet.HEADER_LEN :] + payload
         udp_at = headers.udp_at - ethernet.HEADER_LEN
@@ -65,35 +71,28 @@ class Outside:
         return packet[:at] + checksum.to_bytes(2, "big") + packet[at + 2 :]
 
 
-def ask_kernel(peer: str, local: str | None, dev: str | None, fallback: str) -> Way:
-    """Ask the kernel for the way to a peer, by a socket that sends nothing.
+def kernel_source(local: str | None, dev: str | None, *, fallback: str) -> SourceOf:
+    """Return a function that looks up the source for a peer in the kernel's routing table.
 
     Args:
-        peer: its IP address as text, with %scope where it is link-local.
-        local: the address we are bound to; None for whatever the route says.
-        dev: the only device to send by; None for any.
-        fallback: the address to name when there is no way.
+        local: the address our socket is bound to; None if the route decides.
+        dev: the device our socket is bound to; None for any.
+        fallback: the source address for a peer without a route.
     """
-    family = socket.AF_INET6 if ":" in peer else socket.AF_INET
-    with closing(socket.socket(family, socket.SOCK_DGRAM)) as asking:
+
+    def source_of(peer: str) -> Source:
+        family = socket.AF_INET6 if ":" in peer else socket.AF_INET
+        flags = socket.AI_NUMERICHOST
         try:
-            if dev is not None:
-                asking.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, dev.encode() + b"\0")
-            level, name = (
-                (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS)
-                if family == socket.AF_INET6
-                else (socket.IPPROTO_IP, socket.IP_TTL)
+            [(*_, address), *_] = socket.getaddrinfo(
+                peer, _DISCARD_PORT, family, socket.SOCK_DGRAM, 0, flags
             )
-            ttl = asking.getsockopt(level, name)
-            if local is not None:
-                return Way(local, ttl)
-            flags = socket.AI_NUMERICHOST
-            [(*_, address), *_] = socket.getaddrinfo(peer, 9, family, socket.SOCK_DGRAM, 0, flags)
-            asking.connect(address)
-            return Way(str(asking.getsockname()[0]), ttl)
-        except OSError:
-            return Way(fallback, _USUAL_TTL)
+        except OSError:  # its scope is a device that is gone
+            found = None
+        else:
+            found = path.find(cast("tuple[str | int, ...]", address), local, dev)
+        if found is None:
+            return Source(ipaddress.ip_address(fallback).packed, _USUAL_TTL)
+        return Source(found.source, found.ttl)
 
-
-def _octets(address: str) -> bytes:
-    return ipaddress.ip_address(address.partition("%")[0]).packed
+    return source_of

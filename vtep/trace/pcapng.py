@@ -1,7 +1,7 @@
-"""What became of a frame, as blocks of a pcapng file: both sides of the tunnel, and why.
+"""Write the outcome of a frame as pcapng blocks: both sides of the tunnel, and the decision.
 
-For each TAP there are two interfaces: the TAP itself with the frames inside, and the underlay with
-the IP packets around them.  Both sides of one frame have one time and one comment.
+For each TAP there are two interfaces: the TAP itself with the inner frames, and the underlay with
+the IP packets around them. Both sides of one frame have the same time and the same comment.
 """
 
 import struct
@@ -12,43 +12,43 @@ from vtep.dataplane.overlay import Overlay
 from vtep.offload.segment import plan, segment
 from vtep.pcap import ETHERNET, RAW_IP, frame_block, interface_block, section_block
 from vtep.trace.outcome import Outcome, Sent
-from vtep.trace.outer_headers import DESCRIPTION, Outside
+from vtep.trace.outer_headers import DESCRIPTION, OuterRebuilder
 from vtep.trace.sentence import sentence
 from vtep.wire import virtio, vxlan
 from vtep.wire.virtio import VirtioHeader
 
 _STATISTICS = 5
 _DROPPED_OPTION = 5
-"""isb_ifdrop: frames that were seen and found no room (draft-ietf-opsawg-pcapng)."""
+"""isb_ifdrop: frames dropped for lack of room (draft-ietf-opsawg-pcapng)."""
 
 
-class Recorder:
-    """Makes the blocks.
+class PcapngWriter:
+    """Makes the blocks of one file.
 
     Args:
         taps: the names of the TAPs.
         overlays: by VNI.
-        outside: makes the packets of the underlay.
+        rebuilder: makes the packets of the underlay.
         snaplen: octets of a packet that are kept.
-        clock: nanoseconds since 1970.
+        clock: returns nanoseconds since 1970.
     """
 
     def __init__(
         self,
         taps: Sequence[str],
         overlays: dict[int, Overlay],
-        outside: Outside,
+        rebuilder: OuterRebuilder,
         snaplen: int,
         clock: Callable[[], int],
     ) -> None:
         self._inner = {tap: 2 * number for number, tap in enumerate(taps)}
         self._overlays = overlays
-        self._outside = outside
+        self._rebuilder = rebuilder
         self._snaplen = snaplen
         self._clock = clock
 
-    def beginning(self) -> bytes:
-        """Return what a file begins with."""
+    def header(self) -> bytes:
+        """Return the first blocks of a file: its section and its interfaces."""
         blocks = [section_block(f"vtep {__version__}")]
         for tap in self._inner:
             inner = f"frames of the TAP {tap}, as the kernel hands them over and takes them"
@@ -59,11 +59,11 @@ class Recorder:
         return b"".join(blocks)
 
     def blocks(self, outcome: Outcome, note: str = "") -> bytes:
-        """Return the blocks of a frame, inside first where it leaves, outside first where it comes.
+        """Return the blocks of a frame: for "out" the inner side first, for "in" the outer side.
 
         Args:
-            outcome: what became of it.
-            note: a further comment on the first of them.
+            outcome: of the frame.
+            note: a further comment on the first block.
         """
         now = self._clock()
         inner = self._inner.get(outcome.tap or "", 0)
@@ -76,13 +76,13 @@ class Recorder:
             sides.reverse()
         blocks: list[bytes] = []
         for interface, octets in sides[0] + sides[1]:
-            said = [note, *comments] if note and not blocks else comments
+            lines = [note, *comments] if note and not blocks else comments
             kept, size = octets[: self._snaplen], len(octets)
-            blocks.append(frame_block(interface, kept, now, said, outcome.way, size))
+            blocks.append(frame_block(interface, kept, now, lines, outcome.way, size))
         return b"".join(blocks)
 
     def losses(self, lost: int) -> bytes:
-        """Return the block that says how many frames found no room so far."""
+        """Return a statistics block: frames missing so far because the reader was too slow."""
         now = self._clock()
         times = struct.pack("=III", 0, now >> 32, now & 0xFFFFFFFF)
         option = struct.pack("=HHQ", _DROPPED_OPTION, 8, lost)
@@ -95,23 +95,23 @@ class Recorder:
         for datagram in outcome.datagrams:
             payloads = [datagram.payload]
             if is_sent and datagram.rows > 1:
-                payloads = self._cut(outcome, datagram)
+                payloads = self._segments(outcome, datagram)
             for payload in payloads:
-                yield self._outside.packet(datagram, payload, is_sent=is_sent)
+                yield self._rebuilder.packet(datagram, payload, is_sent=is_sent)
 
-    def _cut(self, outcome: Outcome, datagram: Sent) -> list[bytes]:
-        """Return the payloads that the kernel makes of a super-frame it was handed uncut."""
+    def _segments(self, outcome: Outcome, datagram: Sent) -> list[bytes]:
+        """Return the payloads that the kernel makes of an injected GSO frame."""
         header, octets = datagram.payload[: vxlan.HEADER_LEN], datagram.payload[vxlan.HEADER_LEN :]
         offload, frame = outcome.frames[0]
-        tag = len(frame) - len(octets)  # a VLAN tag went on the way
-        cut = plan(octets, _moved(offload, -tag), self._overlays[outcome.vni or 0].mtu)
-        if cut is None:
+        tag = len(frame) - len(octets)  # a VLAN tag was removed on the way
+        layout = plan(octets, _shifted(offload, -tag), self._overlays[outcome.vni or 0].mtu)
+        if layout is None:
             return []
-        return [bytes(row) for row in segment(memoryview(octets), cut, header)]
+        return [bytes(row) for row in segment(memoryview(octets), layout, header)]
 
 
-def _moved(header: VirtioHeader, octets: int) -> VirtioHeader:
-    """Return the header of the same frame with so many octets more in front."""
+def _shifted(header: VirtioHeader, octets: int) -> VirtioHeader:
+    """Return the virtio header of the same frame with that many more octets in front."""
     if not header.flags & virtio.NEEDS_CSUM:
         return header
     return header._replace(csum_start=header.csum_start + octets)

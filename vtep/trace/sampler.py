@@ -1,8 +1,9 @@
-"""Those who want to see frames, and the forwarder's witness, which is there only while one does.
+"""Subscribers to traced frames. The tracer is installed only while there is at least one.
 
-A witness makes each frame go alone, which is slow.  So there are two ways to look: *all* sees every
-frame, and has its price; *sampled* sees some, and when these are used up the witness goes and comes
-back by a timer: what forwards the frames in between does not know that anybody looks.
+A tracer makes the forwarder handle each frame on its own, which is slow. So there are two ways to
+subscribe. `subscribe` delivers every frame, at that price. `subscribe_sample` delivers some: when
+they are used up, the tracer is removed, and a timer installs it again. Frames in between are
+forwarded at full speed.
 """
 
 import asyncio
@@ -12,74 +13,80 @@ from typing import Protocol, TypeAlias
 
 from vtep.trace.outcome import Outcome
 
-BURST = 20
-"""How many sampled frames may come at once: both ways of a quiet network are seen whole."""
-REFILL, REFILL_S = 2, 0.2
-"""How many more may come after each so many seconds: ten a second in the long run."""
-
-Tell: TypeAlias = Callable[[Outcome], None]
+Callback: TypeAlias = Callable[[Outcome], None]
 
 
 class Traceable(Protocol):
     """A forwarder that calls `tracer` with the outcome of every frame, unless it is None."""
 
-    tracer: Callable[[Outcome], None] | None
+    tracer: Callback | None
 
 
-class Frames:
-    """The listeners of one forwarder; all is to be done on its loop."""
+class TraceHub:
+    """The subscribers of one forwarder. Use it in the thread of the forwarder's loop only.
 
-    def __init__(self, forwarder: Traceable) -> None:
+    Args:
+        forwarder: its tracer is set and reset.
+        burst: sampled frames without a pause: both directions of a quiet network fit in.
+        refill: further sampled frames after each `refill_s` seconds.
+        refill_s: see there; the defaults are ten frames a second in the long run.
+    """
+
+    def __init__(
+        self, forwarder: Traceable, burst: int = 20, refill: int = 2, refill_s: float = 0.2
+    ) -> None:
         self._forwarder = forwarder
-        self._all: list[Tell] = []
-        self._sampled: list[Tell] = []
-        self._left = BURST
+        self._burst = burst
+        self._refill_frames = refill
+        self._refill_s = refill_s
+        self._all: list[Callback] = []
+        self._sampled: list[Callback] = []
+        self._left = burst
         self._timer: asyncio.TimerHandle | None = None
 
     @contextmanager
-    def all(self, tell: Tell) -> Iterator[None]:
-        """Tell of every frame for the length of the block; *tell* is to be quick, and not raise."""
-        with self._joined(self._all, tell):
+    def subscribe(self, callback: Callback) -> Iterator[None]:
+        """Call *callback* with every frame in this block; it must be quick and must not raise."""
+        with self._subscribed(self._all, callback):
             yield
 
     @contextmanager
-    def sampled(self, tell: Tell) -> Iterator[None]:
-        """Tell of some frames for the length of the block, never of more than BURST at once."""
-        with self._joined(self._sampled, tell):
+    def subscribe_sample(self, callback: Callback) -> Iterator[None]:
+        """Call *callback* with a sample of the frames in this block; see the class."""
+        with self._subscribed(self._sampled, callback):
             yield
 
     @contextmanager
-    def _joined(self, listeners: list[Tell], tell: Tell) -> Iterator[None]:
-        listeners.append(tell)
-        self._look()
+    def _subscribed(self, subscribers: list[Callback], callback: Callback) -> Iterator[None]:
+        subscribers.append(callback)
+        self._update_tracer()
         try:
             yield
         finally:
-            listeners.remove(tell)
-            self._look()
+            subscribers.remove(callback)
+            self._update_tracer()
 
-    def _look(self) -> None:
-        """Have a witness if one is needed."""
+    def _update_tracer(self) -> None:
         wanted = bool(self._all) or (bool(self._sampled) and self._left > 0)
-        self._forwarder.tracer = self._tell if wanted else None
+        self._forwarder.tracer = self._deliver if wanted else None
 
-    def _tell(self, outcome: Outcome) -> None:
-        for tell in tuple(self._all):
-            tell(outcome)
+    def _deliver(self, outcome: Outcome) -> None:
+        for callback in tuple(self._all):
+            callback(outcome)
         if self._sampled and self._left > 0:
             self._left -= 1
             if self._timer is None:
-                self._wait()
-            for tell in tuple(self._sampled):
-                tell(outcome)
-            self._look()
+                self._start_timer()
+            for callback in tuple(self._sampled):
+                callback(outcome)
+            self._update_tracer()
 
-    def _wait(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(REFILL_S, self._refill)
+    def _start_timer(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._refill_s, self._refill)
 
     def _refill(self) -> None:
         self._timer = None
-        self._left = min(self._left + REFILL, BURST)
-        if self._left < BURST:
-            self._wait()
-        self._look()
+        self._left = min(self._left + self._refill_frames, self._burst)
+        if self._left < self._burst:
+            self._start_timer()
+        self._update_tracer()

@@ -1,1 +1,1 @@
-"""Commands that query a running daemon; standard library only, except top."""
+"""Commands for a running daemon; standard library only, except top."""

@@ -1,4 +1,4 @@
-"""What the commands that ask a daemon have in common."""
+"""Arguments and errors that the commands for a running daemon share."""
 
 import functools
 import sys
@@ -8,13 +8,14 @@ from vtep.config.arguments import Parser
 from vtep.control.client.client import Gone
 from vtep.errors import UsageError
 
-WENT_AWAY = 1
+DAEMON_GONE = 1
+"""Exit code when the daemon ended before its response did."""
 
 Command = Callable[[Sequence[str]], int]
 
 
-def asking(command: Command) -> Command:
-    """Let a command end with one line and exit code 1 when the daemon goes away meanwhile."""
+def reports_gone(command: Command) -> Command:
+    """Decorate a command: print one line and return DAEMON_GONE when it raises Gone."""
 
     @functools.wraps(command)
     def wrapped(words: Sequence[str]) -> int:
@@ -22,12 +23,12 @@ def asking(command: Command) -> Command:
             return command(words)
         except Gone as error:
             print(f"vtep: error: {error}", file=sys.stderr)
-            return WENT_AWAY
+            return DAEMON_GONE
 
     return wrapped
 
 
-def parser_of(command: str, summary: str, words: str) -> Parser:
+def make_parser(command: str, summary: str, words: str) -> Parser:
     """Return a parser with --socket, -s, -j and the words after the command's name."""
     parser = Parser(command, summary)
     parser.add_argument("words", nargs="*", metavar="WORD", help=words)
@@ -38,48 +39,34 @@ def parser_of(command: str, summary: str, words: str) -> Parser:
 
 
 def add_socket(parser: Parser) -> None:
-    """Add the option that names one daemon of several."""
-    parser.add_argument("--socket", metavar="PATH", help="the control socket of the vtep to ask")
+    """Add the option that chooses one of several daemons."""
+    parser.add_argument("--socket", metavar="PATH", help="use the control socket PATH")
 
 
-def pairs(words: Sequence[str], known: Sequence[str]) -> dict[str, str]:
-    """Return what follows each of the *known* words, as in `dev vx0 vni 100`.
+def parse_pairs(words: Sequence[str], known: Sequence[str]) -> dict[str, str]:
+    """Return the value after each of the *known* words, as in `dev vx0 vni 100`.
 
     Raises:
-        ConfigError: there is another word, or nothing follows one.
+        UsageError: a word is unknown, or has no value.
     """
     found: dict[str, str] = {}
     rest = iter(words)
     for word in rest:
         if word not in known:
-            raise UsageError(f"unknown word {word!r}: use {' or '.join(known)}, and what it is")
+            raise UsageError(f"unknown word {word!r}: use {' or '.join(known)}, and a value")
         value = next(rest, None)
         if value is None:
-            raise UsageError(f"nothing follows {word}: write what it is")
+            raise UsageError(f"{word}: value missing: write {word} VALUE")
         found[word] = value
     return found
 
 
-def tap_of(words: Sequence[str]) -> str | None:
-    """Return the TAP that `[dev] TAP` names, None if there is no word.
+def parse_tap(words: Sequence[str]) -> str | None:
+    """Return the TAP of `[dev] TAP`; None if there are no words.
 
     Raises:
-        ConfigError: there is more.
+        UsageError: there are other words.
     """
     if words and words[0] != "dev":
         words = ["dev", *words]
-    return pairs(words, ("dev",)).get("dev")
-
-
-def number(words: dict[str, str], word: str) -> int | None:
-    """Return the number that follows a word; None if the word is not there.
-
-    Raises:
-        ConfigError: it is none.
-    """
-    if word not in words:
-        return None
-    try:
-        return int(words[word], 0)
-    except ValueError:
-        raise UsageError(f"{word} {words[word]!r} is no number: write one") from None
+    return parse_pairs(words, ("dev",)).get("dev")

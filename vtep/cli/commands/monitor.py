@@ -1,4 +1,4 @@
-"""`vtep monitor`: what happens in the tables of a running daemon, and to frames, as it happens."""
+"""`vtep monitor`: print changes of tables and drops of frames of a running daemon, live."""
 
 import argparse
 import json
@@ -6,54 +6,57 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from vtep.cli.commands.common import add_socket, asking, pairs
-from vtep.cli.commands.streaming import STDOUT, Interrupts, interrupt_when_nobody_reads, write_all
+from vtep.cli.commands.common import add_socket, parse_pairs, reports_gone
+from vtep.cli.commands.streaming import STDOUT, Interrupts, interrupt_when_reader_ends, write_all
 from vtep.config.arguments import Parser
 from vtep.control.client.client import Gone
 from vtep.control.client.discover import find
-from vtep.trace.kinds import DROPPED, KINDS, read_wanted
+from vtep.control.query import read_events
+from vtep.errors import UsageError, did_you_mean
+from vtep.trace.filters import DROPPED, EVENT_TYPES
 
+_CONDITIONS = ("dev", "vni")
 _EXAMPLES = f"""\
-Events: {", ".join(KINDS)}.  Without one: all.
-Of many of one kind some are printed, and how many more there were.
+Events: {", ".join(EVENT_TYPES)}; all of them by default.
+Bursts of one event are summarised as "... and N more".
 
 Examples:
-  All that happens in VNI 100:
+  Print all events of VNI 100:
     vtep monitor vni 100
-  Only drops, and only moves, with the time:
+  Print drops and moves only, with the time:
     vtep monitor -t dropped moved
 """
 
 
-@asking
+@reports_gone
 def main(words: Sequence[str]) -> int:
-    """Carry out the command; return the exit code.
+    """Run the command; return the exit code.
 
     Raises:
-        ConfigError: it cannot be carried out as given.
+        UsageError: an argument is wrong, or no daemon matches.
     """
     arguments = _parse(words)
     query = _query(arguments.words)
     if arguments.all:
         query["harmless"] = "1"
-    read_wanted(query)
+    read_events(query)
     client = find(arguments.socket, query.get("dev"))
-    with Interrupts().held() as interrupts:
-        interrupt_when_nobody_reads(STDOUT)
+    with Interrupts().deferred() as interrupts:
+        interrupt_when_reader_ends(STDOUT)
         try:
             lines = client.lines("/v1/events", query)
             while True:
-                with interrupts.let_through():
+                with interrupts.allowed():
                     line = next(lines, None)
                 if line is None:
-                    raise Gone("the vtep ended")
+                    raise Gone("the vtep has ended")
                 write_all(STDOUT, _shown(line, arguments))
         except (KeyboardInterrupt, BrokenPipeError):
             return 0
 
 
 def text(event: dict[str, Any], *, stamp: bool = False) -> str:
-    """Return an event as one line, in the words of `bridge monitor fdb` where it has such."""
+    """Return an event as one line, in the form of `bridge monitor fdb` where that has the event."""
     kind, mac, count = event["event"], event.get("mac"), event.get("count", 1)
     words = [mac] if mac else []
     words += [f"dev {event['ifname']}"] if "ifname" in event else []
@@ -81,21 +84,29 @@ def _shown(line: bytes, arguments: argparse.Namespace) -> bytes:
 
 
 def _parse(words: Sequence[str]) -> argparse.Namespace:
-    parser = Parser("monitor", "Print what happens in a running vtep, until Ctrl-C.")
+    parser = Parser("monitor", "Print table changes and drops of a running vtep, until Ctrl-C.")
     parser.epilog = _EXAMPLES
     parser.add_argument("words", nargs="*", metavar="WORD", help="events, dev TAP, vni VNI")
     add_socket(parser)
-    parser.add_argument("-j", "--json", action="store_true", help="one JSON object a line")
-    parser.add_argument("-t", "--timestamp", action="store_true", help="the time in front")
+    parser.add_argument("-j", "--json", action="store_true", help="print one JSON object a line")
+    parser.add_argument("-t", "--timestamp", action="store_true", help="print the time first")
     parser.add_argument(
-        *["-a", "--all"], action="store_true", help="drops too that every bridge makes"
+        *["-a", "--all"], action="store_true", help="include normal bridge filtering"
     )
     return parser.parse_intermixed_args(words)
 
 
 def _query(words: Sequence[str]) -> dict[str, str]:
-    """Return the words behind the command as a query."""
-    rest = [word for word in words if word not in KINDS]
-    query = pairs(rest, ("dev", "vni"))
-    kinds = [word for word in words if word in KINDS]
-    return query | ({"event": ",".join(kinds)} if kinds else {})
+    """Return the words after the command as a query.
+
+    Raises:
+        UsageError: a word is neither an event nor a condition.
+    """
+    types = [word for word in words if word in EVENT_TYPES]
+    rest = [word for word in words if word not in EVENT_TYPES]
+    for word in rest[::2]:
+        if word not in _CONDITIONS:
+            known = f"use {', '.join(EVENT_TYPES)}, dev TAP or vni VNI"
+            raise UsageError(f"unknown event {word!r}: {did_you_mean(word, EVENT_TYPES, known)}")
+    query = parse_pairs(rest, _CONDITIONS)
+    return query | ({"event": ",".join(types)} if types else {})

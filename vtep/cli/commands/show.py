@@ -4,25 +4,27 @@ import json
 from collections.abc import Sequence
 
 from vtep.cli.commands import show_text as text
-from vtep.cli.commands.common import asking, number, pairs, parser_of
-from vtep.control.client.client import TIMEOUT_S, ahead
+from vtep.cli.commands.common import make_parser, parse_pairs, reports_gone
+from vtep.config.numbers import parse_int
+from vtep.control.client.client import TIMEOUT_S, read_ahead
 from vtep.control.client.discover import find
 from vtep.errors import UsageError
+from vtep.wire.vxlan import MAX_VNI
 
 _COUNTED = {"stats64", "flooded", "reserved_bits", "clamped", "last_refused", "fdb"}
 _COUNTED |= {"drops", "tap_drops", "underlay_drops"}
 
 
-@asking
+@reports_gone
 def show(words: Sequence[str]) -> int:
-    """`vtep show`: the overlays, as `ip link show` shows vxlan devices."""
-    parser = parser_of("show", "Show the overlays of a running vtep.", "[dev] TAP, vni VNI")
-    parser.add_argument("-d", "--details", action="store_true", help="show how they are set too")
+    """`vtep show`: print the overlays, as `ip link show` prints vxlan devices."""
+    parser = make_parser("show", "Show the overlays of a running vtep.", "[[dev] TAP] [vni VNI]")
+    parser.add_argument("-d", "--details", action="store_true", help="show settings too")
     given = parser.parse_intermixed_args(words)
     if given.words and given.words[0] not in ("dev", "vni"):
         given.words.insert(0, "dev")
-    wanted = pairs(given.words, ("dev", "vni"))
-    vni = number(wanted, "vni")
+    wanted = parse_pairs(given.words, ("dev", "vni"))
+    vni = _vni(wanted)
     found = [
         overlay
         for overlay in find(given.socket, wanted.get("dev")).get("/v1/show")
@@ -50,18 +52,18 @@ def show(words: Sequence[str]) -> int:
     return 0
 
 
-@asking
+@reports_gone
 def fdb(words: Sequence[str]) -> int:
-    """`vtep fdb show`: where MACs were heard, as `bridge fdb show`."""
-    parser = parser_of(
+    """`vtep fdb show`: print the FDB, as `bridge fdb show`."""
+    parser = make_parser(
         "fdb",
         "Show the forwarding database of a running vtep.",
-        "show, then any of: dev TAP, vni VNI, dst ADDRESS|local, mac MAC",
+        "show [dev TAP] [vni VNI] [dst ADDRESS|local] [mac MAC]",
     )
     given = parser.parse_intermixed_args(words)
-    wanted = pairs(_after_show("fdb", given.words), ("dev", "vni", "dst", "mac"))
+    wanted = parse_pairs(_after_show("fdb", given.words), ("dev", "vni", "dst", "mac"))
     client = find(given.socket, wanted.get("dev"))
-    lines = ahead(client.lines("/v1/fdb", wanted, timeout=TIMEOUT_S))
+    lines = read_ahead(client.lines("/v1/fdb", wanted, timeout=TIMEOUT_S))
     if given.json:
         before = "["
         for line in lines:
@@ -74,17 +76,17 @@ def fdb(words: Sequence[str]) -> int:
     return 0
 
 
-@asking
+@reports_gone
 def peer(words: Sequence[str]) -> int:
-    """`vtep peer show`: the other VTEPs, and when each was heard."""
-    parser = parser_of(
+    """`vtep peer show`: print the other VTEPs, and when each sent its last frame."""
+    parser = make_parser(
         "peer",
         "Show the VTEPs that a running vtep knows.",
-        "show, then any of: dev TAP, vni VNI, dst ADDRESS",
+        "show [dev TAP] [vni VNI] [dst ADDRESS]",
     )
     given = parser.parse_intermixed_args(words)
-    wanted = pairs(_after_show("peer", given.words), ("dev", "vni", "dst"))
-    vni = number(wanted, "vni")
+    wanted = parse_pairs(_after_show("peer", given.words), ("dev", "vni", "dst"))
+    vni = _vni(wanted)
     found = [
         one
         for one in find(given.socket, wanted.get("dev")).get("/v1/peers")
@@ -106,7 +108,11 @@ def peer(words: Sequence[str]) -> int:
 
 
 def _after_show(command: str, words: list[str]) -> list[str]:
-    """Return the words behind `show`, which may be left out where nothing follows."""
+    """Return the words after `show`; the word itself is optional if nothing follows it."""
     if words and words[0] != "show":
         raise UsageError(f"unknown word {words[0]!r}: write vtep {command} show")
     return words[1:]
+
+
+def _vni(words: dict[str, str]) -> int | None:
+    return parse_int("vni", words["vni"], 0, MAX_VNI) if "vni" in words else None

@@ -1,4 +1,4 @@
-"""How the commands print what a daemon answered: as iproute2 prints the like."""
+"""Print the responses of a daemon in the form of iproute2."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ Tree = Mapping[str, Any]
 
 
 def link(overlay: Tree, *, details: bool) -> Iterator[str]:
-    """Yield the lines of an overlay, as `ip -d link show` has those of a vxlan device."""
+    """Yield the lines of an overlay, in the form of `ip -d link show` for a vxlan device."""
     flags = ",".join(overlay["flags"])
     master = f" master {overlay['master']}" if "master" in overlay else ""
     yield (
@@ -47,14 +47,14 @@ def _vxlan(data: Tree, *, details: bool) -> str:
 
 
 def traffic(rx_bytes: int, rx_frames: int, tx_bytes: int, tx_frames: int) -> Iterator[str]:
-    """Yield the lines of the counters of frames, as `ip -s link show` has them."""
+    """Yield the lines of the frame counters, in the form of `ip -s link show`."""
     for name, octets, frames in (("RX", rx_bytes, rx_frames), ("TX", tx_bytes, tx_frames)):
         yield f"    {name}: {'bytes':>12} {'packets':>10}"
         yield f"        {octets:>12} {frames:>10}"
 
 
 def counters(overlay: Tree) -> Iterator[str]:
-    """Yield the lines of all that is counted of an overlay."""
+    """Yield the lines of all counters of an overlay."""
     stats = overlay["stats64"]
     yield from traffic(
         stats["rx"]["bytes"], stats["rx"]["packets"], stats["tx"]["bytes"], stats["tx"]["packets"]
@@ -70,18 +70,18 @@ def counters(overlay: Tree) -> Iterator[str]:
 
 
 def drops(counts: Mapping[str, int]) -> Iterator[str]:
-    """Yield a line for each reason: how many were dropped, its name, and what it means."""
+    """Yield a line for each reason: the count, its name and its meaning."""
     for name, count in counts.items():
         yield f"    dropped {count} {name}: {_meaning(name)}"
 
 
 def _meaning(reason: str) -> str:
     meanings = {str(drop): drop.meaning for drop in Drop}
-    return meanings.get(reason, "?")  # of a daemon that is newer than we are
+    return meanings.get(reason, "?")  # the daemon may be a newer version
 
 
 def entry(found: Tree, *, used: bool) -> str:
-    """Return the line of an FDB entry, as `bridge fdb show` has it."""
+    """Return the line of an FDB entry, in the form of `bridge fdb show`."""
     words = [found["mac"], f"dev {found['ifname']}", f"dst {found['dst']}", f"vni {found['vni']}"]
     if used and "used" in found:
         words.append(f"used {found['used']}")
@@ -89,7 +89,7 @@ def entry(found: Tree, *, used: bool) -> str:
 
 
 def peer(found: Tree) -> str:
-    """Return the line of a peer, as `ip neighbor show` has that of a neighbour."""
+    """Return the line of a peer, in the form of `ip neighbor show`."""
     heard = "" if found["heard"] is None else f" heard {found['heard']:g}s ago"
     return (
         f"{found['ip']} dev {found['ifname']} vni {found['vni']}"

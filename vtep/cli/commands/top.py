@@ -1,4 +1,4 @@
-"""`vtep top`: throughput, peers and drops of a running daemon, live in the terminal."""
+"""`vtep top`: show throughput, peers and drops of a running daemon, live in the terminal."""
 
 import argparse
 import os
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from vtep.cli.commands.common import add_socket, asking, tap_of
+from vtep.cli.commands.common import add_socket, parse_tap, reports_gone
 from vtep.cli.commands.top_rates import Stats
 from vtep.config.arguments import Parser
 from vtep.control.client.client import Client, Gone
@@ -26,24 +26,24 @@ _REFRESH_S = 1.0
 Draw = Callable[[Stats, Stats], "RenderableType"]
 
 
-@asking
+@reports_gone
 def main(words: Sequence[str]) -> int:
-    """Carry out the command; return the exit code.
+    """Run the command; return the exit code.
 
     Raises:
-        ConfigError: it cannot be carried out as given.
+        UsageError: an argument is wrong, no daemon matches, or the terminal cannot be drawn on.
     """
     arguments = _parse(words)
     try:
         from vtep.cli.commands.top_screen import Screen, terminal
     except ImportError:
-        raise UsageError("top needs the package rich: pip install rich") from None
+        raise UsageError("top needs the package rich: run pip install rich") from None
     console = terminal()
     if not arguments.once and (not console.is_terminal or console.is_dumb_terminal):
-        raise UsageError("top needs a terminal that can be drawn on: use --once")
-    client = find(arguments.socket, tap_of(arguments.words))
+        raise UsageError("top needs a terminal with cursor control: use --once")
+    client = find(arguments.socket, parse_tap(arguments.words))
     try:
-        with _terminated():
+        with _interrupted_by_sigterm():
             hint = "" if arguments.once else "q quits"
             screen = Screen(console, ", ".join(client.get("/v1")["taps"]), hint)
             before = client.get("/v1/stats")
@@ -58,33 +58,33 @@ def main(words: Sequence[str]) -> int:
 
 
 def _live(client: Client, console: "Console", draw: Draw, before: Stats) -> None:
-    """Draw once a second, until q."""
+    """Draw once a second, until the user presses q."""
     from rich.live import Live
 
     with _keys() as pressed, Live(console=console, screen=True, auto_refresh=False) as live:
         wait = 0.1
         while not pressed(wait):
-            now = _again(client)
+            now = _stats(client)
             live.update(draw(now, before), refresh=True)
             before, wait = now, _REFRESH_S
 
 
-def _again(client: Client) -> Stats:
-    """Ask one who has answered before.
+def _stats(client: Client) -> Stats:
+    """Query a daemon that has answered before.
 
     Raises:
-        Gone: it does no more.
+        Gone: it does not answer.
     """
     try:
-        answer: Stats = client.get("/v1/stats")
+        stats: Stats = client.get("/v1/stats")
     except UsageError:
         raise Gone(f"the vtep at {client.path} went away") from None
-    return answer
+    return stats
 
 
 @contextmanager
 def _keys() -> Iterator[Callable[[float], bool]]:
-    """Read keys as they are pressed: give a function that waits, and tells whether q was."""
+    """Read single keys; yield a function that waits and tells whether q was pressed."""
     if not os.isatty(_STDIN):
         yield _no_key
         return
@@ -115,8 +115,8 @@ def _no_key(seconds: float) -> bool:
 
 
 @contextmanager
-def _terminated() -> Iterator[None]:
-    """End on SIGTERM as on Ctrl-C: the terminal is put back."""
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """Treat SIGTERM like Ctrl-C, so that the terminal is restored."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -129,8 +129,12 @@ def _terminated() -> Iterator[None]:
 
 
 def _parse(words: Sequence[str]) -> argparse.Namespace:
-    parser = Parser("top", "Show what a running vtep does, each second anew; q quits.")
-    parser.add_argument("words", nargs="*", metavar="TAP", help="[dev] TAP: the vtep with it")
+    parser = Parser(
+        "top", "Show throughput, peers and drops of a running vtep, every second; q quits."
+    )
+    parser.add_argument(
+        "words", nargs="*", metavar="TAP", help="[dev] TAP: show the vtep with this TAP"
+    )
     add_socket(parser)
-    parser.add_argument("--once", action="store_true", help="print one second of it, and end")
+    parser.add_argument("--once", action="store_true", help="print one second and exit")
     return parser.parse_intermixed_args(words)

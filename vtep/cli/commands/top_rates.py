@@ -1,4 +1,4 @@
-"""Rates out of two answers of /v1/stats: what `vtep top` shows."""
+"""Rates between two responses of /v1/stats, for `vtep top`."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,14 +13,14 @@ _HISTORY = 30
 
 @dataclass(frozen=True, slots=True)
 class Direction:
-    """One way through the tunnel: out (encapsulated) or in.
+    """Rates of one direction: out (encapsulated) or in (decapsulated).
 
     Attributes:
         bits: of inner frames, a second.
         frames: inner frames a second.
-        reads: of super-frames, merged messages and all others, a second.
-        batch: how many of them were handled at once.
-        busy: share of the time spent on them, 0..1.
+        reads: reads from a TAP or the socket a second; a GSO frame or merged datagrams are one.
+        batch: mean number of reads in a batch.
+        busy: share of the time spent on batches, 0..1.
     """
 
     bits: float
@@ -31,8 +31,8 @@ class Direction:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
-    """Drops for one reason at one place: how many in all, and a second."""
+class DropRate:
+    """Drops for one reason at one place: in all, and a second."""
 
     place: str
     reason: str
@@ -41,7 +41,7 @@ class Lost:
 
 
 def direction(now: Stats, before: Stats, way: str) -> Direction:
-    """Return the rates of "tx" (out) or "rx" (in) between two answers."""
+    """Return the rates of "tx" (out) or "rx" (in) between two responses."""
     seconds = seconds_between(now, before)
     batches = "encap" if way == "tx" else "decap"
     handled, then = now["batches"][batches], before["batches"][batches]
@@ -57,48 +57,47 @@ def direction(now: Stats, before: Stats, way: str) -> Direction:
 
 
 def rate(now: Mapping[str, Any], before: Mapping[str, Any], name: str, seconds: float) -> float:
-    """Return how much a counter grew a second; what was not there before began at 0."""
+    """Return the growth of a counter a second; a new counter began at 0."""
     return float(now[name] - before.get(name, 0)) / seconds
 
 
-def drops(now: Stats, before: Stats) -> list[Lost]:
-    """Return all drops, those that grow fastest first."""
+def drops(now: Stats, before: Stats) -> list[DropRate]:
+    """Return all drops, the fastest growing first."""
     seconds = seconds_between(now, before)
     then = dict(_drops(before))
     found = [
-        Lost(place, reason, count, (count - then.get((place, reason), 0)) / seconds)
+        DropRate(place, reason, count, (count - then.get((place, reason), 0)) / seconds)
         for (place, reason), count in _drops(now)
     ]
     return sorted(found, key=lambda lost: (-lost.rate, -lost.count))
 
 
 def peers_before(before: Stats) -> dict[tuple[int, str], Mapping[str, Any]]:
-    """Return the peers of an earlier answer by VNI and address."""
+    """Return the peers of an earlier response by VNI and address."""
     return {(peer["vni"], peer["ip"]): peer for peer in before["peers"]}
 
 
 class History:
-    """The last figures of one kind, for a sparkline."""
+    """The latest values of one rate, for a sparkline."""
 
     def __init__(self) -> None:
         self._values: deque[float] = deque(maxlen=_HISTORY)
 
     def add(self, value: float) -> None:
-        """Note the newest."""
+        """Append the newest value."""
         self._values.append(value)
 
     def line(self, width: int, sparks: str = SPARKS) -> str:
-        """Return the last *width* of them as one bar each; the highest is the largest seen."""
-        most = max(self._values, default=0.0)
+        """Return the last *width* values as bars; the highest bar is the largest value kept."""
+        top = max(self._values, default=0.0)
         last = len(sparks) - 1
         return "".join(
-            sparks[round(value / most * last) if most else 0]
-            for value in list(self._values)[-width:]
+            sparks[round(value / top * last) if top else 0] for value in list(self._values)[-width:]
         )
 
 
 def scaled(value: float, unit: str = "") -> str:
-    """Return a figure in three or four digits: "1.23 Gbit/s", "45.6 k"."""
+    """Return a number in three or four digits: "1.23 Gbit/s", "45.6 k"."""
     for prefix in ("", "k", "M", "G", "T"):
         if value < 999.5 or prefix == "T":
             break
@@ -107,15 +106,15 @@ def scaled(value: float, unit: str = "") -> str:
     return f"{digits} {prefix}{unit}".rstrip()
 
 
-def most(items: Sequence[Any], room: int) -> tuple[Sequence[Any], int]:
-    """Return as many as there is room for, and how many are left out."""
+def fit(items: Sequence[Any], room: int) -> tuple[Sequence[Any], int]:
+    """Return the items that fit into *room* lines, and the number of the others."""
     if len(items) <= room:
         return items, 0
     return items[: max(room - 1, 0)], len(items) - max(room - 1, 0)
 
 
 def seconds_between(now: Stats, before: Stats) -> float:
-    """Return the time between two answers."""
+    """Return the time between two responses."""
     return max(float(now["uptime"] - before["uptime"]), 1e-3)
 
 

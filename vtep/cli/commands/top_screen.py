@@ -1,6 +1,6 @@
-"""What `vtep top` shows, drawn with rich: it fits 80 columns and 24 lines, with colour or without.
+"""The screen of `vtep top`, drawn with rich: fits 80 columns and 24 lines, also without colour.
 
-Imported by `vtep top` alone.
+Only `vtep top` imports it.
 """
 
 from collections.abc import Mapping
@@ -10,34 +10,34 @@ from rich.console import Console, Group, JustifyMethod, OverflowMethod, Renderab
 from rich.table import Table
 from rich.text import Text
 
-from vtep.cli.commands import top_rates as figures
-from vtep.cli.commands.top_rates import PLAIN_SPARKS, SPARKS, History, Lost, Stats, most, scaled
+from vtep.cli.commands import top_rates as rates
+from vtep.cli.commands.top_rates import PLAIN_SPARKS, SPARKS, DropRate, History, Stats, fit, scaled
 from vtep.dataplane.counters import HARMLESS, Drop
 
 _FIXED = 10
-"""Lines of the head, the directions, and the titles of the tables below."""
+"""Lines of the title, the directions, and the headings of the tables."""
 _SPARK = 30
 _NARROWEST = 7
-"""Columns are as wide as their longest figures can be, so that they stand still."""
+"""Columns are as wide as their longest numbers, so that they do not move."""
 _WORDS = {"", "vni", "tap", "peer", "state", "last 30 s"}
-"""Columns of words and names; all others have figures."""
+"""Columns of text; all others have numbers."""
 _STATES = {"up": "green", "silent": "yellow", "unheard": "red"}
 _HARMLESS = {str(drop) for drop in HARMLESS}
 _MEANINGS = {str(drop): drop.meaning for drop in Drop}
 
 
 def terminal(**options: Any) -> Console:
-    """Return a console that shows texts as they are: ":cd:" is a part of an IPv6 address."""
+    """Return a console without markup: ":cd:" is part of an IPv6 address."""
     return Console(highlight=False, markup=False, emoji=False, **options)
 
 
 class Screen:
-    """Draws answers of /v1/stats, each with the one before.
+    """Draws responses of /v1/stats, each with the one before it.
 
     Args:
-        console: where to; its size counts.
-        title: which daemon it is.
-        hint: how to end it.
+        console: to draw on; its size limits the rows.
+        title: name of the daemon.
+        hint: how to quit.
     """
 
     def __init__(self, console: Console, title: str, hint: str = "") -> None:
@@ -48,8 +48,8 @@ class Screen:
         self._history = {"tx": History(), "rx": History()}
 
     def draw(self, now: Stats, before: Stats) -> RenderableType:
-        """Return the picture of what happened between two answers."""
-        lost = figures.drops(now, before)
+        """Return the screen for the time between two responses."""
+        lost = rates.drops(now, before)
         room = max(self._console.height - _FIXED, 6)
         drops = min(len(lost), max(room // 3, 2))
         overlays = min(len(now["counters"]["overlays"]), max((room - drops) // 3, 1))
@@ -73,12 +73,12 @@ class Screen:
         table = self._table("", "bit/s", "frames/s", "reads/s", "a batch", "busy", "last 30 s")
         sparks = PLAIN_SPARKS if self._is_plain else SPARKS
         for name, way, colour in (("out", "tx", "cyan"), ("in", "rx", "magenta")):
-            rates = figures.direction(now, before, way)
-            self._history[way].add(rates.bits)
+            values = rates.direction(now, before, way)
+            self._history[way].add(values.bits)
             table.add_row(
                 Text(name, colour),
-                *[scaled(rates.bits), scaled(rates.frames)],
-                *[scaled(rates.reads), f"{rates.batch:.1f}", f"{rates.busy:.0%}"],
+                *[scaled(values.bits), scaled(values.frames)],
+                *[scaled(values.reads), f"{values.batch:.1f}", f"{values.busy:.0%}"],
                 Text(self._history[way].line(_SPARK, sparks), colour),
             )
         return table
@@ -87,9 +87,9 @@ class Screen:
         table = self._table(
             "vni", "tap", "out bit/s", "in bit/s", "flooded/s", "fdb", "learned/s", "moved"
         )
-        seconds = figures.seconds_between(now, before)
+        seconds = rates.seconds_between(now, before)
         then = before["counters"]["overlays"]
-        shown, more = most(list(now["counters"]["overlays"].items()), room)
+        shown, more = fit(list(now["counters"]["overlays"].items()), room)
         for vni, overlay in shown:
             old = then.get(vni, overlay)
             flooded = sum(overlay["flooded"].values()) - sum(old["flooded"].values())
@@ -98,15 +98,15 @@ class Screen:
                 *[vni, overlay["tap"]],
                 *_both_ways(overlay, old, seconds),
                 *[scaled(flooded / seconds), f"{fdb['entries']:,}"],
-                *[scaled(figures.rate(fdb, old_fdb, "learned", seconds)), f"{fdb['moved']:,}"],
+                *[scaled(rates.rate(fdb, old_fdb, "learned", seconds)), f"{fdb['moved']:,}"],
             )
         return _with_rest(table, more)
 
     def _peers(self, now: Stats, before: Stats, room: int) -> Table:
         table = self._table("peer", "vni", "state", "heard", "out bit/s", "in bit/s")
-        seconds = figures.seconds_between(now, before)
-        then = figures.peers_before(before)
-        shown, more = most(now["peers"], room)
+        seconds = rates.seconds_between(now, before)
+        then = rates.peers_before(before)
+        shown, more = fit(now["peers"], room)
         for peer in shown:
             heard = peer["heard"]
             table.add_row(
@@ -117,7 +117,7 @@ class Screen:
             )
         return _with_rest(table, more)
 
-    def _drops(self, lost: list[Lost], room: int) -> RenderableType:
+    def _drops(self, lost: list[DropRate], room: int) -> RenderableType:
         if not lost:
             return Text("no drops", "dim")
         table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
@@ -125,7 +125,7 @@ class Screen:
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column("where", no_wrap=True)
         table.add_column("why", no_wrap=True, overflow=self._overflow, ratio=1)
-        shown, more = most(lost, room)
+        shown, more = fit(lost, room)
         for one in shown:
             style = "red" if one.rate and one.reason not in _HARMLESS else ""
             why = f"{one.reason}: {_meaning(one.reason)}"
@@ -145,19 +145,17 @@ class Screen:
 
     @property
     def _overflow(self) -> OverflowMethod:
-        """What becomes of text that is too long; the three dots are one sign that is not ASCII."""
+        """Crop long text, or end it with an ellipsis, which is not ASCII."""
         return "crop" if self._is_plain else "ellipsis"
 
 
 def _meaning(reason: str) -> str:
-    """Say what a reason means; a newer daemon may have more of them than we do."""
+    """Return the meaning of a reason; a newer daemon may have others."""
     return _MEANINGS.get(reason, "see its documentation")
 
 
 def _both_ways(now: Mapping[str, Any], before: Mapping[str, Any], seconds: float) -> list[str]:
-    return [
-        scaled(8 * figures.rate(now, before, name, seconds)) for name in ("tx_bytes", "rx_bytes")
-    ]
+    return [scaled(8 * rates.rate(now, before, name, seconds)) for name in ("tx_bytes", "rx_bytes")]
 
 
 def _with_rest(table: Table, more: int) -> Table:

@@ -1,1 +1,1 @@
-"""Handlers of the control API: state, metrics, events, captures, frames, walks."""
+"""Handlers of the control API: state, metrics, events, captures, frames, walks, the page."""

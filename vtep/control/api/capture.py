@@ -1,8 +1,7 @@
-"""`/v1/capture`: every frame that is selected, both sides of the tunnel, as pcapng while it comes.
+"""`/v1/capture`: every frame that matches a filter, both sides of the tunnel, as pcapng.
 
-Each frame is made into blocks at once, so that all bounds are told in octets of the file.  What a
-reader does not take in time waits, up to a limit; then frames are lost, counted, and the file says
-so.
+The blocks of a frame are made immediately, so all bounds count octets of the file. They wait for
+the reader up to a limit. Beyond it frames are lost; they are counted, and the file says how many.
 """
 
 import asyncio
@@ -13,145 +12,140 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from vtep.control.http.context import FRAMES, SUBJECT, Subject, outside_of
-from vtep.control.http.streaming import begin, read_within
+from vtep.control.http.context import DAEMON, LIMITS, TRACES, DaemonContext
+from vtep.control.http.streaming import begin_stream
+from vtep.control.query import read_capture
 from vtep.errors import UsageError
-from vtep.trace.filters import Bounds, Selection, read
+from vtep.trace.filters import CaptureLimits, FrameFilter
 from vtep.trace.outcome import Outcome
-from vtep.trace.pcapng import Recorder
+from vtep.trace.pcapng import PcapngWriter
 
-MOST_WAITING = 4 << 20
-"""Octets that may wait for a reader."""
-STALLED_S = 60.0
-"""For how long a reader may take nothing: as long as it looks, forwarding is slow."""
 _PART = 1 << 18
-_LOOK_S = 1.0
+_CHECK_LOSSES_S = 1.0
 
 
 async def capture(request: web.Request) -> web.StreamResponse:
-    """Answer with a capture; the query is that of selection.read."""
-    selection, bounds = read(request.query)
-    recorder = _recorder(request.app[SUBJECT], bounds.snaplen)
-    least = len(recorder.beginning() + recorder.losses(0))
-    if bounds.size is not None and bounds.size < least:
-        raise UsageError(f"size {bounds.size} does not hold an empty file: give {least} or more")
-    recording = Recording(recorder, selection, bounds)
-    with request.app[FRAMES].all(recording.take):
-        response = await begin(request, "application/x-pcapng")
+    """Answer with a capture; for the query see vtep.control.query.read_capture."""
+    frames, ends = read_capture(request.query)
+    limits = request.app[LIMITS]
+    writer = _writer(request.app[DAEMON], ends.snaplen)
+    least = len(writer.header() + writer.losses(0))
+    if ends.size is not None and ends.size < least:
+        raise UsageError(f"size {ends.size} does not hold an empty file: use {least} or more")
+    recording = Recording(writer, frames, ends, limits.capture_queue_octets)
+    with request.app[TRACES].subscribe(recording.add):
+        stream = await begin_stream(request, "application/x-pcapng", limits.capture_write_timeout_s)
         async for part in recording.parts():
-            await _send(response, part)
-    async with read_within(STALLED_S):
-        await response.write_eof()
-    return response
+            for at in range(0, len(part), _PART):
+                await stream.write(part[at : at + _PART])
+    return await stream.end()
 
 
-def _recorder(subject: Subject, snaplen: int) -> Recorder:
-    vtep, taps = subject.vtep, [port.name for port in subject.runtime.taps]
-    return Recorder(taps, vtep.overlays, outside_of(subject), snaplen, time.time_ns)
-
-
-async def _send(response: web.StreamResponse, octets: bytes) -> None:
-    """Write a part of the file.
-
-    Raises:
-        ConnectionError: the reader is gone, or as good as that.
-    """
-    for at in range(0, len(octets), _PART):
-        async with read_within(STALLED_S):
-            await response.write(octets[at : at + _PART])
+def _writer(daemon: DaemonContext, snaplen: int) -> PcapngWriter:
+    rebuilder = daemon.outer_rebuilder()
+    return PcapngWriter(daemon.taps, daemon.vtep.overlays, rebuilder, snaplen, time.time_ns)
 
 
 class Recording:
-    """One capture under way: what is written and not yet read.
+    """One capture under way: blocks that were made and not read yet.
+
+    Args:
+        writer: makes the blocks.
+        frames: which frames are recorded.
+        limits: when the capture ends.
+        max_queued: octets that may wait for the reader.
 
     Attributes:
-        lost: frames that found no room.
+        lost: frames that found no room in the queue.
     """
 
-    def __init__(self, recorder: Recorder, selection: Selection, bounds: Bounds) -> None:
+    def __init__(
+        self, writer: PcapngWriter, frames: FrameFilter, limits: CaptureLimits, max_queued: int
+    ) -> None:
         self.lost = 0
-        self._recorder = recorder
-        self._selection = selection
-        self._bounds = bounds
+        self._writer = writer
+        self._filter = frames
+        self._limits = limits
+        self._max_queued = max_queued
         self._frames = 0
-        self._told_lost = 0
-        self._waiting: deque[bytes] = deque()
-        self._octets_waiting = 0
+        self._noted_losses = 0
+        self._queue: deque[bytes] = deque()
+        self._queued = 0
         self._octets = 0
-        self._most = math.inf
-        if bounds.size is not None:
-            self._most = bounds.size - len(recorder.losses(0))
+        self._max_octets = math.inf
+        if limits.size is not None:
+            self._max_octets = limits.size - len(writer.losses(0))
         self._is_over = False
-        self._news = asyncio.Event()
-        self._append(recorder.beginning())
+        self._changed = asyncio.Event()
+        self._append(writer.header())
 
-    def take(self, outcome: Outcome) -> None:
-        """Record what became of a frame, if it is wanted and there is room."""
-        if self._is_over or not self._selection.takes(outcome):
+    def add(self, outcome: Outcome) -> None:
+        """Record a frame if it matches the filter and there is room."""
+        if self._is_over or not self._filter.matches(outcome):
             return
-        if self._octets_waiting >= MOST_WAITING:
+        if self._queued >= self._max_queued:
             self.lost += 1
             return
-        blocks = self._recorder.blocks(outcome, self._note())
-        if self._octets + len(blocks) > self._most:
+        blocks = self._writer.blocks(outcome, self._loss_note())
+        if self._octets + len(blocks) > self._max_octets:
             self._end()
             return
         self._append(blocks)
         self._frames += 1
-        if self._frames == self._bounds.count:
+        if self._frames == self._limits.count:
             self._end()
 
     async def parts(self) -> AsyncIterator[bytes]:
-        """Yield the file in parts, each of whole blocks, as it grows."""
-        seconds = self._bounds.seconds
+        """Yield the file in parts of whole blocks as it grows."""
+        seconds = self._limits.seconds
         loop = asyncio.get_running_loop()
         timer = loop.call_later(seconds, self._end) if seconds is not None else None
-        said = 0
+        written_losses = 0
         try:
-            while not (self._is_over and not self._waiting):
-                self._news.clear()
-                if self._waiting:
-                    yield self._taken()
-                if self.lost > said and self._bounds.size is None:
-                    said = self.lost
-                    yield self._recorder.losses(said)
-                if not self._waiting and not self._is_over:
+            while not (self._is_over and not self._queue):
+                self._changed.clear()
+                if self._queue:
+                    yield self._take()
+                if self.lost > written_losses and self._limits.size is None:
+                    written_losses = self.lost
+                    yield self._writer.losses(written_losses)
+                if not self._queue and not self._is_over:
                     await self._wait()
-            if self.lost > said:
-                yield self._recorder.losses(self.lost)
+            if self.lost > written_losses:
+                yield self._writer.losses(self.lost)
         finally:
             if timer is not None:
                 timer.cancel()
 
     async def _wait(self) -> None:
         try:
-            async with asyncio.timeout(_LOOK_S):
-                await self._news.wait()
+            async with asyncio.timeout(_CHECK_LOSSES_S):
+                await self._changed.wait()
         except TimeoutError:
             pass
 
-    def _note(self) -> str:
-        """Return what is to be said of losses before the next frame."""
-        if self.lost == self._told_lost:
+    def _loss_note(self) -> str:
+        """Return a comment for the next frame on the frames lost before it; or the empty text."""
+        if self.lost == self._noted_losses:
             return ""
-        lost, self._told_lost = self.lost - self._told_lost, self.lost
+        lost, self._noted_losses = self.lost - self._noted_losses, self.lost
         return f"{lost} frames before this one are missing: they were not read fast enough"
 
-    def _taken(self) -> bytes:
-        part = b"".join(self._waiting)
-        self._waiting.clear()
-        self._octets_waiting = 0
+    def _take(self) -> bytes:
+        part = b"".join(self._queue)
+        self._queue.clear()
+        self._queued = 0
         return part
 
     def _append(self, blocks: bytes) -> None:
-        self._waiting.append(blocks)
-        self._octets_waiting += len(blocks)
+        self._queue.append(blocks)
+        self._queued += len(blocks)
         self._octets += len(blocks)
-        self._news.set()
+        self._changed.set()
 
     def _end(self) -> None:
         self._is_over = True
-        self._news.set()
+        self._changed.set()
 
 
 ROUTES = (web.get("/v1/capture", capture),)

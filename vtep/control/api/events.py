@@ -1,8 +1,7 @@
-"""What happens in tables and to frames, told to those who listen: learned, moved, dropped, ...
+"""`/v1/events`: changes of tables and drops of frames: learned, moved, dropped and others.
 
-While nobody listens nothing here is called.  While somebody does, thousands of MACs a second may
-come: each listener is told of some of every kind, and of the others how many there were.  So what
-is told adds up to what happened, and takes little memory.
+Events are rate-limited per type and subscriber; suppressed ones are reported as a count, so totals
+stay correct. The tables call back only while there is a subscriber.
 """
 
 import asyncio
@@ -16,38 +15,37 @@ from typing import Any
 
 from aiohttp import web
 
-from vtep.control.http.context import SUBJECT
-from vtep.control.http.streaming import NDJSON, begin, lines, send
+from vtep.control.http.context import DAEMON, LIMITS
+from vtep.control.http.streaming import NDJSON, begin_stream, iter_lines
+from vtep.control.query import read_events
 from vtep.dataplane.counters import HARMLESS, Drop, Flood
 from vtep.dataplane.fdb import Change
 from vtep.dataplane.overlay import Overlay
 from vtep.dataplane.vtep import Vtep
-from vtep.trace.kinds import DROPPED, FLOODED, Wanted, read_wanted
+from vtep.trace.filters import DROPPED, FLOODED, EventFilter
 from vtep.wire.ethernet import format_mac
 
-RATE = 20.0
-"""Events of one kind that are told one by one, a second."""
-BURST = 40.0
-"""How many of them may come at once."""
-MOST_WAITING = 1024
-"""Events that wait for a listener who does not read."""
-TICK_S = 0.25
-"""How often counters are compared, and what was not told one by one is summed up."""
+_RATE = 20.0
+"""Events of one type a second that are reported one by one."""
+_BURST = 40.0
+"""Events of one type that may be reported one by one without a pause."""
+_TICK_S = 0.25
+"""Seconds between two comparisons of the counters."""
 
 Event = dict[str, Any]
 _Place = tuple[str, Overlay | None, Counter[Drop]]
 
 
 @dataclass
-class _Bucket:
-    """Tokens of one kind of event, filled up at RATE."""
+class _TokenBucket:
+    """Tokens for events of one type, refilled at _RATE."""
 
-    tokens: float = BURST
+    tokens: float = _BURST
     filled: float = 0.0
 
     def take(self, now: float) -> bool:
-        """Tell whether one more may be told."""
-        self.tokens = min(BURST, self.tokens + (now - self.filled) * RATE)
+        """Take a token; return false if there is none."""
+        self.tokens = min(_BURST, self.tokens + (now - self.filled) * _RATE)
         self.filled = now
         if self.tokens < 1:
             return False
@@ -55,141 +53,140 @@ class _Bucket:
         return True
 
 
-class Listener:
-    """Who is told of events.
+class Subscriber:
+    """A queue of events for one client.
 
     Args:
-        vtep: of which.
+        vtep: whose events.
         wanted: which of them.
+        max_queued: events that may wait; beyond that they are only counted.
     """
 
-    def __init__(self, vtep: Vtep, wanted: Wanted) -> None:
-        self._kinds = wanted.kinds
+    def __init__(self, vtep: Vtep, wanted: EventFilter, max_queued: int = 1024) -> None:
+        self._types = wanted.types
+        self._max_queued = max_queued
         overlays = vtep.overlays.values()
-        self._overlays = {one for one in overlays if wanted.takes(one.port.name, one.vni)}
-        self._unsaid = frozenset[Drop]() if wanted.harmless else HARMLESS
-        self._waiting: deque[Event] = deque()
-        self._buckets = {kind: _Bucket() for kind in self._kinds}
-        self._more: Counter[tuple[str, Overlay]] = Counter()
+        self._overlays = {one for one in overlays if wanted.matches(one.port.name, one.vni)}
+        self._ignored = frozenset[Drop]() if wanted.harmless else HARMLESS
+        self._queue: deque[Event] = deque()
+        self._buckets = {kind: _TokenBucket() for kind in self._types}
+        self._suppressed: Counter[tuple[str, Overlay]] = Counter()
         self._places = list(_places(vtep, wanted))
         self._drops = [Counter(drops) for _, _, drops in self._places]
         self._floods = {one: one.flooded[Flood.UNKNOWN_UNICAST] for one in self._overlays}
 
     def changed(self, overlay: Overlay, change: Change) -> None:
-        """Take what happened to an entry of an FDB."""
+        """Add the change of an FDB entry."""
         kind, mac, peer, before = change
-        if kind in self._kinds and self._may_be_told(kind, overlay):
-            self._put(
+        if kind in self._types and self._may_report(kind, overlay):
+            self._queue.append(
                 _event(kind, overlay, mac)
                 | ({"dst": peer.ip} if peer is not None else {})
                 | ({"was": before.ip} if before is not None else {})
             )
 
-    def unknown(self, overlay: Overlay, mac: bytes) -> None:
-        """Take that a frame to *mac* was flooded, since nobody was heard with it."""
+    def flooded(self, overlay: Overlay, mac: bytes) -> None:
+        """Add that a frame to *mac* was flooded because the FDB has no entry."""
         if (
-            FLOODED in self._kinds
+            FLOODED in self._types
             and overlay in self._overlays
-            and len(self._waiting) < MOST_WAITING
+            and len(self._queue) < self._max_queued
             and self._buckets[FLOODED].take(time.monotonic())
         ):
-            self._floods[overlay] += 1  # tick() tells of those that the counter has beyond these
-            self._put(_event(FLOODED, overlay, mac))
+            self._floods[overlay] += 1  # tick() counts only those beyond these
+            self._queue.append(_event(FLOODED, overlay, mac))
 
     def tick(self) -> None:
-        """Compare the counters, and sum up what was not told one by one."""
-        if len(self._waiting) >= MOST_WAITING:
-            return  # until there is room the counters keep what there is to tell
-        if DROPPED in self._kinds:
+        """Add drops, and the counts of suppressed events; do nothing while the queue is full."""
+        if len(self._queue) >= self._max_queued:
+            return  # the counters keep the difference until there is room
+        if DROPPED in self._types:
             self._compare_drops()
-        if FLOODED in self._kinds:
+        if FLOODED in self._types:
             self._compare_floods()
-        for (kind, overlay), count in self._more.items():
-            self._put(_event(kind, overlay) | {"count": count})
-        self._more.clear()
+        for (kind, overlay), count in self._suppressed.items():
+            self._queue.append(_event(kind, overlay) | {"count": count})
+        self._suppressed.clear()
 
     def take(self) -> list[Event]:
-        """Return what waits, the oldest first; nothing waits afterwards."""
-        taken = list(self._waiting)
-        self._waiting.clear()
+        """Return the queued events, oldest first, and empty the queue."""
+        taken = list(self._queue)
+        self._queue.clear()
         return taken
 
-    def _may_be_told(self, kind: str, overlay: Overlay) -> bool:
-        """Tell whether one more of this kind may be told alone; if not, count it."""
+    def _may_report(self, kind: str, overlay: Overlay) -> bool:
+        """Tell whether one more event of this type is reported itself; if not, count it."""
         if overlay not in self._overlays:
             return False
-        if len(self._waiting) < MOST_WAITING and self._buckets[kind].take(time.monotonic()):
+        if len(self._queue) < self._max_queued and self._buckets[kind].take(time.monotonic()):
             return True
-        self._more[kind, overlay] += 1
+        self._suppressed[kind, overlay] += 1
         return False
-
-    def _put(self, event: Event) -> None:
-        self._waiting.append(event)
 
     def _compare_drops(self) -> None:
         for (place, overlay, drops), before in zip(self._places, self._drops, strict=True):
             for reason, count in drops.items():
                 more = count - before[reason]
-                if more > 0 and reason not in self._unsaid:
-                    event = _event(DROPPED, overlay)
-                    told = {"place": place, "reason": str(reason), "meaning": reason.meaning}
-                    self._put(event | told | {"count": more})
+                if more > 0 and reason not in self._ignored:
+                    about = {"place": place, "reason": str(reason), "meaning": reason.meaning}
+                    self._queue.append(_event(DROPPED, overlay) | about | {"count": more})
                 before[reason] = count
 
     def _compare_floods(self) -> None:
-        for overlay, told in self._floods.items():
+        for overlay, reported in self._floods.items():
             count = overlay.flooded[Flood.UNKNOWN_UNICAST]
-            if count > told:
-                self._more[FLOODED, overlay] += count - told
-            self._floods[overlay] = max(count, told)
+            if count > reported:
+                self._suppressed[FLOODED, overlay] += count - reported
+            self._floods[overlay] = max(count, reported)
 
 
-async def events(request: web.Request) -> web.StreamResponse:
-    """`/v1/events`: what happens from now on, one JSON object a line; query as for read_wanted."""
-    listener = Listener(request.app[SUBJECT].vtep, read_wanted(request.query))
-    with request.app[EVENTS].told_to(listener):
-        response = await begin(request, NDJSON)
-        while True:
-            await asyncio.sleep(TICK_S)
-            listener.tick()
-            if waiting := listener.take():
-                await send(response, "".join(lines(waiting)).encode())
-
-
-class Events:
-    """Watches the tables of a Vtep for as long as somebody listens."""
+class EventHub:
+    """The subscribers to the events of one Vtep; its tables call back while there are any."""
 
     def __init__(self, vtep: Vtep) -> None:
         self._vtep = vtep
-        self._listeners: list[Listener] = []
+        self._subscribers: list[Subscriber] = []
 
     @contextmanager
-    def told_to(self, listener: Listener) -> Iterator[None]:
-        """Tell a listener for the length of the block."""
-        self._listeners.append(listener)
-        self._watch(True)
+    def subscribe(self, subscriber: Subscriber) -> Iterator[None]:
+        """Give events to a subscriber for the length of the block."""
+        self._subscribers.append(subscriber)
+        self._set_callbacks(True)
         try:
             yield
         finally:
-            self._listeners.remove(listener)
-            self._watch(bool(self._listeners))
+            self._subscribers.remove(subscriber)
+            self._set_callbacks(bool(self._subscribers))
 
-    def _watch(self, wanted: bool) -> None:
+    def _set_callbacks(self, wanted: bool) -> None:
         for overlay in self._vtep.overlays.values():
             overlay.fdb.watch = partial(self._changed, overlay) if wanted else None
-            overlay.on_unknown = partial(self._unknown, overlay) if wanted else None
+            overlay.on_unknown = partial(self._flooded, overlay) if wanted else None
 
     def _changed(self, overlay: Overlay, change: Change) -> None:
-        for listener in self._listeners:
-            listener.changed(overlay, change)
+        for subscriber in self._subscribers:
+            subscriber.changed(overlay, change)
 
-    def _unknown(self, overlay: Overlay, mac: bytes) -> None:
-        for listener in self._listeners:
-            listener.unknown(overlay, mac)
+    def _flooded(self, overlay: Overlay, mac: bytes) -> None:
+        for subscriber in self._subscribers:
+            subscriber.flooded(overlay, mac)
 
 
-def _places(vtep: Vtep, wanted: Wanted) -> Iterator[_Place]:
-    """Yield where drops are counted of which somebody wants to know."""
+async def events(request: web.Request) -> web.StreamResponse:
+    """`/v1/events`: events from now on, one JSON object a line; for the query see read_events."""
+    wanted, limit = read_events(request.query), request.app[LIMITS].event_queue
+    subscriber = Subscriber(request.app[DAEMON].vtep, wanted, limit)
+    with request.app[EVENTS].subscribe(subscriber):
+        stream = await begin_stream(request, NDJSON)
+        while True:
+            await asyncio.sleep(_TICK_S)
+            subscriber.tick()
+            if queued := subscriber.take():
+                await stream.write("".join(iter_lines(queued)).encode())
+
+
+def _places(vtep: Vtep, wanted: EventFilter) -> Iterator[_Place]:
+    """Yield the name, the overlay and the drop counters of each place the filter includes."""
     overlays = list(vtep.overlays.values())
     if wanted.vni is None:
         if wanted.dev is None:
@@ -198,7 +195,7 @@ def _places(vtep: Vtep, wanted: Wanted) -> Iterator[_Place]:
             if wanted.dev in (None, port.name):
                 yield f"tap {port.name}", None, port.drops
     for overlay in overlays:
-        if wanted.takes(overlay.port.name, overlay.vni):
+        if wanted.matches(overlay.port.name, overlay.vni):
             yield f"vni {overlay.vni}", overlay, overlay.drops
 
 
@@ -210,5 +207,5 @@ def _event(kind: str, overlay: Overlay | None, mac: bytes | None = None) -> Even
     )
 
 
-EVENTS = web.AppKey("events", Events)
+EVENTS = web.AppKey("events", EventHub)
 ROUTES = (web.get("/v1/events", events),)

@@ -1,146 +1,151 @@
-"""`/v1/frames`: a sample of the frames that pass, as lines; `/v1/dissect`: octets in words."""
+"""`/v1/frames`: a sample of the frames, as lines; `/v1/dissect`: headers and fields of octets."""
 
 import asyncio
 import json
 import string
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
 
-from vtep.control.http.context import FRAMES, SUBJECT
-from vtep.control.http.streaming import NDJSON, begin, send
+from vtep.control.http.context import DAEMON, LIMITS, TRACES
+from vtep.control.http.streaming import NDJSON, begin_stream
+from vtep.control.query import Query
 from vtep.dataplane.counters import HARMLESS, Drop
 from vtep.dissect import FirstHeader, dissect, headers_as_json, summarize_frame
 from vtep.errors import UsageError
 from vtep.trace.outcome import Outcome
-from vtep.trace.outer_headers import Outside
+from vtep.trace.outer_headers import OuterRebuilder
 from vtep.trace.sentence import sentence
 from vtep.wire import vxlan
 from vtep.wire.ethernet import format_mac
 
-SHOWN = 256
-"""Most octets of a frame that a line holds."""
-MOST_DISSECTED = 2048
-MOST_WAITING = 64
-"""Frames that wait for a reader."""
-PAUSE_S = 0.2
-"""Lines are sent together that come within this time."""
+MAX_SHOWN = 256
+"""Octets of a frame in a line."""
+MAX_DISSECTED = 2048
+_COLLECT_S = 0.2
+"""Lines that come within this time are sent together."""
 
 _FIRST: dict[str, FirstHeader] = {"ethernet": "ethernet", "ip": "ip", "vxlan": "vxlan"}
 
 
 async def frames(request: web.Request) -> web.StreamResponse:
-    """`/v1/frames`: a line for each frame of the sample, without an end."""
-    with_headers = _yes(request, "headers", default=True)
-    sample = Sample(request.app[LINES], with_headers)
-    with request.app[FRAMES].sampled(sample.take):
-        response = await begin(request, NDJSON)
+    """`/v1/frames`: a line for each frame of the sample, without end; headers=no: no fields."""
+    with_headers = Query(request.query).flag("headers") is not False
+    sample = SampleQueue(request.app[FRAME_CACHE], with_headers, request.app[LIMITS].sample_queue)
+    with request.app[TRACES].subscribe_sample(sample.add):
+        stream = await begin_stream(request, NDJSON)
         while True:
-            await send(response, await sample.lines())
-            await asyncio.sleep(PAUSE_S)
+            await stream.write(await sample.lines())
+            await asyncio.sleep(_COLLECT_S)
 
 
 async def dissected(request: web.Request) -> web.StreamResponse:
-    """`/v1/dissect`: the headers and fields of `octets`, written in hexadecimal.
+    """`/v1/dissect`: the headers and fields of `octets`, given in hexadecimal.
 
-    `first` says what they begin with, `inner` that they are what a tunnel carries, and `size` how
-    many there were before they were cut.
+    `first` is the first header, `inner=yes` marks a frame from inside a tunnel, and `size` is the
+    length of the packet before it was cut.
     """
-    text = request.query.get("octets", "")
+    query = Query(request.query)
+    text = query.text("octets") or ""
     if len(text) % 2 or not set(text) <= set(string.hexdigits):
-        raise UsageError("octets must be hexadecimal, two digits for each")
-    if len(text) > 2 * MOST_DISSECTED:
-        raise UsageError(f"at most {MOST_DISSECTED} octets are dissected")
-    first = _FIRST.get(request.query.get("first", "ethernet"))
-    if first is None:
-        raise UsageError(f"first must be one of {', '.join(_FIRST)}")
+        raise UsageError("octets are not hexadecimal: use two digits for each")
+    if len(text) > 2 * MAX_DISSECTED:
+        raise UsageError(f"octets: {len(text) // 2} are too many: use at most {MAX_DISSECTED}")
+    first = _FIRST[query.choice("first", _FIRST) or "ethernet"]
     octets = bytes.fromhex(text)
-    size = request.query.get("size", str(len(octets)))
+    size = query.text("size") or ""
     is_cut = size.isdecimal() and len(size) < 9 and int(size) > len(octets)
-    port = request.app[SUBJECT].vtep.port
-    inner = _yes(request, "inner", default=False)
+    inner = query.flag("inner") or False
+    port = request.app[DAEMON].vtep.port
     return web.json_response({"headers": headers(octets, first, port, inner, is_cut)})
 
 
 async def reasons(request: web.Request) -> web.StreamResponse:
-    """`/v1/reasons`: why frames are dropped, by name."""
-    told = {drop: {"meaning": drop.meaning, "harmless": drop in HARMLESS} for drop in Drop}
-    return web.json_response(told)
+    """`/v1/reasons`: the reasons for drops by name."""
+    about = {drop: {"meaning": drop.meaning, "harmless": drop in HARMLESS} for drop in Drop}
+    return web.json_response(about)
 
 
-class Lines:
-    """The line of the frame that passed last, made once however many readers there are.
+class FrameCache:
+    """The line of the latest frame, made once for all readers.
 
     Args:
-        outside: makes the packets of the underlay.
+        rebuilder: makes the packets of the underlay.
         port: the UDP port of VXLAN.
+        clock: returns seconds since 1970.
     """
 
-    def __init__(self, outside: Outside, port: int) -> None:
-        self._outside = outside
+    def __init__(
+        self, rebuilder: OuterRebuilder, port: int, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._rebuilder = rebuilder
         self._port = port
-        self._last: Outcome | None = None
-        self._made: dict[bool, str] = {}
+        self._clock = clock
+        self._latest: Outcome | None = None
+        self._lines: dict[bool, str] = {}
 
-    def of(self, outcome: Outcome, *, with_headers: bool) -> str:
-        """Return what is told of a frame."""
-        if outcome is not self._last:
-            self._last = outcome
-            self._made.clear()
-        line = self._made.get(with_headers)
+    def line(self, outcome: Outcome, *, with_headers: bool) -> str:
+        """Return the line of a frame."""
+        if outcome is not self._latest:
+            self._latest = outcome
+            self._lines.clear()
+        line = self._lines.get(with_headers)
         if line is None:
-            line = self._made[with_headers] = self._make(outcome, with_headers)
+            line = self._lines[with_headers] = self._make(outcome, with_headers)
         return line
 
     def _make(self, outcome: Outcome, with_headers: bool) -> str:
-        line = record(self._outside, outcome, time.time())
+        line = record(self._rebuilder, outcome, self._clock())
         if with_headers:
-            octets, is_cut = bytes.fromhex(line["bytes"]), line["size"] > SHOWN
+            octets, is_cut = bytes.fromhex(line["bytes"]), line["size"] > MAX_SHOWN
             is_inner = line["first"] == "ethernet"
             line["headers"] = headers(octets, line["first"], self._port, is_inner, is_cut)
         return f"{json.dumps(line)}\n"
 
 
-class Sample:
-    """Lines of the sample that one reader has not taken yet.
+class SampleQueue:
+    """Lines of the sample that wait for one reader.
 
     Args:
-        made: makes them.
-        with_headers: whether the headers are told, field by field.
+        cache: makes the lines.
+        with_headers: include headers and fields.
+        max_queued: lines that may wait; beyond that frames are only counted.
     """
 
-    def __init__(self, made: Lines, with_headers: bool) -> None:
-        self._made = made
+    def __init__(self, cache: FrameCache, with_headers: bool, max_queued: int = 64) -> None:
+        self._cache = cache
         self._with_headers = with_headers
-        self._waiting: deque[str] = deque()
+        self._max_queued = max_queued
+        self._queue: deque[str] = deque()
         self._lost = 0
         self._arrived = asyncio.Event()
 
-    def take(self, outcome: Outcome) -> None:
-        """Keep what is told of a frame, if there is room."""
+    def add(self, outcome: Outcome) -> None:
+        """Queue the line of a frame if there is room."""
         self._arrived.set()
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self._queue) >= self._max_queued:
             self._lost += 1
             return
-        self._waiting.append(self._made.of(outcome, with_headers=self._with_headers))
+        self._queue.append(self._cache.line(outcome, with_headers=self._with_headers))
 
     async def lines(self) -> bytes:
-        """Wait until there is something, and return all there is."""
+        """Wait until the queue is not empty; return its lines and empty it."""
         await self._arrived.wait()
         self._arrived.clear()
-        told = "".join(self._waiting)
+        text = "".join(self._queue)
         if self._lost:
-            told += f"{json.dumps({'lost': self._lost})}\n"
-        self._waiting.clear()
+            text += f"{json.dumps({'lost': self._lost})}\n"
+        self._queue.clear()
         self._lost = 0
-        return told.encode()
+        return text.encode()
 
 
-def record(outside: Outside, outcome: Outcome, now: float) -> dict[str, Any]:
-    """Return what a line says of a frame, but for its headers."""
-    frame, octets, first = _octets(outside, outcome)
+def record(rebuilder: OuterRebuilder, outcome: Outcome, now: float) -> dict[str, Any]:
+    """Return the keys of a line, except its headers."""
+    frame, octets, first = _shown(rebuilder, outcome)
     what, source, destination = summarize_frame(frame)
     reason = next((drop for drop, _ in outcome.drops if drop not in HARMLESS), None)
     return {
@@ -161,7 +166,7 @@ def record(outside: Outside, outcome: Outcome, now: float) -> dict[str, Any]:
         "destination_mac": format_mac(frame[:6]),
         "datagrams": len(outcome.datagrams),
         "first": first,
-        "bytes": octets[:SHOWN].hex(),
+        "bytes": octets[:MAX_SHOWN].hex(),
         "size": len(octets),
     }
 
@@ -169,7 +174,7 @@ def record(outside: Outside, outcome: Outcome, now: float) -> dict[str, Any]:
 def headers(
     octets: bytes, first: FirstHeader, port: int, inner: bool, is_cut: bool
 ) -> list[dict[str, Any]]:
-    """Return octets as headers and fields; that some are missing is no problem if they were cut."""
+    """Return octets as headers and fields; missing ones are not a problem if they were cut."""
     found = dissect(octets, first, ports=(port,), inner=inner)
     if is_cut:
         found = [
@@ -179,26 +184,19 @@ def headers(
     return headers_as_json(found)
 
 
-def _octets(outside: Outside, outcome: Outcome) -> tuple[bytes, bytes, FirstHeader]:
-    """Return the inner frame; what is shown of it, and what that begins with."""
+def _shown(rebuilder: OuterRebuilder, outcome: Outcome) -> tuple[bytes, bytes, FirstHeader]:
+    """Return the inner frame, the packet that a line shows, and the packet's first header."""
     if not outcome.datagrams:
         [(_, frame)] = outcome.frames
         return frame, frame, "ethernet"
     sent = outcome.datagrams[0]
     frame = sent.payload[vxlan.HEADER_LEN :]
-    if sent.rows > 1:  # injected whole: there is no one packet of it
+    if sent.rows > 1:  # an injected GSO frame: it is not one packet
         return frame, sent.payload, "vxlan"
-    return frame, outside.packet(sent, sent.payload, is_sent=outcome.way == "out"), "ip"
+    return frame, rebuilder.packet(sent, sent.payload, is_sent=outcome.way == "out"), "ip"
 
 
-def _yes(request: web.Request, name: str, *, default: bool) -> bool:
-    text = request.query.get(name)
-    if text not in (None, "yes", "no"):
-        raise UsageError(f"{name} must be yes or no, not {text!r}")
-    return default if text is None else text == "yes"
-
-
-LINES = web.AppKey("lines", Lines)
+FRAME_CACHE = web.AppKey("frame_cache", FrameCache)
 ROUTES = (
     web.get("/v1/frames", frames),
     web.get("/v1/dissect", dissected),

@@ -1,8 +1,8 @@
-"""The counters for Prometheus, made anew for each scrape.
+"""Counters in the text format of Prometheus, made for each scrape.
 
-A sum over any label makes sense: drops that belong to no overlay stand under vni="", and what came
-from or went to peers beyond those of the flood list under peer="other".  No label has as many
-values as the network likes.
+A sum over any label is meaningful. Drops outside any overlay have vni="", and frames of peers that
+are not on the flood list have peer="other". The number of label values is bounded by the
+configuration, not by the traffic.
 """
 
 import platform
@@ -19,8 +19,7 @@ from prometheus_client.core import (
 from prometheus_client.metrics_core import Metric
 
 from vtep import __version__
-from vtep.control.http.context import Subject
-from vtep.daemon.forwarder import Batches
+from vtep.control.http.context import DaemonContext, PollCounters
 from vtep.dataplane import report
 from vtep.dataplane.counters import Drop, Flood
 from vtep.dataplane.overlay import Overlay
@@ -33,25 +32,25 @@ _OF_OVERLAY = (
     *(Drop.UNKNOWN_PEER, Drop.INNER_VLAN, Drop.INVALID_SOURCE, Drop.SELF_SOURCE, Drop.OVERSIZE),
     *(Drop.LOCAL_DESTINATION, Drop.SOCKET_FULL, Drop.UNDERLAY_MTU, Drop.NO_ROUTE, Drop.TAP_FULL),
 )
-"""What is told while it is 0 too, so that the first of it is seen as an increase."""
+"""Reasons exported with value 0 too, so that increase() sees the first drop."""
 
 
 _VNI_WAY = ["vni", "direction"]
 
 
-def texts(subject: Subject) -> Iterator[str]:
-    """Yield the counters in Prometheus' text format; each text takes little time to make."""
+def texts(daemon: DaemonContext) -> Iterator[str]:
+    """Yield the metrics as text; making each part takes little time."""
     before = ""
-    for part in _parts(subject):
-        text = generate_latest(_Alone(part)).decode()
-        if part.name == before:  # its head stands already
+    for part in _parts(daemon):
+        text = generate_latest(_OneMetric(part)).decode()
+        if part.name == before:  # its HELP and TYPE lines are written
             text = "".join(line for line in text.splitlines(True) if not line.startswith("#"))
         before = part.name
         yield text
 
 
-class _Alone(CollectorRegistry):
-    """A registry of one metric that is there already."""
+class _OneMetric(CollectorRegistry):
+    """A registry with one metric."""
 
     def __init__(self, metric: Metric) -> None:
         super().__init__(auto_describe=False)
@@ -61,9 +60,9 @@ class _Alone(CollectorRegistry):
         yield self._metric
 
 
-def _parts(subject: Subject) -> Iterator[Metric]:
-    """Yield the metrics; one that has many values comes in parts, one behind another."""
-    vtep = subject.vtep
+def _parts(daemon: DaemonContext) -> Iterator[Metric]:
+    """Yield the metrics; one with many values comes in consecutive parts."""
+    vtep = daemon.vtep
     overlays = list(vtep.overlays.values())
     yield from _traffic(overlays)
     yield _drops("", "", vtep.inbound.drops, _OF_UNDERLAY)
@@ -76,24 +75,24 @@ def _parts(subject: Subject) -> Iterator[Metric]:
     yield from _fdb(overlays)
     yield from _peers(overlays)
     for direction, batches in (
-        ("encap", subject.forwarder.encap),
-        ("decap", subject.forwarder.decap),
+        ("encap", daemon.forwarder.encap),
+        ("decap", daemon.forwarder.decap),
     ):
         yield _sizes(direction, batches)
     seconds = CounterMetricFamily(
-        "vtep_poll_seconds", "Time spent on batches.", labels=["direction"]
+        "vtep_poll_seconds", "Seconds spent on batches.", labels=["direction"]
     )
-    seconds.add_metric(["encap"], subject.forwarder.encap.busy)
-    seconds.add_metric(["decap"], subject.forwarder.decap.busy)
+    seconds.add_metric(["encap"], daemon.forwarder.encap.busy)
+    seconds.add_metric(["decap"], daemon.forwarder.decap.busy)
     yield seconds
     info = {"version": __version__, "python": platform.python_version()}
-    yield InfoMetricFamily("vtep_build", "What runs.", value=info)
+    yield InfoMetricFamily("vtep_build", "Build information.", value=info)
 
 
 def _traffic(overlays: Iterable[Overlay]) -> Iterator[Metric]:
     for unit, meaning in (
-        ("frames", "Frames to (encap) and from peers."),
-        ("bytes", "Their octets, without outer headers."),
+        ("frames", "Inner frames to (encap) and from (decap) peers."),
+        ("bytes", "Inner frame bytes to (encap) and from (decap) peers."),
     ):
         for overlay in overlays:
             vni, counted = str(overlay.vni), overlay.traffic.as_dict()
@@ -103,15 +102,15 @@ def _traffic(overlays: Iterable[Overlay]) -> Iterator[Metric]:
             yield metric
 
 
-def _drops(vni: str, tap: str, counted: Counter[Drop], told: Iterable[Drop]) -> Metric:
-    """Return what was dropped at one place; reasons of `told` are there while they are 0 too."""
+def _drops(vni: str, tap: str, counted: Counter[Drop], always: Iterable[Drop]) -> Metric:
+    """Return the drops at one place; reasons in *always* are included with value 0 too."""
     drops = CounterMetricFamily(
         "vtep_drops",
-        "Frames and datagrams not forwarded; vni is empty for those of no overlay, tap too for"
-        " those not of a TAP.",
+        "Dropped frames and datagrams; vni is empty outside any overlay, tap is empty outside any"
+        " TAP.",
         labels=["vni", "tap", "reason"],
     )
-    for reason in sorted({*told, *counted}):
+    for reason in sorted({*always, *counted}):
         drops.add_metric([vni, tap, reason], counted[reason])
     return drops
 
@@ -127,15 +126,15 @@ def _flooded(overlay: Overlay) -> Metric:
 
 def _fdb(overlays: Iterable[Overlay]) -> Iterator[Metric]:
     for overlay in overlays:
-        entries = GaugeMetricFamily("vtep_fdb_entries", "Entries held.", labels=["vni", "kind"])
+        entries = GaugeMetricFamily("vtep_fdb_entries", "FDB entries.", labels=["vni", "kind"])
         entries.add_metric([str(overlay.vni), "dynamic"], len(overlay.fdb))
         entries.add_metric([str(overlay.vni), "static"], len(overlay.flood))
         yield entries
     for name, field, meaning in (
-        ("learned", "learned", "MACs that were new."),
-        ("moves", "moved", "MACs that were heard elsewhere than before."),
-        ("expired", "expired", "MACs that were not heard for the ageing time."),
-        ("refused", "refused", "MACs that were not learned because the table was full."),
+        ("learned", "learned", "MACs without an entry before."),
+        ("moves", "moved", "MACs that moved to another place."),
+        ("expired", "expired", "Entries not refreshed within the ageing time."),
+        ("refused", "refused", "MACs not learned because the FDB was full."),
     ):
         for overlay in overlays:
             changes = CounterMetricFamily(f"vtep_fdb_{name}", meaning, labels=["vni"])
@@ -145,7 +144,7 @@ def _fdb(overlays: Iterable[Overlay]) -> Iterator[Metric]:
 
 def _peers(overlays: Iterable[Overlay]) -> Iterator[Metric]:
     for overlay in overlays:
-        known = GaugeMetricFamily("vtep_peers", "VTEPs known.", labels=["vni"])
+        known = GaugeMetricFamily("vtep_peers", "Known VTEPs.", labels=["vni"])
         known.add_metric([str(overlay.vni)], len(overlay.peers))
         yield known
     for overlay in overlays:
@@ -164,13 +163,13 @@ def _peers(overlays: Iterable[Overlay]) -> Iterator[Metric]:
         yield frames
 
 
-def _sizes(direction: str, batches: Batches) -> Metric:
+def _sizes(direction: str, counted: PollCounters) -> Metric:
     sizes = HistogramMetricFamily(
         "vtep_batch_frames", "Frames or messages read in one batch.", labels=["direction"]
     )
     buckets, below = [], 0
-    for bits, count in enumerate(batches.sizes):
+    for bits, count in enumerate(counted.sizes):
         below += count
         buckets.append((f"{(1 << bits) - 1}.0", below))
-    sizes.add_metric([direction], [*buckets, ("+Inf", below)], batches.frames)
+    sizes.add_metric([direction], [*buckets, ("+Inf", below)], counted.frames)
     return sizes

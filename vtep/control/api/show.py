@@ -1,4 +1,4 @@
-"""The paths of version 1."""
+"""State and counters: `/v1`, `/v1/show`, `/v1/fdb`, `/v1/peers`, `/v1/stats` and `/metrics`."""
 
 import os
 import time
@@ -8,54 +8,52 @@ from aiohttp import web
 
 from vtep import __version__
 from vtep.control.api import metrics, state
-from vtep.control.http.context import SUBJECT
-from vtep.control.http.streaming import NDJSON, answer, lines, pieces
+from vtep.control.http.context import DAEMON
+from vtep.control.http.streaming import NDJSON, stream_json, stream_lines, stream_text
 
 API = 1
 
 
 async def about(request: web.Request) -> web.StreamResponse:
-    """`/v1`: who answers."""
-    subject = request.app[SUBJECT]
+    """`/v1`: versions, process and TAPs."""
     return web.json_response(
         {
             "vtep": __version__,
             "api": API,
             "pid": os.getpid(),
-            "taps": [port.name for port in subject.runtime.taps],
+            "taps": request.app[DAEMON].taps,
             "netns": os.stat("/proc/self/ns/net").st_ino,
         }
     )
 
 
 async def show(request: web.Request) -> web.StreamResponse:
-    """`/v1/show`: the overlays, as `ip -s -d link` shows a vxlan device."""
-    return await answer(request, pieces(state.overlays(request.app[SUBJECT])))
+    """`/v1/show`: the overlays, in the form of `ip -s -d link` for a vxlan device."""
+    return await stream_json(request, state.overlays(request.app[DAEMON]))
 
 
 async def peers(request: web.Request) -> web.StreamResponse:
     """`/v1/peers`: the other VTEPs."""
-    found = state.peers(request.app[SUBJECT], time.monotonic())
-    return await answer(request, pieces(found))
+    return await stream_json(request, state.peers(request.app[DAEMON], time.monotonic()))
 
 
 async def fdb(request: web.Request) -> web.StreamResponse:
-    """`/v1/fdb`: the FDB, as `bridge fdb show` shows it; as lines where they are accepted."""
-    wanted = state.Wanted.of(request.query)
-    with closing(state.entries(request.app[SUBJECT], wanted)) as found:
+    """`/v1/fdb`: the FDB, in the form of `bridge fdb show`; as lines if the client accepts them."""
+    wanted = state.read_fdb_filter(request.query)
+    with closing(state.entries(request.app[DAEMON], wanted)) as found:
         if NDJSON in request.headers.get("Accept", ""):
-            return await answer(request, lines(found), NDJSON)
-        return await answer(request, pieces(found))
+            return await stream_lines(request, found)
+        return await stream_json(request, found)
 
 
 async def stats(request: web.Request) -> web.StreamResponse:
     """`/v1/stats`: all counters."""
-    return await answer(request, pieces(state.stats(request.app[SUBJECT], time.monotonic())))
+    return await stream_json(request, state.stats(request.app[DAEMON], time.monotonic()))
 
 
 async def scrape(request: web.Request) -> web.StreamResponse:
     """`/metrics`: counters for Prometheus."""
-    return await answer(request, metrics.texts(request.app[SUBJECT]), metrics.CONTENT_TYPE)
+    return await stream_text(request, metrics.texts(request.app[DAEMON]), metrics.CONTENT_TYPE)
 
 
 ROUTES = (

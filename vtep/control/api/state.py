@@ -1,6 +1,6 @@
-"""The state of a running daemon as JSON, in the words of `ip -j link` and `bridge -j fdb`.
+"""The state of a running daemon as JSON, with the keys of `ip -j link` and `bridge -j fdb`.
 
-What may be long is an iterator, each step of which takes little time.
+Long lists are iterators; each step takes little time.
 """
 
 import time
@@ -10,56 +10,56 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from vtep.control.http.context import Subject
+from vtep.control.http.context import DaemonContext
+from vtep.control.query import Query
 from vtep.dataplane import report
 from vtep.dataplane.overlay import Overlay
 from vtep.dataplane.peer import FdbEntry, Peer
-from vtep.errors import UsageError
 from vtep.host import linux
-from vtep.wire.ethernet import format_mac, parse_mac
+from vtep.wire.ethernet import format_mac
 
 UP_S = 60.0
-"""A peer that was heard within this time is up."""
+"""Seconds since its last valid frame for which a peer is up."""
 
 Tree = dict[str, Any]
 
 
-def overlays(subject: Subject) -> Iterator[Tree]:
-    """Yield each overlay as `ip -s -d -j link show` has a vxlan device, and what else we know."""
-    for overlay in subject.vtep.overlays.values():
-        yield _link(subject, overlay) | {
-            "linkinfo": {"info_kind": "vxlan", "info_data": _vxlan(subject, overlay)},
+def overlays(daemon: DaemonContext) -> Iterator[Tree]:
+    """Yield each overlay with the keys of a vxlan device in `ip -s -d -j link show`, and more."""
+    for overlay in daemon.vtep.overlays.values():
+        yield _link(daemon, overlay) | {
+            "linkinfo": {"info_kind": "vxlan", "info_data": _vxlan(daemon, overlay)},
             "stats64": _stats64(overlay),
             **report.details(overlay),
             "tap_drops": report.drop_counts(overlay.port.drops),
-            "underlay_drops": report.drop_counts(subject.vtep.inbound.drops),
+            "underlay_drops": report.drop_counts(daemon.vtep.inbound.drops),
         }
 
 
-def _link(subject: Subject, overlay: Overlay) -> Tree:
+def _link(daemon: DaemonContext, overlay: Overlay) -> Tree:
     port = overlay.port
     flags = linux.interface_flags(port.name)
-    up, runtime = flags & linux.IFF_UP, flags & linux.IFF_RUNNING
-    master = subject.runtime.bridges.get(port)
+    up, running = flags & linux.IFF_UP, flags & linux.IFF_RUNNING
+    master = daemon.runtime.bridges.get(port)
     return {
         "ifindex": linux.ifindex(port.name),
         "ifname": port.name,
         "flags": [
-            *(["NO-CARRIER"] if up and not runtime else []),
+            *(["NO-CARRIER"] if up and not running else []),
             *["BROADCAST", "MULTICAST"],
             *(["UP"] if up else []),
-            *(["LOWER_UP"] if runtime else []),
+            *(["LOWER_UP"] if running else []),
         ],
         "mtu": overlay.mtu,
         **({"master": master} if master else {}),
-        "operstate": "UNKNOWN" if runtime else "DOWN",  # as the kernel has it of a TAP
+        "operstate": "UNKNOWN" if running else "DOWN",  # what the kernel reports for a TAP
         "link_type": "ether",
         "address": format_mac(port.mac),
     }
 
 
-def _vxlan(subject: Subject, overlay: Overlay) -> Tree:
-    runtime, underlay = subject.runtime, subject.config.underlay
+def _vxlan(daemon: DaemonContext, overlay: Overlay) -> Tree:
+    runtime, underlay = daemon.runtime, daemon.config.underlay
     six = "6" if ":" in runtime.local else ""
     remotes = [peer.ip for peer in overlay.flood]
     low, high = underlay.srcport
@@ -70,7 +70,7 @@ def _vxlan(subject: Subject, overlay: Overlay) -> Tree:
         f"local{six}": runtime.local,
         **({"link": underlay.dev} if underlay.dev else {}),
         "port_range": {"low": low, "high": high},
-        "port": subject.vtep.port,
+        "port": daemon.vtep.port,
         "learning": True,
         "df": "set",
         "udp_csum": True,
@@ -94,9 +94,9 @@ def _stats64(overlay: Overlay) -> Tree:
 # -- peers
 
 
-def peers(subject: Subject, now: float) -> Iterator[Tree]:
+def peers(daemon: DaemonContext, now: float) -> Iterator[Tree]:
     """Yield every peer of every overlay."""
-    for vni, overlay in subject.vtep.overlays.items():
+    for vni, overlay in daemon.vtep.overlays.items():
         for peer in list(overlay.peers.values()):
             heard = heard_ago(peer, now)
             yield {
@@ -111,7 +111,7 @@ def peers(subject: Subject, now: float) -> Iterator[Tree]:
 
 
 def heard_ago(peer: Peer, now: float) -> float | None:
-    """Return the seconds since a good frame came from *peer*; None if none ever did."""
+    """Return the seconds since the last valid frame from *peer*; None if there was none."""
     return None if peer.entry == -inf else now - peer.entry
 
 
@@ -119,12 +119,8 @@ def heard_ago(peer: Peer, now: float) -> float | None:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which entries are wanted, and how many at most; None for all.
-
-    Raises:
-        ConfigError: of `of`, for what cannot be wanted.
-    """
+class FdbFilter:
+    """Which FDB entries to list, and how many at most; None: no condition."""
 
     vni: int | None = None
     dev: str | None = None
@@ -132,34 +128,30 @@ class Wanted:
     mac: bytes | None = None
     limit: int | None = None
 
-    @classmethod
-    def of(cls, query: Mapping[str, str]) -> "Wanted":
-        """Read the query of a request."""
-        unknown = query.keys() - {"vni", "dev", "dst", "mac", "limit"}
-        if unknown:
-            raise UsageError(f"unknown {min(unknown)!r}: use vni, dev, dst, mac and limit")
-        vni, limit = (_number(query, name) for name in ("vni", "limit"))
-        try:
-            mac = parse_mac(query["mac"]) if "mac" in query else None
-        except ValueError:
-            raise UsageError(f"mac {query['mac']!r} is no MAC address") from None
-        return cls(vni, query.get("dev"), query.get("dst"), mac, limit)
+
+def read_fdb_filter(values: Mapping[str, str]) -> FdbFilter:
+    """Return the filter in a query.
+
+    Raises:
+        UsageError: a key is unknown or a value is wrong.
+    """
+    query = Query(values, ("dev", "vni", "dst", "mac", "limit"))
+    return FdbFilter(
+        vni=query.vni(),
+        dev=query.text("dev"),
+        dst=query.text("dst"),
+        mac=query.mac("mac"),
+        limit=query.integer("limit", 0),
+    )
 
 
-def _number(query: Mapping[str, str], name: str) -> int | None:
-    try:
-        return int(query[name], 0) if name in query else None
-    except ValueError:
-        raise UsageError(f"{name} {query[name]!r} is no number") from None
+def entries(daemon: DaemonContext, wanted: FdbFilter) -> Generator[Tree | None, None, None]:
+    """Yield the entries with the keys of `bridge -j fdb show`; the table may change meanwhile.
 
-
-def entries(subject: Subject, wanted: Wanted) -> Generator[Tree | None, None, None]:
-    """Yield the entries as `bridge -j fdb show` has them, over a time in which they may change.
-
-    None comes where there is nothing to tell yet.  To be closed if not used up.
+    A None gives up the turn and is not an entry. Close the generator if it is not exhausted.
     """
     left = inf if wanted.limit is None else wanted.limit
-    with closing(_entries(subject, wanted)) as found:
+    with closing(_entries(daemon, wanted)) as found:
         for entry in found:
             left -= entry is not None
             if left < 0:
@@ -167,8 +159,8 @@ def entries(subject: Subject, wanted: Wanted) -> Generator[Tree | None, None, No
             yield entry
 
 
-def _entries(subject: Subject, wanted: Wanted) -> Generator[Tree | None, None, None]:
-    for vni, overlay in subject.vtep.overlays.items():
+def _entries(daemon: DaemonContext, wanted: FdbFilter) -> Generator[Tree | None, None, None]:
+    for vni, overlay in daemon.vtep.overlays.items():
         if wanted.vni not in (None, vni) or wanted.dev not in (None, overlay.port.name):
             continue
         if wanted.mac in (None, bytes(6)):
@@ -207,12 +199,12 @@ def _entry(overlay: Overlay, mac: bytes, dst: str, state: str, age: float | None
 # -- counters
 
 
-def stats(subject: Subject, now: float) -> Tree:
+def stats(daemon: DaemonContext, now: float) -> Tree:
     """Return all counters."""
-    vtep = subject.vtep
+    vtep = daemon.vtep
     return {
         "time": round(time.time(), 3),
-        "uptime": round(now - subject.started, 3),
+        "uptime": round(now - daemon.started, 3),
         "counters": report.counters(vtep, peers=False),
         "fdb": {str(vni): len(overlay.fdb) for vni, overlay in vtep.overlays.items()},
         "batches": {
@@ -223,9 +215,9 @@ def stats(subject: Subject, now: float) -> Tree:
                 "busy": round(batches.busy, 6),
             }
             for name, batches in (
-                ("encap", subject.forwarder.encap),
-                ("decap", subject.forwarder.decap),
+                ("encap", daemon.forwarder.encap),
+                ("decap", daemon.forwarder.decap),
             )
         },
-        "peers": peers(subject, now),
+        "peers": peers(daemon, now),
     }

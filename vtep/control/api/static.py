@@ -1,4 +1,4 @@
-"""The live page: fixed files, read once, and headers that allow nothing but them."""
+"""Serve the live page: fixed files, read once, with a policy that allows these files only."""
 
 from importlib.resources import files
 
@@ -30,7 +30,7 @@ HEADERS = {
 
 
 def page_routes() -> list[web.RouteDef]:
-    """Return the paths of the page: `/`, and one for each of its files."""
+    """Return the routes of the page: `/`, and one for each of its files."""
     routes = []
     for file in files("vtep.control").joinpath("page").iterdir():
         kind = _TYPES.get(file.name.rpartition(".")[2])

@@ -1,62 +1,32 @@
-"""`/v1/walk`: a frame of the asker's through the offline engine, in a thread, one at a time."""
+"""`/v1/walk`: walk a frame of the client through the offline engine, in a thread."""
 
 import asyncio
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from aiohttp import web
 
-MOST_WAITING = 4
 _SWITCH_S = 0.0005
-"""How long the thread may keep the interpreter from the loop that forwards."""
+"""Longest time the thread keeps the interpreter from the loop that forwards."""
 
 
 async def walk(request: web.Request) -> web.StreamResponse:
-    """`/v1/walk`: what `vtep walk --json` prints; the query has its options."""
-    line = request.app[LINE]
-    if line.waiting >= MOST_WAITING:
-        raise web.HTTPServiceUnavailable(text="too many walks at once: ask again")
-    # Shielded: a thread goes on though the asker hangs up, and the next has to wait for it.
-    text = await asyncio.shield(line.join(dict(request.query)))
+    """`/v1/walk`: the output of `vtep walk --json`; the query has its options."""
+    walks = request.app[WALKS]
+    if walks.is_full:
+        raise web.HTTPServiceUnavailable(text="too many walks: try again later")
+    # Shielded: the thread goes on if the client disconnects, and the next walk waits for it.
+    text = await asyncio.shield(walks.submit(dict(request.query)))
     return web.Response(text=text, content_type="application/json")
 
 
-class Line:
-    """Those who wait for their walk."""
-
-    def __init__(self) -> None:
-        self.waiting = 0
-        self._lock = asyncio.Lock()
-
-    def join(self, query: dict[str, str]) -> "asyncio.Task[str]":
-        """Wait for one's turn, and walk."""
-        self.waiting += 1
-        task = asyncio.get_running_loop().create_task(self._walk(query))
-        task.add_done_callback(self._leave)
-        return task
-
-    async def _walk(self, query: dict[str, str]) -> str:
-        async with self._lock:
-            with _short_turns():
-                return await asyncio.to_thread(_walk, query)
-
-    def _leave(self, task: "asyncio.Task[str]") -> None:
-        self.waiting -= 1
-        if not task.cancelled():
-            task.exception()  # told to the asker, if he is still there
-
-
-LINE = web.AppKey("line", Line)
-ROUTES = (web.get("/v1/walk", walk),)
-
-
-def _walk(query: dict[str, str]) -> str:
-    """Return the walk as JSON.
+def run_walk(query: dict[str, str]) -> str:
+    """Return a walk as JSON.
 
     Raises:
-        ConfigError: an option cannot be.
+        UsageError: an option is wrong.
     """
     from vtep.walk.engine import run
     from vtep.walk.model import as_json
@@ -65,9 +35,50 @@ def _walk(query: dict[str, str]) -> str:
     return json.dumps(as_json(run(from_texts(query))))
 
 
+class WalkQueue:
+    """Runs walks one at a time; the others wait.
+
+    Args:
+        limit: walks that may wait or run.
+        run: makes the response from a query, in a thread.
+    """
+
+    def __init__(self, limit: int, run: Callable[[dict[str, str]], str] = run_walk) -> None:
+        self._limit = limit
+        self._run = run
+        self._waiting = 0
+        self._lock = asyncio.Lock()
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether no further walk may wait."""
+        return self._waiting >= self._limit
+
+    def submit(self, query: dict[str, str]) -> "asyncio.Task[str]":
+        """Return a task that waits for its turn and makes the response."""
+        self._waiting += 1
+        task = asyncio.get_running_loop().create_task(self._walk(query))
+        task.add_done_callback(self._done)
+        return task
+
+    async def _walk(self, query: dict[str, str]) -> str:
+        async with self._lock:
+            with _short_switch_interval():
+                return await asyncio.to_thread(self._run, query)
+
+    def _done(self, task: "asyncio.Task[str]") -> None:
+        self._waiting -= 1
+        if not task.cancelled():
+            task.exception()  # retrieved here: the client that awaited it may be gone
+
+
+WALKS = web.AppKey("walks", WalkQueue)
+ROUTES = (web.get("/v1/walk", walk),)
+
+
 @contextmanager
-def _short_turns() -> Iterator[None]:
-    """Let threads take short turns: the loop has frames to forward."""
+def _short_switch_interval() -> Iterator[None]:
+    """Let threads run for short times only: the loop has frames to forward."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_S)
     try:

@@ -1,4 +1,4 @@
-"""Ask a running daemon; only the standard library, for the commands are to start at once."""
+"""Query a running daemon; standard library only, so that commands start quickly."""
 
 import http.client
 import json
@@ -14,23 +14,23 @@ from urllib.parse import urlencode
 from vtep.errors import UsageError
 
 TIMEOUT_S = 30.0
-"""How long a daemon may take to go on with an answer."""
+"""Longest time between two parts of a response."""
 _PART = 65536
 
 Query: TypeAlias = Mapping[str, str | int | float | None]
-_NOTHING: Query = {}
+_NO_QUERY: Query = {}
 
 
 class Gone(Exception):
-    """The daemon went away before it had answered; str() is one line that says so."""
+    """The daemon ended before its response did; str() is one line for the user."""
 
 
 class Forbidden(UsageError):
-    """There is a daemon, but we may not ask it."""
+    """The user may not connect to the daemon."""
 
 
 class Refused(UsageError):
-    """There is a daemon, and its answer is that it does not answer this."""
+    """The daemon answered with an error."""
 
 
 class _Connection(http.client.HTTPConnection):
@@ -45,18 +45,19 @@ class _Connection(http.client.HTTPConnection):
 
 
 class Client:
-    """Asks the daemon whose control socket is at `path`, a connection a question.
+    """A client of the daemon whose control socket is `path`; each request has its own connection.
 
     Raises:
-        ConfigError: of every method, if there is none, or it may not or cannot be asked so.
-        Gone: of every method, if it ended meanwhile.
+        UsageError: by all methods: no daemon listens there, access is denied, or the request is
+            wrong.
+        Gone: by all methods: the daemon ended meanwhile.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
 
-    def get(self, path: str, query: Query = _NOTHING, *, timeout: float = TIMEOUT_S) -> Any:
-        """Return the JSON answer to a question such as "/v1/show"; None in `query` is left out."""
+    def get(self, path: str, query: Query = _NO_QUERY, *, timeout: float = TIMEOUT_S) -> Any:
+        """Return the JSON response to a path such as "/v1/show"; None in `query` is left out."""
         with self.stream(path, query, timeout=timeout) as parts:
             text = b"".join(parts)
         try:
@@ -65,9 +66,9 @@ class Client:
             raise Gone(f"the vtep at {self.path} went away") from None
 
     def lines(
-        self, path: str, query: Query = _NOTHING, *, timeout: float | None = None
+        self, path: str, query: Query = _NO_QUERY, *, timeout: float | None = None
     ) -> Iterator[bytes]:
-        """Yield the lines of an answer that has a JSON object on each, as they come."""
+        """Yield the lines of a response with one JSON object a line, as they come."""
         accept = "application/x-ndjson"
         with self.stream(path, query, accept=accept, timeout=timeout) as parts:
             rest = b""
@@ -79,59 +80,64 @@ class Client:
     def stream(
         self,
         path: str,
-        query: Query = _NOTHING,
+        query: Query = _NO_QUERY,
         *,
         accept: str = "*/*",
         timeout: float | None = TIMEOUT_S,
     ) -> Iterator[Iterator[bytes]]:
-        """Ask, and give the octets of the answer as they come; `timeout` is between two parts."""
+        """Send a request and yield an iterator over the parts of the response, as they come.
+
+        Args:
+            path: such as "/v1/capture".
+            query: keys and values; None is left out.
+            accept: media types of the response.
+            timeout: seconds between two parts; None for no limit.
+        """
         connection = _Connection(self.path, timeout)
         given = urlencode({key: value for key, value in query.items() if value is not None})
         try:
-            with self._explained():
+            with self._errors_explained():
                 connection.request(
                     "GET", path + (f"?{given}" if given else ""), headers={"Accept": accept}
                 )
-                answer = connection.getresponse()
-                if answer.status != http.client.OK:
-                    raise Refused(_problem(answer.read(), answer.status))
-            yield self._parts(answer)
+                response = connection.getresponse()
+                if response.status != http.client.OK:
+                    raise Refused(_problem(response.read(), response.status))
+            yield self._parts(response)
         finally:
             connection.close()
 
-    def _parts(self, answer: http.client.HTTPResponse) -> Iterator[bytes]:
+    def _parts(self, response: http.client.HTTPResponse) -> Iterator[bytes]:
         while True:
-            with self._explained():
-                part = answer.read1(_PART)
+            with self._errors_explained():
+                part = response.read1(_PART)
             if not part:
                 return
             yield part
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Say what the system's errors mean here."""
+    def _errors_explained(self) -> Iterator[None]:
+        """Turn errors of the system into errors for the user."""
         try:
             yield
         except (FileNotFoundError, ConnectionRefusedError):
             raise UsageError(
-                f"no vtep listens at {self.path}: start it, or name another --socket"
+                f"no vtep listens at {self.path}: start it, or use another --socket"
             ) from None
         except PermissionError:
             raise Forbidden(
-                f"not permitted to ask the vtep at {self.path}: ask as its user, or as root"
+                f"permission denied at {self.path}: run as the user of that vtep, or as root"
             ) from None
         except TimeoutError:
-            raise Gone(f"the vtep at {self.path} does not answer") from None
+            raise Gone(f"the vtep at {self.path} does not respond") from None
         except (ConnectionError, http.client.HTTPException):
             raise Gone(f"the vtep at {self.path} went away") from None
         except OSError as error:
-            raise UsageError(f"cannot ask a vtep at {self.path}: {error.strerror or error}") from (
-                None
-            )
+            raise UsageError(f"cannot connect to {self.path}: {error.strerror or error}") from None
 
 
-def ahead(parts: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield *parts*, which are taken as fast as they come: a daemon waits for no pager."""
+def read_ahead(parts: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield *parts*, read by a thread as fast as they come: a pager must not stall the daemon."""
     taken: SimpleQueue[bytes | Exception | None] = SimpleQueue()
 
     def take() -> None:
@@ -153,9 +159,9 @@ def _problem(body: bytes, status: int) -> str:
     try:
         return str(json.loads(body)["error"])
     except (ValueError, KeyError, TypeError):
-        return f"the vtep answered {status}"
+        return f"the vtep answered with status {status}"
 
 
 def own_netns() -> int:
-    """Return the number of our network namespace, as /v1 has that of the daemon."""
+    """Return the inode of our network namespace; /v1 has that of the daemon."""
     return os.stat("/proc/self/ns/net").st_ino

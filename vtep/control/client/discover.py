@@ -1,18 +1,25 @@
-"""Which daemon a command is to ask: the one there is, the one here, or the one that is named."""
+"""Choose the daemon for a command: a named one, the one in this network namespace, the only one."""
 
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from vtep.control.client.client import Client, Forbidden, Gone, Refused, own_netns
-from vtep.control.unix_socket import SUFFIX, directories
+from vtep.control.unix_socket import SUFFIX, socket_directories
 from vtep.errors import UsageError
 
-_ANSWER_S = 2.0
+_TIMEOUT_S = 2.0
 _EXAMPLE = "vtep --tap vx0 --vni 100 --peer HOST"
 
 
 class Found(NamedTuple):
-    """A daemon that answered."""
+    """A daemon that answered.
+
+    Attributes:
+        path: of its control socket.
+        netns: inode of its network namespace.
+    """
 
     path: str
     pid: int
@@ -20,69 +27,94 @@ class Found(NamedTuple):
     netns: int
 
     def __str__(self) -> str:
-        """Say which it is."""
+        """Return what identifies the daemon for the user."""
         return f"{','.join(self.taps)} (pid {self.pid}, --socket {self.path})"
 
 
-def find(path: str | None = None, tap: str | None = None) -> Client:
-    """Return a client of the daemon at `path`, else of the one with this TAP, else of the only one.
+@dataclass
+class _Search:
+    """The result of a search.
 
-    Of several, those in our own network namespace are meant.
+    Attributes:
+        found: daemons that answered.
+        forbidden: paths that this user may not use.
+        failed: for each other daemon, why it did not answer.
+    """
+
+    found: list[Found] = field(default_factory=list)
+    forbidden: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+
+def find(
+    path: str | None = None, tap: str | None = None, directories: Sequence[str] | None = None
+) -> Client:
+    """Return a client of one daemon.
+
+    Args:
+        path: of its control socket; then the other arguments do not matter.
+        tap: name of one of its TAPs; None for any.
+        directories: of control sockets; by default those of `socket_directories`.
 
     Raises:
-        ConfigError: there is none, or not one alone; it says how to choose.
+        UsageError: no daemon or several match; of several, those in our own network namespace
+            are preferred.
     """
     if path is not None:
         return Client(path)
-    found, forbidden, silent = _all()
-    here = own_netns()
-    if silent and not any(one.netns == here for one in found):
-        raise UsageError(f"{silent[0]}: try again, or name the --socket of another")
-    if not found and forbidden:
-        raise UsageError(f"not permitted to ask the vtep at {forbidden[0]}: ask as root")
+    search = _search(directories)
+    found, here = search.found, own_netns()
+    if search.failed and not any(one.netns == here for one in found):
+        raise UsageError(f"{search.failed[0]}: try again, or choose another with --socket")
+    if not found and search.forbidden:
+        raise UsageError(f"permission denied at {search.forbidden[0]}: run as root")
     if not found:
-        raise UsageError(f"no vtep runs here: start one, as with {_EXAMPLE}")
-    fitting = [one for one in found if tap is None or tap in one.taps]
-    if not fitting:
-        raise UsageError(f"no vtep here has a TAP {tap}: there is {_listed(found)}")
-    chosen = [one for one in fitting if one.netns == here] or fitting
+        raise UsageError(f"no vtep is running here: start one, for example {_EXAMPLE}")
+    matching = [one for one in found if tap is None or tap in one.taps]
+    if not matching:
+        raise UsageError(f"no vtep here has a TAP {tap}: choose from {_listed(found)}")
+    chosen = [one for one in matching if one.netns == here] or matching
     if len(chosen) > 1:
         raise UsageError(
-            f"{len(chosen)} vteps run here: name a TAP, or one --socket, of {_listed(chosen)}"
+            f"{len(chosen)} vteps are running: name a TAP, or a --socket of {_listed(chosen)}"
         )
     return Client(chosen[0].path)
 
 
-def _all() -> tuple[list[Found], list[str], list[str]]:
-    """Return who answers, the sockets of those we may not ask, and why others do not answer."""
-    found, forbidden, silent = [], [], []
-    for directory in directories():
+def running_daemons() -> list[Found]:
+    """Return the daemons that answer this user."""
+    return _search(None).found
+
+
+def _search(directories: Sequence[str] | None) -> _Search:
+    search = _Search()
+    for directory in socket_directories() if directories is None else directories:
         try:
             names = sorted(name for name in os.listdir(directory) if name.endswith(SUFFIX))
         except PermissionError:
-            forbidden.append(directory)
+            search.forbidden.append(directory)
             continue
         except OSError:
             continue
-        for path in (os.path.join(directory, name) for name in names):
-            try:
-                about = Client(path).get("/v1", timeout=_ANSWER_S)
-                found.append(Found(path, about["pid"], about["taps"], about["netns"]))
-            except Forbidden:
-                forbidden.append(path)
-            except Refused as error:
-                silent.append(f"the vtep at {path} answered: {error}")
-            except Gone as error:
-                silent.append(str(error))
-            except (UsageError, KeyError, TypeError):
-                continue
-    return found, forbidden, silent
+        for name in names:
+            _query(os.path.join(directory, name), search)
+    return search
+
+
+def _query(path: str, search: _Search) -> None:
+    """Query the daemon at *path*, and note the result."""
+    try:
+        about = Client(path).get("/v1", timeout=_TIMEOUT_S)
+        search.found.append(Found(path, about["pid"], about["taps"], about["netns"]))
+    except Forbidden:
+        search.forbidden.append(path)
+    except Refused as error:
+        search.failed.append(f"the vtep at {path} answered: {error}")
+    except Gone as error:
+        search.failed.append(str(error))
+    except (UsageError, KeyError, TypeError):
+        pass  # a stale socket, or not a vtep
 
 
 def _listed(found: list[Found]) -> str:
     return "; ".join(map(str, found))
-
-
-def runtime() -> list[Found]:
-    """Return the daemons that answer us."""
-    return _all()[0]

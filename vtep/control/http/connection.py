@@ -1,4 +1,4 @@
-"""One connection of a client: what it may send, and how long it may take."""
+"""HTTP connections with limits on their number, their size and their time."""
 
 import asyncio
 import logging
@@ -8,70 +8,78 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from vtep import log
-from vtep.control.listener import Door
-
-MOST_OCTETS = 16_384
-"""Of the one request; there is no reason to send more."""
-PATIENCE_S = 30.0
-"""How long a connection may last unless it is stayed."""
+from vtep.control.http.limits import Limits
+from vtep.control.listener import Listener
 
 
 class Connection(RequestHandler):
-    """A connection through a door, as aiohttp handles it, within limits."""
+    """A connection accepted by a listener: aiohttp's, within limits.
+
+    Args:
+        manager: the server of aiohttp.
+        loop: the event loop.
+        listener: the socket that accepted the connection.
+        limits: of size and time.
+        connections: the open ones of the listener; this one adds and removes itself.
+    """
 
     def __init__(
         self,
         manager: web.Server,
         loop: asyncio.AbstractEventLoop,
-        door: Door,
-        open_now: set["Connection"],
+        listener: Listener,
+        limits: Limits,
+        connections: set["Connection"],
     ) -> None:
         super().__init__(
             manager,
             loop=loop,
-            access_log=None,  # type: ignore[arg-type]  # as web.AppRunner has it
+            access_log=None,  # type: ignore[arg-type]  # web.AppRunner passes None too
             logger=logging.getLogger("vtep.control"),
             lingering_time=0,
         )
-        self.door = door
-        self._open_now = open_now
+        self.listener = listener
+        self._limits = limits
+        self._connections = connections
         self._received = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to wait for a request."""
+        """Start the timeout of the request."""
         super().connection_made(transport)
-        self._open_now.add(self)
-        self.hurry()
+        self._connections.add(self)
+        self.restart_timeout()
 
     def data_received(self, data: bytes) -> None:
-        """Take octets, up to the limit."""
+        """Accept octets up to the limit; close the connection beyond it."""
         self._received += len(data)
-        if self._received > MOST_OCTETS:
+        if self._received > self._limits.request_octets:
             self.force_close()
         else:
             super().data_received(data)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Forget it."""
-        self._open_now.discard(self)
-        self.stay()
+        """Remove the connection from those that are open."""
+        self._connections.discard(self)
+        self.disable_timeout()
         super().connection_lost(exc)
 
     def force_close(self) -> None:
-        """Close it at once, whatever the client has not read yet."""
+        """Close the connection immediately; discard what the client has not read."""
         transport = self.transport
         super().force_close()
         if transport is not None:
             transport.abort()
 
-    def hurry(self) -> None:
-        """Let the connection last PATIENCE_S from now on: also where an answer is not fetched."""
-        self.stay()
-        self._timer = asyncio.get_running_loop().call_later(PATIENCE_S, self.force_close)
+    def restart_timeout(self) -> None:
+        """Close the connection after the request timeout, also if the response is not read."""
+        self.disable_timeout()
+        self._timer = asyncio.get_running_loop().call_later(
+            self._limits.request_timeout_s, self.force_close
+        )
 
-    def stay(self) -> None:
-        """Let the connection last: whoever answers sees to its end."""
+    def disable_timeout(self) -> None:
+        """Keep the connection open: the handler limits its time itself."""
         if self._timer is not None:
             self._timer.cancel()
 
@@ -82,35 +90,30 @@ class Connection(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what is no request, or one whose answer broke off."""
+        """Answer a malformed request; raise ConnectionError if a response has already begun."""
         if request.writer.output_size > 0:
-            raise ConnectionError("the answer has begun")
-        log.debug(f"control: a request that is none: {exc}")
-        response = web.json_response({"error": "this is no HTTP request"}, status=status)
+            raise ConnectionError("the response has begun")
+        log.debug(f"control: malformed request: {exc}")
+        response = web.json_response({"error": "not an HTTP request"}, status=status)
         response.force_close()
         return response
 
 
-class Full(asyncio.Protocol):
-    """Refuses a connection that is one too many."""
+class OverLimit(asyncio.Protocol):
+    """Rejects connections above the limit."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Say so, and close."""
-        refused = cast(asyncio.Transport, transport)
-        refused.write(
+        """Answer 503 and close."""
+        rejected = cast(asyncio.Transport, transport)
+        rejected.write(
             b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
-            b'Connection: close\r\n\r\n{"error":"too many connections: ask again later"}'
+            b'Connection: close\r\n\r\n{"error":"too many connections: try again later"}'
         )
-        refused.close()
+        rejected.close()
 
 
 def connection_of(request: web.Request) -> Connection:
-    """Return the connection that a request came by."""
+    """Return the connection of a request."""
     connection = request.protocol
     assert isinstance(connection, Connection)
     return connection
-
-
-def stay(request: web.Request) -> None:
-    """Let the connection of a request last: whoever answers it sees to its end."""
-    connection_of(request).stay()

@@ -1,6 +1,7 @@
-"""Who is answered, and how what goes wrong is told."""
+"""Which requests are answered, how errors are reported, and the headers of every response."""
 
 import ipaddress
+import os
 import traceback
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
@@ -9,7 +10,7 @@ from aiohttp import web
 
 from vtep import log
 from vtep.control.http.connection import connection_of
-from vtep.control.listener import Door
+from vtep.control.listener import Listener
 from vtep.errors import UsageError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -22,10 +23,10 @@ _HEADERS = {
 
 
 @web.middleware
-async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer *request*, or say in JSON why not."""
+async def check_request(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer *request* if its origin is allowed; report errors as JSON."""
     try:
-        _admit(request, connection_of(request).door)
+        _check_origin(request, connection_of(request).listener)
         response = await handler(request)
     except web.HTTPException as error:
         response = web.json_response({"error": error.text or error.reason}, status=error.status)
@@ -38,38 +39,39 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         raise
     except Exception as error:
         log.error(f"control: {request.path} failed: {error!r}", traceback.format_exc().splitlines())
-        response = web.json_response({"error": "a bug: the log of the vtep says more"}, status=500)
+        problem = f"internal error in the running vtep (pid {os.getpid()}): see its log"
+        response = web.json_response({"error": problem}, status=500)
     response.force_close()
-    connection_of(request).hurry()
+    connection_of(request).restart_timeout()
     return response
 
 
-async def secure(request: web.Request, response: web.StreamResponse) -> None:
-    """Tell browsers what not to do with an answer, where it does not say so itself."""
+async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Add headers for browsers, except those that the response has already."""
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
 
 
-def _admit(request: web.Request, door: Door) -> None:
-    """Raise an HTTPException for what is not answered through *door*."""
-    if door.kind == "control":
+def _check_origin(request: web.Request, listener: Listener) -> None:
+    """Raise an HTTPException for a request that *listener* does not answer."""
+    if listener.kind == "control":
         return
-    if door.kind == "metrics" and request.path != "/metrics":
-        raise web.HTTPNotFound(text="only /metrics is answered here")
-    if not door.is_loopback and door.kind == "metrics":
-        return  # Prometheus asks by whatever name it has; there is nothing here but counters.
-    if not _is_plain(request.headers.get("Host", "")):
-        raise web.HTTPForbidden(text="ask by an IP address or as localhost")
+    if listener.kind == "metrics" and request.path != "/metrics":
+        raise web.HTTPNotFound(text="this socket serves /metrics only")
+    if not listener.is_loopback and listener.kind == "metrics":
+        return  # Prometheus may use any host name; this socket serves counters only.
+    if not _is_address_or_localhost(request.headers.get("Host", "")):
+        raise web.HTTPForbidden(text="Host must be an IP address or localhost")
     origin = request.headers.get("Origin")
     site = request.headers.get("Sec-Fetch-Site", "none")
     if origin is not None and urlsplit(origin).netloc != request.headers.get("Host"):
-        raise web.HTTPForbidden(text="pages of other sites are not answered")
+        raise web.HTTPForbidden(text="requests from pages of other sites are refused")
     if site not in ("none", "same-origin") and request.path != "/":
-        raise web.HTTPForbidden(text="pages of other sites are not answered")
+        raise web.HTTPForbidden(text="requests from pages of other sites are refused")
 
 
-def _is_plain(host: str) -> bool:
-    """Tell whether *host* is no name that somebody else may have given to our address."""
+def _is_address_or_localhost(host: str) -> bool:
+    """Return false for any other name: its owner could point it to our address (DNS rebinding)."""
     try:
         name = urlsplit(f"//{host}").hostname or ""
         return name == "localhost" or bool(ipaddress.ip_address(name))

@@ -1,4 +1,4 @@
-"""What a capture writes of one frame, where the way it took is a special one."""
+"""The pcapng blocks of GSO frames, notes and losses."""
 
 import io
 from dataclasses import replace
@@ -11,8 +11,8 @@ from vtep.dataplane.overlay import AccessPort
 from vtep.dataplane.vtep import Vtep
 from vtep.pcap import read
 from vtep.trace import outcome as observe
-from vtep.trace.outer_headers import Outside, Way
-from vtep.trace.pcapng import Recorder
+from vtep.trace.outer_headers import OuterRebuilder, Source
+from vtep.trace.pcapng import PcapngWriter
 from vtep.wire import virtio, vxlan
 from vtep.wire.slot import TAP_AT
 
@@ -24,9 +24,9 @@ BULK = (
 )
 
 
-def recorder(vtep: Vtep, *taps: str, snaplen: int = 65535) -> Recorder:
-    outside = Outside(4789, lambda _: Way("10.0.1.4", 64))
-    return Recorder(taps, vtep.overlays, outside, snaplen, lambda: 1_795_544_693_123_456_789)
+def writer(vtep: Vtep, *taps: str, snaplen: int = 65535) -> PcapngWriter:
+    rebuilder = OuterRebuilder(4789, lambda _: Source(bytes([10, 0, 1, 4]), 64))
+    return PcapngWriter(taps, vtep.overlays, rebuilder, snaplen, lambda: 1_795_544_693_123_456_789)
 
 
 def outcome(
@@ -38,7 +38,7 @@ def outcome(
 
 
 @pytest.mark.parametrize("tag", [0, 4])
-def test_a_super_frame_injected_uncut_is_written_as_the_kernel_cuts_it(tag: int) -> None:
+def test_an_injected_gso_frame_is_written_as_the_kernel_segments_it(tag: int) -> None:
     if tag:
         vtep, port, overlay, _ = trunk()
     else:
@@ -55,15 +55,15 @@ def test_a_super_frame_injected_uncut_is_written_as_the_kernel_cuts_it(tag: int)
         one._replace(payload=vxlan.pack(overlay.vni) + untagged, rows=4)
         for one in cut.datagrams[::4]
     ]
-    written = recorder(vtep, port.name)
+    written = writer(vtep, port.name)
     assert written.blocks(replace(cut, datagrams=tuple(whole))) == written.blocks(cut)
 
 
 def test_the_times_are_of_the_clock_and_the_interfaces_those_of_the_tap() -> None:
     vtep, port, _ = make()
-    written = recorder(vtep, "other0", "vx0", snaplen=100)
+    written = writer(vtep, "other0", "vx0", snaplen=100)
     told = outcome(vtep, port, frame(), virtio.PLAIN)
-    octets = written.beginning() + written.blocks(told, "a note") + written.losses(7)
+    octets = written.header() + written.blocks(told, "a note") + written.losses(7)
     found = list(read(io.BytesIO(octets)))
     assert [one.interface.name for one in found] == ["vx0", "vx0-underlay", "vx0-underlay"]
     assert {one.time for one in found} == {1_795_544_693_123_456_789}

@@ -1,4 +1,4 @@
-"""/v1/events and `vtep monitor`: what is told adds up to what happened."""
+"""/v1/events and `vtep monitor`: reported events and counts add up to what happened."""
 
 import asyncio
 import json
@@ -10,13 +10,11 @@ import pytest
 
 from tests.frames import MAC_A, MAC_B, frame
 from tests.memory import PEER_1, PEER_2, make, receive, send
-from tests.unit.asked import Asked, until
+from tests.unit.api_daemon import ApiDaemon, until
 from vtep.cli.commands import monitor
-from vtep.control.api import events
-from vtep.control.api.events import Events, Listener
+from vtep.control.api.events import EventHub, Subscriber
 from vtep.dataplane.counters import Flood
-from vtep.errors import UsageError
-from vtep.trace.kinds import KINDS, Wanted, read_wanted
+from vtep.trace.filters import EventFilter
 from vtep.wire import vxlan
 
 FLOOD = 20_000
@@ -34,23 +32,23 @@ def mac_of(number: int) -> bytes:
     return (0x020000000000 + number).to_bytes(6, "big")
 
 
-def told(found: list[dict[str, Any]]) -> Counter[str]:
-    """Add up what was told of each kind."""
+def totals(found: list[dict[str, Any]]) -> Counter[str]:
+    """Add up the events of each type."""
     counted: Counter[str] = Counter()
     for event in found:
         counted[event["event"]] += event.get("count", 1)
     return counted
 
 
-def test_a_flood_of_macs_is_told_in_few_lines_that_add_up() -> None:
+def test_a_flood_of_macs_is_reported_in_few_lines_that_add_up() -> None:
     vtep, port, overlay = make(ageing=10.0, max_address=FLOOD)
-    listener = Listener(vtep, Wanted())
+    subscriber = Subscriber(vtep, EventFilter())
     found = []
-    with Events(vtep).told_to(listener):
+    with EventHub(vtep).subscribe(subscriber):
         for number in range(FLOOD):
             receive(vtep, heard(number))
-        listener.tick()
-        found += listener.take()
+        subscriber.tick()
+        found += subscriber.take()
         assert len(found) < 200
         for number in range(500):
             receive(vtep, heard(number), PEER_2)
@@ -59,10 +57,10 @@ def test_a_flood_of_macs_is_told_in_few_lines_that_add_up() -> None:
             receive(vtep, heard(number), "10.9.9.9")
         for _ in range(2):
             vtep.expire(11.0)
-        listener.tick()
-        found += listener.take()
+        subscriber.tick()
+        found += subscriber.take()
     assert len(found) < 400
-    assert told(found) == {
+    assert totals(found) == {
         "learned": FLOOD,
         "moved": 501,
         "expired": FLOOD,
@@ -79,60 +77,60 @@ def test_a_flood_of_macs_is_told_in_few_lines_that_add_up() -> None:
     assert overlay.on_unknown is None
 
 
-def test_a_listener_that_does_not_read_costs_little_and_is_told_the_sum_later() -> None:
+def test_a_subscriber_that_does_not_read_gets_the_count_later() -> None:
     vtep, _, _ = make()
-    listener = Listener(vtep, Wanted(frozenset({"moved"})))
-    with Events(vtep).told_to(listener):
+    subscriber = Subscriber(vtep, EventFilter(frozenset({"moved"})), max_queued=100)
+    with EventHub(vtep).subscribe(subscriber):
         receive(vtep, frame())
         for number in range(5000):
             receive(vtep, frame(), (PEER_1, PEER_2)[number % 2])
-            listener.tick()
-        waiting = listener.take()
-        assert len(waiting) <= events.MOST_WAITING
-        listener.tick()
-        assert told(waiting + listener.take()) == {"moved": 4999}
+            subscriber.tick()
+        waiting = subscriber.take()
+        assert len(waiting) <= 101
+        subscriber.tick()
+        assert totals(waiting + subscriber.take()) == {"moved": 4999}
 
 
-def test_each_listener_is_told_what_it_wants() -> None:
+def test_each_subscriber_gets_the_events_of_its_filter() -> None:
     vtep, port, _ = make()
     moves, other, drops = (
-        Listener(vtep, wanted)
+        Subscriber(vtep, wanted)
         for wanted in (
-            Wanted(frozenset({"moved"})),
-            Wanted(vni=7),
-            Wanted(frozenset({"dropped"}), harmless=True),
+            EventFilter(frozenset({"moved"})),
+            EventFilter(vni=7),
+            EventFilter(frozenset({"dropped"}), harmless=True),
         )
     )
-    hub = Events(vtep)
-    with hub.told_to(moves), hub.told_to(other), hub.told_to(drops):
+    hub = EventHub(vtep)
+    with hub.subscribe(moves), hub.subscribe(other), hub.subscribe(drops):
         receive(vtep, frame())
         receive(vtep, frame(), PEER_2)
         send(vtep, port, frame(src=MAC_B, dst=MAC_A))
         send(vtep, port, frame(dst=MAC_B))
-        for listener in (moves, other, drops):
-            listener.tick()
-    assert told(moves.take()) == {"moved": 2}
+        for subscriber in (moves, other, drops):
+            subscriber.tick()
+    assert totals(moves.take()) == {"moved": 2}
     assert other.take() == []
-    assert told(drops.take()) == {"dropped": 1}
+    assert totals(drops.take()) == {"dropped": 1}
 
 
-def test_events_come_as_lines_while_somebody_listens(tmp_path: Path) -> None:
+def test_events_come_as_lines_and_the_callbacks_go_with_the_client(tmp_path: Path) -> None:
     async def talk() -> None:
-        asked = Asked(tmp_path / "sock")
-        async with asked.answering():
-            assert not asked.is_watched
-            stream = await asked.stream("/v1/events?event=learned,moved&vni=100")
-            assert asked.is_watched
-            asked.into(vxlan.pack(100) + frame(), PEER_1)
-            asked.into(vxlan.pack(100) + frame(), PEER_2)
+        daemon = ApiDaemon(tmp_path / "sock")
+        async with daemon.serving():
+            assert not daemon.is_watched
+            stream = await daemon.stream("/v1/events?event=learned,moved&vni=100")
+            assert daemon.is_watched
+            daemon.into(vxlan.pack(100) + frame(), PEER_1)
+            daemon.into(vxlan.pack(100) + frame(), PEER_2)
             lines = [json.loads(await stream.reader.readline()) for _ in range(2)]
             assert [monitor.text(line) for line in lines] == [
                 f"{MAC_A} dev vx0 vni 100 dst {PEER_1} learned",
                 f"{MAC_A} dev vx0 vni 100 dst {PEER_2} was {PEER_1} moved",
             ]
             await stream.close()
-            await until(lambda: not asked.is_watched)
-            refused = await asked.stream("/v1/events?event=lerned")
+            await until(lambda: not daemon.is_watched)
+            refused = await daemon.stream("/v1/events?event=lerned")
             assert refused.status == 400
             await refused.close()
 
@@ -167,14 +165,3 @@ def test_an_event_is_one_line(event: dict[str, Any], line: str) -> None:
     stamped = monitor.text(event | {"time": 1795544693.29}, stamp=True)
     assert stamped.startswith("[2026-11-24T")
     assert stamped.endswith(f".290000] {line}")
-
-
-def test_what_is_wanted_is_read_and_mistakes_are_named() -> None:
-    assert read_wanted({}).kinds == set(KINDS)
-    assert read_wanted({"event": "moved", "vni": "7", "harmless": "1"}) == Wanted(
-        frozenset({"moved"}), vni=7, harmless=True
-    )
-    with pytest.raises(UsageError, match="unknown event 'lost': there are learned, moved"):
-        read_wanted({"event": "lost"})
-    with pytest.raises(UsageError, match="unknown key"):
-        read_wanted({"events": "moved"})

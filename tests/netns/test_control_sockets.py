@@ -1,4 +1,4 @@
-"""The sockets a daemon is asked through: who finds it, who is answered, and what does no harm."""
+"""The sockets of a daemon: which commands find it, which clients are answered or refused."""
 
 import http.client
 import json
@@ -37,9 +37,10 @@ def test_two_daemons_of_two_hosts_whose_taps_have_one_name(site: Site) -> None:
         # A container is in neither's namespace.
         asked = lab.c1.run([*VTEP, "show"], check=False)
         assert asked.returncode == 2
-        assert asked.stderr.startswith("vtep: error: 2 vteps run here: name a TAP, or one")
+        assert asked.stderr.startswith("vtep: error: 2 vteps ")
+        assert "TAP" in asked.stderr
         assert f"vx0 (pid {other.pid}, --socket {other.socket})" in asked.stderr
-        assert "there is vx0 (pid" in site.vtep("show", "vx8", code=2)
+        assert "vx0 (pid" in site.vtep("show", "vx8", code=2)
     assert not os.path.exists(other.socket)
     with lab.h2.vtep(*words, "--web", "[::1]:0", control=True) as other:
         path = other.socket
@@ -50,11 +51,11 @@ def test_two_daemons_of_two_hosts_whose_taps_have_one_name(site: Site) -> None:
         other.process.wait()
     assert os.path.exists(path)
     said = site.vtep("show", "--socket", path, code=2)
-    assert said == f"vtep: error: no vtep listens at {path}: start it, or name another --socket\n"
+    assert said.startswith(f"vtep: error: no vtep listens at {path}: ")
     os.unlink(path)
 
 
-def test_who_listens_to_a_daemon_does_not_keep_it(site: Site) -> None:
+def test_a_subscriber_does_not_keep_a_daemon_running(site: Site) -> None:
     words = ["--tap", "vx0", "--vni", "7", "--peer", site.lab.h1.address, "--port", "4791"]
     with ExitStack() as stack:
         with site.lab.h2.vtep(*words, control=True) as other:
@@ -71,7 +72,7 @@ def connections(site: Site) -> int:
     return listed.count("/run/vtep/")
 
 
-def test_a_command_that_asks_imports_nothing_heavy(site: Site) -> None:
+def test_a_command_that_queries_imports_nothing_heavy(site: Site) -> None:
     for words in (["show", "-s", "-d"], ["fdb", "show", "-j"], ["peer", "show"]):
         done = site.lab.h1.run(["env", "PYTHONPROFILEIMPORTTIME=1", *VTEP, *words])
         imported = set(re.findall(r"^import time:.*\| +(\S+)$", done.stderr, re.MULTILINE))
@@ -80,7 +81,7 @@ def test_a_command_that_asks_imports_nothing_heavy(site: Site) -> None:
         assert not (heavy | {"pyroute2", "pytun"}) & {name.partition(".")[0] for name in imported}
 
 
-def test_the_web_socket_answers_only_those_who_ask_it_by_address(site: Site) -> None:
+def test_the_web_socket_answers_only_requests_for_its_address(site: Site) -> None:
     address, port = site.web()
     place = f"{address}:{port}"
 
@@ -102,11 +103,11 @@ def test_the_web_socket_answers_only_those_who_ask_it_by_address(site: Site) -> 
     assert status("/v1/stats", place, Sec_Fetch_Site="cross-site") == 403
 
 
-def test_a_daemon_that_cannot_have_its_sockets_leaves_nothing(site: Site) -> None:
+def test_a_daemon_that_cannot_open_its_sockets_leaves_nothing(site: Site) -> None:
     lab = site.lab
     words = ["--tap", "vx5", "--vni", "5", "--peer", lab.h2.address, "--port", "4795"]
     for more, said in (
-        (["--control", site.daemon.socket], "is the socket of a process that runs"),
+        (["--control", site.daemon.socket], "is the socket of a running process"),
         (["--metrics", f"{lab.h1.address}:{METRICS_PORT}"], "(Address already in use)"),
     ):
         done = lab.h1.run([*VTEP, *words, *more], check=False)
@@ -117,7 +118,7 @@ def test_a_daemon_that_cannot_have_its_sockets_leaves_nothing(site: Site) -> Non
     assert site.daemon.ask("/v1")["taps"] == ["vx0"]
 
 
-def test_what_is_no_question_does_no_harm(site: Site) -> None:
+def test_malformed_requests_do_no_harm(site: Site) -> None:
     def connect() -> socket.socket:
         return site.lab.h1.call(lambda: socket.create_connection(site.web(), timeout=10))
 

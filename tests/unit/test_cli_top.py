@@ -1,12 +1,12 @@
-"""The figures of `vtep top`, and that its screen fits however much there is to show."""
+"""The rates of `vtep top`, and a screen that fits however many rows there are."""
 
 import io
 from typing import Any
 
 import pytest
 
-from vtep.cli.commands import top_rates as figures
-from vtep.cli.commands.top_rates import PLAIN_SPARKS, History, Lost, most, scaled
+from vtep.cli.commands import top_rates
+from vtep.cli.commands.top_rates import PLAIN_SPARKS, DropRate, History, fit, scaled
 from vtep.cli.commands.top_screen import Screen, terminal
 from vtep.dataplane.counters import Drop
 
@@ -70,17 +70,17 @@ def test_figures_have_few_digits(value: float, text: str) -> None:
 
 
 def test_rates_are_what_was_counted_in_the_time_between() -> None:
-    rates = figures.direction(answer(12.0, 3), answer(10.0, 1), "tx")
+    rates = top_rates.direction(answer(12.0, 3), answer(10.0, 1), "tx")
     assert (rates.bits, rates.frames, rates.reads, rates.batch) == (8000.0, 10.0, 6.0, 2.0)
     assert rates.busy == pytest.approx(0.1)
-    idle = figures.direction(answer(12.0, 1), answer(10.0, 1), "rx")
+    idle = top_rates.direction(answer(12.0, 1), answer(10.0, 1), "rx")
     assert (idle.bits, idle.batch, idle.busy) == (0.0, 0.0, 0.0)
 
 
-def test_the_drop_that_grows_fastest_stands_first() -> None:
-    first, second, *_ = figures.drops(answer(12.0, 3), answer(10.0, 1))
-    assert first == Lost("underlay", "bad_flags", 9, 3.0)
-    assert second == Lost("underlay", "short", 100, 0.0)
+def test_the_fastest_growing_drop_comes_first() -> None:
+    first, second, *_ = top_rates.drops(answer(12.0, 3), answer(10.0, 1))
+    assert first == DropRate("underlay", "bad_flags", 9, 3.0)
+    assert second == DropRate("underlay", "short", 100, 0.0)
 
 
 def test_a_sparkline_is_as_high_as_the_most() -> None:
@@ -95,10 +95,10 @@ def test_a_sparkline_is_as_high_as_the_most() -> None:
     assert flat.line(3) == "▁"
 
 
-def test_what_has_no_room_is_counted() -> None:
-    assert most([1, 2], 2) == ([1, 2], 0)
-    assert most([1, 2, 3], 2) == ([1], 2)
-    assert most([1, 2, 3], 0) == ([], 3)
+def test_rows_without_room_are_counted() -> None:
+    assert fit([1, 2], 2) == ([1, 2], 0)
+    assert fit([1, 2, 3], 2) == ([1], 2)
+    assert fit([1, 2, 3], 0) == ([], 3)
 
 
 @pytest.mark.parametrize(("overlays", "peers"), [(1, 1), (1, 40), (300, 600)])
