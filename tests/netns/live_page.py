@@ -94,7 +94,7 @@ class LivePage:
 
     def octet(self, at: int) -> Locator:
         """Find an octet of the chosen frame by its offset."""
-        return self.inspector.get_by_role("gridcell", name=f"octet {at},")
+        return self.inspector.get_by_role("gridcell", name=f"byte {at},")
 
     def choose(self, what: str) -> None:
         """Click the newest frame whose row contains `what`, and wait until it is dissected."""

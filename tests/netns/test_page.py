@@ -95,7 +95,7 @@ def test_pointing_at_an_octet_shows_its_field(scene: Scene, page: LivePage) -> N
     scene.talk()
     page.choose("ICMP echo request")
     page.octet(VNI_AT).hover()
-    for text in ("VXLAN: VNI", "24 bits, octets 32 to 34", "RFC 7348 section 5"):
+    for text in ("VXLAN: VNI", "24 bits, bytes 32 to 34", "RFC 7348 section 5"):
         expect(page.panel).to_contain_text(text)
     expect(page.panel.locator(".value")).to_have_text(re.compile(r"^100\b"))
     expect(page.inspector.locator(".octet.marked")).to_have_text(["00", "00", "64"])

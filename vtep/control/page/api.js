@@ -1,25 +1,25 @@
-// Asking the daemon: single answers, and a stream of lines. Only ever this page's own origin.
+// Requests to the daemon: single responses, and a stream of lines. Same origin only.
 
-const PATIENCE_MS = 5000;
-const MOST_LINE = 65536;
+const TIMEOUT_MS = 5000;
+const MAX_LINE = 65536;
 const WAITS_MS = [500, 1000, 2000, 4000, 8000];
 
-/** The answer to a question; an Error that says why there is none. */
-export async function ask(path, question = {}) {
-  const words = new URLSearchParams(question).toString();
-  const answer = await fetch(words ? `${path}?${words}` : path, {
+/** Return the JSON response to a GET request; throw a Refusal for an error status. */
+export async function get(path, query = {}) {
+  const text = new URLSearchParams(query).toString();
+  const response = await fetch(text ? `${path}?${text}` : path, {
     cache: "no-store",
-    signal: AbortSignal.timeout(PATIENCE_MS),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
   });
-  const said = await answer.json().catch(() => null);
-  if (!answer.ok) throw new Refusal(said?.error ?? `${path} answered ${answer.status}`);
-  return said;
+  const body = await response.json().catch(() => null);
+  if (!response.ok) throw new Refusal(body?.error ?? `${path} answered ${response.status}`);
+  return body;
 }
 
-/** An answer that says no: the daemon is there. */
+/** The daemon answered with an error. */
 export class Refusal extends Error {}
 
-/** Wait until the page can be seen: a hidden page asks nothing. */
+/** Wait until the page is visible: a hidden page sends no requests. */
 export function visible() {
   if (!document.hidden) return Promise.resolve();
   return new Promise((resolve) => {
@@ -28,10 +28,10 @@ export function visible() {
 }
 
 /**
- * Call `once` again and again while the page can be seen: each `every` ms, and less and less often
- * while it fails. `told` hears after each try whether it went well, and how long the next wait is.
+ * Call `once` every `every` ms while the page is visible, and less often while it fails. After each
+ * call, `report` gets the error or null, and the time to the next call in ms.
  */
-export async function again(once, every, told = () => {}) {
+export async function repeat(once, every, report = () => {}) {
   for (let failures = 0; ; ) {
     await visible();
     let error = null;
@@ -43,14 +43,14 @@ export async function again(once, every, told = () => {}) {
       failures += 1;
     }
     const wait = error ? WAITS_MS[Math.min(failures, WAITS_MS.length) - 1] : every;
-    told(error, wait);
+    report(error, wait);
     await sleep(wait);
   }
 }
 
 const sleepers = new Set();
 
-/** Let all that wait for another try do it now: the daemon is back. */
+/** End all waits between two tries: the daemon is back. */
 export function wake() {
   for (const go of sleepers) go();
 }
@@ -67,19 +67,19 @@ function sleep(ms) {
   });
 }
 
-/** Read a stream of JSON lines to its end; it is left when the page is hidden. */
-export async function listen(path, onLine) {
+/** Read a stream of JSON lines to its end; stop when the page is hidden. */
+export async function readStream(path, onLine) {
   const stop = new AbortController();
-  const look = () => document.hidden && stop.abort();
-  document.addEventListener("visibilitychange", look);
+  const stopIfHidden = () => document.hidden && stop.abort();
+  document.addEventListener("visibilitychange", stopIfHidden);
   try {
-    const answer = await fetch(path, { cache: "no-store", signal: stop.signal });
-    if (!answer.ok) throw new Refusal(`${path} answered ${answer.status}`);
-    await readLines(answer.body.pipeThrough(new TextDecoderStream()).getReader(), onLine);
+    const response = await fetch(path, { cache: "no-store", signal: stop.signal });
+    if (!response.ok) throw new Refusal(`${path} answered ${response.status}`);
+    await readLines(response.body.pipeThrough(new TextDecoderStream()).getReader(), onLine);
   } catch (error) {
     if (!stop.signal.aborted) throw error;
   } finally {
-    document.removeEventListener("visibilitychange", look);
+    document.removeEventListener("visibilitychange", stopIfHidden);
     stop.abort();
   }
 }
@@ -90,7 +90,7 @@ async function readLines(reader, onLine) {
     if (done) return;
     const parts = (rest + value).split("\n");
     rest = parts.pop();
-    if (rest.length > MOST_LINE) throw new Error("a line without an end");
+    if (rest.length > MAX_LINE) throw new Error("a line is too long");
     for (const line of parts) if (line) onLine(JSON.parse(line));
   }
 }

@@ -1,4 +1,4 @@
-// Two line charts over the last two minutes, with what they say in words and as a table.
+// Two line charts of the last two minutes, with a summary as text and a table.
 
 import { byId, element, svg } from "./elements.js";
 import * as format from "./format.js";
@@ -22,7 +22,7 @@ export class Charts {
       element("summary", {}, "The same as a table"),
       element("div", { class: "scroll", role: "region", "aria-label": "Throughput as a table", tabindex: "0" },
         element("table", {},
-          element("caption", {}, "A line for each five seconds"),
+          element("caption", {}, "One row for every five seconds"),
           element("thead", {}, element("tr", {}, ...titles)), this.table)));
     this.details.addEventListener("toggle", () => this.#fill());
     byId("charts").append(this.bits.node, this.frames.node, this.details);

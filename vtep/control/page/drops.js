@@ -1,4 +1,4 @@
-// What was dropped, by reason and place.
+// The table of drops by reason and place.
 
 import { byId, element, flash, say } from "./elements.js";
 import * as format from "./format.js";
@@ -24,7 +24,7 @@ export class Drops {
       row.count = count;
       say(row.number, format.whole(count));
     }
-    const said = this.rows.size ? "" : "Nothing, since the daemon started.";
+    const said = this.rows.size ? "" : "No drops since the daemon started.";
     say(byId("drops-note"), said);
     byId("drops").hidden = !this.rows.size;
   }
@@ -35,24 +35,24 @@ export class Drops {
   }
 
   #row(place, reason) {
-    const told = this.reasons[reason] ?? { meaning: "", harmless: false };
+    const about = this.reasons[reason] ?? { meaning: "", harmless: false };
     const number = element("td", { class: "number" });
     const node = element("tr", {},
       element("th", { scope: "row" },
-        element("span", { "aria-hidden": "true", class: "cross" }, told.harmless ? "○ " : "✕ "), element("code", {}, reason),
-        element("span", { class: "meaning" }, told.meaning, told.harmless ? " (as every bridge does: nothing is lost)" : "")),
+        element("span", { "aria-hidden": "true", class: "cross" }, about.harmless ? "○ " : "✕ "), element("code", {}, reason),
+        element("span", { class: "meaning" }, about.meaning, about.harmless ? " (normal bridge filtering: nothing is lost)" : "")),
       element("td", {}, place),
       number);
     return { node, number, count: undefined };
   }
 }
 
-/** How many were dropped that should not have been. */
+/** Return the number of drops, without normal bridge filtering. */
 export function lost(counters, reasons) {
   return counted(counters).reduce((sum, { reason, count }) => sum + (reasons[reason]?.harmless ? 0 : count), 0);
 }
 
-/** All drops of the counters as a flat list. */
+/** Return all drops of the counters as a flat list. */
 export function counted(counters) {
   const places = [["underlay", counters.underlay.drops]];
   for (const [tap, one] of Object.entries(counters.taps)) places.push([`TAP ${tap}`, one.drops]);

@@ -1,4 +1,4 @@
-// Elements of the page. Text is always put in as text: what comes from the network is data.
+// Make and change elements. Text is inserted as text only, because it may come from the network.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -14,12 +14,12 @@ export function svg(name, attributes = {}, ...children) {
 
 export const byId = (id) => document.getElementById(id);
 
-/** Set a text only where it differs, so that nothing is laid out or announced anew. */
+/** Set a text if it differs, so that an unchanged one is not laid out or announced again. */
 export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Let a CSS animation of this class begin again. */
+/** Restart the CSS animation of a class. */
 export function flash(node, name = "new") {
   node.classList.remove(name);
   void node.getBoundingClientRect();

@@ -1,12 +1,12 @@
-// The forwarding database: who lives where, new rows flash and are announced.
+// The forwarding database; new rows flash and are announced.
 
-import { ask } from "./api.js";
+import { get } from "./api.js";
 import { byId, element, flash, say } from "./elements.js";
 import * as format from "./format.js";
 
-const MOST = 300;
+const MAX_ROWS = 300;
 const EVERY_MS = 5000;
-const SAID_MS = 5000; // a screen reader is to be able to end its sentence
+const SAID_MS = 5000; // time for a screen reader to finish its sentence
 
 export class Fdb {
   constructor() {
@@ -20,16 +20,16 @@ export class Fdb {
     this.saidAt = -SAID_MS;
   }
 
-  /** Ask for the table again if its counters have changed, or its ages are old; true if it did. */
+  /** Load the table if its counters have changed or its ages are old; return whether it did. */
   async refresh(stats) {
     const seen = JSON.stringify(Object.values(stats.counters.overlays).map((overlay) => overlay.fdb));
     const now = performance.now();
     if (seen === this.seen && now - this.askedAt < EVERY_MS) return false;
     this.askedAt = now;
-    // the flood lists, an entry for each peer, are in the answer too
-    this.entries = (await ask("v1/fdb", { limit: MOST + stats.peers.length }))
+    // the response also has the flood lists, one entry for each peer
+    this.entries = (await get("v1/fdb", { limit: MAX_ROWS + stats.peers.length }))
       .filter((entry) => entry.used !== undefined)
-      .slice(0, MOST)
+      .slice(0, MAX_ROWS)
       .map((entry) => ({ ...entry, readAt: now }));
     this.seen = seen;
     return true;
@@ -48,7 +48,7 @@ export class Fdb {
         if (this.first) {
           this.body.append(row.node);
         } else {
-          this.body.prepend(row.node); // where it is seen
+          this.body.prepend(row.node); // into view
           flash(row.node);
           this.unsaid.push(entry);
         }
@@ -81,7 +81,7 @@ export class Fdb {
     this.unsaid = [];
   }
 
-  /** MACs by where they live: {"local": [...], "10.0.1.41": [...]}. */
+  /** Return the MACs by place: {"local": [...], "10.0.1.41": [...]}. */
   byPlace() {
     const places = new Map();
     const now = performance.now();
@@ -111,7 +111,7 @@ export class Fdb {
   #note(stats) {
     const total = Object.values(stats.fdb).reduce((sum, number) => sum + number, 0);
     const shown = this.entries.length;
-    const said = !total ? "Empty: nobody has spoken yet." : total > shown ? `${format.whole(shown)} of ${format.whole(total)} entries are shown.` : "";
+    const said = !total ? "Empty: no frame has arrived yet." : total > shown ? `${format.whole(shown)} of ${format.whole(total)} entries shown.` : "";
     say(byId("fdb-note"), said);
   }
 }

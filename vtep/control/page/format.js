@@ -1,8 +1,8 @@
-// Numbers and times for people.
+// Format numbers and times.
 
 const STEPS = [[1e9, "G"], [1e6, "M"], [1e3, "k"]];
 
-/** 1234567 -> "1.23 M"; three digits that count. */
+/** 1234567 -> "1.23 M": three significant digits. */
 export function short(value) {
   for (const [size, letter] of STEPS) {
     if (value >= size) return `${digits(value / size)} ${letter}`;

@@ -1,4 +1,4 @@
-// The list of the last frames: choosing one, following the newest, pausing and stepping.
+// The list of the latest frames: choose one, follow the newest, pause and step.
 
 import { byId, element, say } from "./elements.js";
 import * as format from "./format.js";
@@ -10,7 +10,7 @@ const FOLLOW_MS = 900;
 
 const FLOODS = { broadcast: "broadcast", multicast: "multicast", unknown_unicast: "unknown MAC" };
 
-/** What was decided, in a few words. */
+/** Return the decision in a few words. */
 export function decided(frame) {
   const peers = frame.peers.length === 1 ? frame.peers[0] : format.plural(frame.peers.length, "peer");
   if (frame.decision === "dropped") return `✕ ${frame.reason ?? "dropped"}`;
@@ -21,7 +21,7 @@ export function decided(frame) {
 }
 
 export class Frames {
-  /** `onChosen(frame)` hears of each other choice, `onStep(frame)` of each step. */
+  /** `onChosen(frame)` is called when another frame is chosen, `onStep(frame)` on each step. */
   constructor(onChosen, onStep) {
     this.list = byId("frames");
     this.onChosen = onChosen;
@@ -42,7 +42,7 @@ export class Frames {
     this.#note();
   }
 
-  /** A frame has come. */
+  /** Add a frame; it waits while the list is paused. */
   add(frame) {
     this.count += 1;
     frame.id = `frame-${this.count}`;
@@ -69,7 +69,7 @@ export class Frames {
     this.#note();
   }
 
-  /** Show the next frame that came while paused; false when there is none. */
+  /** Show the next frame that waits; return false if there is none. */
   step() {
     const frame = this.waiting.take();
     if (!frame) return false;
@@ -80,7 +80,7 @@ export class Frames {
     return true;
   }
 
-  /** Go to the frame before (-1, newer) or behind (1, older) the chosen one. */
+  /** Choose the next newer (-1) or older (1) frame. */
   move(by) {
     const frames = this.ring.items;
     if (!frames.length) return;
@@ -125,7 +125,7 @@ export class Frames {
     }
   }
 
-  /** Choose the newest, unless somebody is looking at the one that is chosen. */
+  /** Choose the newest frame, unless the user is reading the chosen one. */
   #follow() {
     const now = performance.now();
     if (!byId("follow").checked || !this.ring.size || this.ring.last === this.chosen) return;
@@ -154,28 +154,28 @@ export class Frames {
   }
 
   #note() {
-    const said = [];
-    if (!this.ring.size && !this.paused) said.push("No frame yet. Let a container ping another.");
-    if (this.missed) said.push(`${format.plural(this.missed, "frame")} found no room to wait: ${WAITING} do.`);
-    if (this.ring.lost) said.push(`The last ${SHOWN} are kept.`);
-    if (this.lostThere) said.push(`${format.plural(this.lostThere, "frame")} of the sample came too fast for this page.`);
-    say(byId("frames-note"), said.join(" "));
+    const notes = [];
+    if (!this.ring.size && !this.paused) notes.push("No frame yet. Ping another container.");
+    if (this.missed) notes.push(`${format.plural(this.missed, "frame")} discarded: only ${WAITING} can wait.`);
+    if (this.ring.lost) notes.push(`Only the last ${SHOWN} are kept.`);
+    if (this.lostThere) notes.push(`${format.plural(this.lostThere, "frame")} of the sample lost: this page was too slow.`);
+    say(byId("frames-note"), notes.join(" "));
     const waiting = this.waiting.size;
     say(byId("step"), this.paused && waiting ? `Step (${format.plural(waiting, "frame")})` : "Step");
   }
 
-  /** The daemon has lost so many of the sample on the way to us. */
+  /** Note frames that the daemon dropped from the sample because this page was too slow. */
   lose(count) {
     this.lostThere += count;
     this.#note();
   }
 
-  /** So many wait, for the text beside the buttons. */
+  /** Number of frames that wait. */
   get left() {
     return this.waiting.size;
   }
 
-  /** Say how many wait, while paused. */
+  /** Update the number of waiting frames while paused, else follow the newest. */
   tick() {
     if (this.paused) this.#note();
     else this.#follow();
@@ -194,7 +194,7 @@ function row(frame) {
     " ",
     element("span", { class: "decided" }, decided(frame), frame.vni === null ? "" : element("span", { class: "vni" }, ` · VNI ${frame.vni}`)),
     " ",
-    element("span", { class: "size" }, `${frame.size} octets`),
+    element("span", { class: "size" }, `${frame.size} bytes`),
     " ",
     element("time", {}, format.clock(frame.time)),
   );

@@ -1,4 +1,4 @@
-// The octets of one frame as a grid, and what each of them says.
+// The octets of one frame as a grid, and the fields of each octet.
 
 import { element } from "./elements.js";
 import * as format from "./format.js";
@@ -7,7 +7,7 @@ const DATA_ROWS = 3;
 const MANY = 4;
 const NARROW = window.matchMedia("(max-width: 45rem)");
 
-/** The family of a header, for its colour: "inner_ipv4" -> "ip". */
+/** Return the colour class of a header: "inner_ipv4" -> "ip". */
 export function kind(key) {
   const name = key.replace(/^(outer|inner)_/, "");
   if (key.includes("vxlan")) return "vxlan";
@@ -19,7 +19,7 @@ export function kind(key) {
 }
 
 export class Hexdump {
-  /** `grid` and `panel` are filled; `onLeave()` is called on Escape. */
+  /** Fill `grid` and `panel`; call `onLeave()` on Escape. */
   constructor(grid, panel, onLeave) {
     this.grid = grid;
     this.panel = panel;
@@ -33,7 +33,7 @@ export class Hexdump {
     NARROW.addEventListener("change", () => this.octets && this.show(this.octets, this.headers, this.size));
   }
 
-  /** Show these octets (numbers) of a frame of `size`, cut into `headers` as the daemon dissects it. */
+  /** Show octets (numbers) of a frame of `size` octets, with `headers` from /v1/dissect. */
   show(octets, headers, size) {
     Object.assign(this, { octets, headers, size });
     this.fields = headers.flatMap((header) => header.fields.map((field) => ({ ...field, header })));
@@ -44,17 +44,17 @@ export class Hexdump {
     const hadFocus = this.grid.contains(document.activeElement);
     this.grid.replaceChildren(...groups);
     const vxlan = parts.find((part) => part.kind === "vxlan");
-    if (this.at === null && vxlan) this.at = this.told = vxlan.at;
+    if (this.at === null && vxlan) this.at = this.described = vxlan.at;
     const last = Math.max(this.cells.length - 1, 0);
     this.at = Math.min(this.at ?? 0, last);
     this.cells[this.at]?.setAttribute("tabindex", "0");
     if (hadFocus) this.cells[this.at]?.focus({ preventScroll: true });
-    this.tell(Math.min(this.told ?? 0, last));
+    this.describe(Math.min(this.described ?? 0, last));
   }
 
-  /** Write into the panel what the octet `at` says, and mark the octets of its fields. */
-  tell(at) {
-    this.told = at;
+  /** Show the fields of the octet `at` in the panel, and mark their octets. */
+  describe(at) {
+    this.described = at;
     const fields = this.#fieldsOf(at);
     const marked = new Set(fields.length < MANY ? fields.flatMap(octetsOf) : [at]);
     this.cells.forEach((cell, number) => {
@@ -71,7 +71,7 @@ export class Hexdump {
     const length = part.length + (isData ? this.size - this.octets.length : 0);
     const group = element("div", { role: "rowgroup", class: `group ${part.kind}`, "aria-label": part.name },
       element("div", { role: "row", class: "group-title" },
-        element("span", { role: "rowheader" }, element("b", {}, sided(part)), ` ${format.plural(length, "octet")}`),
+        element("span", { role: "rowheader" }, element("b", {}, sided(part)), ` ${format.plural(length, "byte")}`),
       ));
     for (let start = 0; start < shown; start += columns) {
       const line = element("div", { role: "row", class: "octets" });
@@ -79,7 +79,7 @@ export class Hexdump {
       group.append(line);
     }
     if (length > shown) {
-      group.append(element("div", { role: "row", class: "note" }, element("span", { role: "rowheader" }, `and ${format.plural(length - shown, "octet")} more`)));
+      group.append(element("div", { role: "row", class: "note" }, element("span", { role: "rowheader" }, `and ${format.plural(length - shown, "byte")} more`)));
     }
     return group;
   }
@@ -92,7 +92,7 @@ export class Hexdump {
       role: "gridcell",
       tabindex: "-1",
       "data-at": at,
-      "aria-label": `octet ${at}, ${value}, ${part.name}: ${names}`,
+      "aria-label": `byte ${at}, ${value}, ${part.name}: ${names}`,
       class: fields.some((field) => field.at === at * 8) ? "octet starts" : "octet",
     }, value);
     this.cells[at] = cell;
@@ -113,25 +113,25 @@ export class Hexdump {
       bits.append(element("span", { class: starts ? "starts" : "" }, binary[bit]));
     }
     const title = element("p", { class: "panel-title" },
-      element("span", {}, `octet ${at}`),
+      element("span", {}, `byte ${at}`),
       element("code", {}, `0x${hex(value)}`),
       bits,
     );
     if (fields.length >= MANY) return [title, ...flags(fields, at)];
-    const told = fields.map((field) => element("div", { class: `field ${kind(field.header.key)}` },
+    const items = fields.map((field) => element("div", { class: `field ${kind(field.header.key)}` },
       element("dt", {}, `${sided(field.header)}: ${field.name}`),
       element("dd", { class: "value" }, field.text),
       element("dd", {}, sentence(field.meaning)),
       element("dd", { class: "source" }, place(field), field.source ? `; ${field.source}` : ""),
     ));
-    return [title, element("dl", { class: "fields" }, ...told)];
+    return [title, element("dl", { class: "fields" }, ...items)];
   }
 
   #onPoint(event, chosen = false) {
     const cell = event.target.closest?.("[data-at]");
     if (!cell) return;
     if (chosen) cell.focus({ preventScroll: true });
-    else this.tell(Number(cell.dataset.at));
+    else this.describe(Number(cell.dataset.at));
   }
 
   #onFocus(event) {
@@ -140,7 +140,7 @@ export class Hexdump {
     this.cells[this.at]?.setAttribute("tabindex", "-1");
     this.at = Number(cell.dataset.at);
     cell.setAttribute("tabindex", "0");
-    this.tell(this.at);
+    this.describe(this.at);
   }
 
   #onKey(event) {
@@ -163,7 +163,7 @@ export class Hexdump {
     event.preventDefault();
   }
 
-  /** The octet in the row above or below, as near as there is one. */
+  /** Return the nearest octet in the row above or below. */
   #beside(by) {
     const lines = [...this.grid.querySelectorAll(".octets")];
     const line = this.cells[this.at].parentNode;
@@ -174,7 +174,7 @@ export class Hexdump {
   }
 }
 
-/** Many small fields of one octet: a line for each. */
+/** Return a table of the many small fields of one octet. */
 function flags(fields, at) {
   const [first] = fields;
   const runs = [];
@@ -202,17 +202,17 @@ function bitsOf(field, at) {
   return start === end ? `${start}` : `${start} to ${end}`;
 }
 
-/** With a capital and a full stop. */
+/** Add a capital and a full stop. */
 export const sentence = (text) => (text ? `${text[0].toUpperCase()}${text.slice(1)}.` : "");
 
-/** "Outer IPv4" or "Inner IPv4": there are two of nearly each. */
+/** Return the name of a header with its side: "Outer IPv4" or "Inner IPv4". */
 export function sided(header) {
   if (header.key.startsWith("outer_")) return `Outer ${header.name}`;
   if (header.key.startsWith("inner_")) return `Inner ${header.name}`;
   return header.name;
 }
 
-/** All fields in a table: the same for who would rather read. */
+/** Return a table of all fields. */
 export function fieldTable(headers) {
   const body = element("tbody");
   for (const header of headers) {
@@ -233,8 +233,8 @@ function place(field) {
   const first = Math.floor(field.at / 8);
   const last = Math.floor((field.at + field.bits - 1) / 8);
   const size = format.plural(field.bits, "bit");
-  if (field.bits % 8 || field.at % 8) return `${size}, from bit ${field.at % 8} of octet ${first}`;
-  return first === last ? `${size}, octet ${first}` : `${size}, octets ${first} to ${last}`;
+  if (field.bits % 8 || field.at % 8) return `${size}, from bit ${field.at % 8} of byte ${first}`;
+  return first === last ? `${size}, byte ${first}` : `${size}, bytes ${first} to ${last}`;
 }
 
 function octetsOf(field) {

@@ -1,34 +1,34 @@
-// The chosen frame: what was decided, the headers as a bar, the octets, the fields.
+// The chosen frame: its decision, the headers as a bar, the octets, the fields.
 
-import { ask } from "./api.js";
+import { get } from "./api.js";
 import { byId, element, say } from "./elements.js";
 import * as format from "./format.js";
-import { fieldTable, fromHex, kind, Hexdump, sentence, sided } from "./hexdump.js";
+import { fieldTable, fromHex, Hexdump, kind, sentence, sided } from "./hexdump.js";
 
 const ETHERNET = 14;
 
-/** What the tunnel adds, as a sum. */
+/** Return how many octets the tunnel adds. */
 function summed(frame) {
   const vxlan = frame.headers.find((header) => kind(header.key) === "vxlan");
-  if (!vxlan) return `${format.plural(frame.size, "octet")}, as read from the TAP.`;
+  if (!vxlan) return `${format.plural(frame.size, "byte")}, as read from the TAP.`;
   const around = vxlan.at + vxlan.length;
   const inner = frame.size - around;
   const sum = (wanted) => frame.headers.filter((header) => wanted.test(header.key)).reduce((octets, header) => octets + header.length, 0);
   const ethernet = sum(/^inner_(ethernet|vlan)$/);
-  if (frame.first !== "ip" || ethernet < ETHERNET) return `${format.plural(inner, "octet")} behind the VXLAN header.`;
-  const carried = format.plural(inner - ethernet, "octet");
+  if (frame.first !== "ip" || ethernet < ETHERNET) return `${format.plural(inner, "byte")} after the VXLAN header.`;
+  const carried = format.plural(inner - ethernet, "byte");
   const became = sum(/^inner_ipv/) ? `An IP packet of ${carried} became one of` : `The ${carried} in the frame became an IP packet of`;
   return `${became} ${format.whole(frame.size)}: `
-    + `${around} around the frame, and ${ethernet} of its own Ethernet header, are the ${around + ethernet} that the tunnel takes of the MTU. `
-    + "The outer IP and UDP headers are the kernel's work, shown as it writes them.";
+    + `the tunnel takes ${around + ethernet} of the MTU, ${around} around the frame and ${ethernet} for its Ethernet header. `
+    + "The kernel writes the outer IP and UDP headers; they are rebuilt here.";
 }
 
 export class Inspector {
   constructor(onLeave) {
     this.decision = element("p", { class: "decision" });
-    this.bar = element("ol", { class: "bar", "aria-label": "Headers, outermost first, in octets" });
+    this.bar = element("ol", { class: "bar", "aria-label": "Headers, outermost first, in bytes" });
     this.sum = element("p", { class: "note" });
-    const grid = element("div", { role: "grid", class: "grid", "aria-label": "Hexdump of the frame", "aria-describedby": "panel" });
+    const grid = element("div", { role: "grid", class: "grid", "aria-label": "Bytes of the frame", "aria-describedby": "panel" });
     const panel = element("div", { class: "panel", id: "panel" });
     this.octets = new Hexdump(grid, panel, onLeave);
     this.table = element("div", { class: "scroll", role: "region", "aria-label": "All fields", tabindex: "0" });
@@ -39,22 +39,22 @@ export class Inspector {
       element("div", { class: "grid-and-panel" }, grid, panel), this.all);
     this.body.hidden = true;
     byId("inspector").append(this.decision, this.body);
-    say(this.decision, "The frame you choose is taken apart here.");
+    say(this.decision, "Choose a frame to see its headers and bytes.");
   }
 
-  /** Ask the daemon what the octets of a frame say, and show it. */
+  /** Load the headers and fields of a frame from the daemon, and show them. */
   async show(frame) {
     this.frame = frame;
     byId("inspector").setAttribute("aria-busy", "true");
     try {
       if (!frame.headers) {
         const inner = frame.first === "ethernet" ? { inner: "yes" } : {};
-        frame.headers = (await ask("v1/dissect", { octets: frame.bytes, size: frame.size, first: frame.first, ...inner })).headers;
+        frame.headers = (await get("v1/dissect", { octets: frame.bytes, size: frame.size, first: frame.first, ...inner })).headers;
       }
     } catch (error) {
       if (this.frame !== frame) return;
       byId("inspector").setAttribute("aria-busy", "false");
-      say(this.decision, `${sentence(frame.says)} (Its headers cannot be had: ${error.message}.)`);
+      say(this.decision, `${sentence(frame.says)} (Headers not available: ${error.message}.)`);
       return;
     }
     if (this.frame !== frame) return;

@@ -1,11 +1,11 @@
-// Single letters as shortcuts: not while something is written, and not when they are switched off.
+// Single letters as shortcuts, except in fields and when they are switched off.
 
 import { byId } from "./elements.js";
 
 const FIELDS = "input:not([type=checkbox]), select, textarea";
 const KEPT = "vtep.letters";
 
-/** Call the function of a letter that is pressed alone. */
+/** Call the function of a letter pressed without a modifier. */
 export function onLetters(functions) {
   const wanted = byId("letters");
   wanted.checked = kept() !== "no";
@@ -32,6 +32,6 @@ function keep(value) {
   try {
     localStorage.setItem(KEPT, value);
   } catch {
-    // It holds until the page is closed.
+    // without storage the choice lasts until the page is closed
   }
 }

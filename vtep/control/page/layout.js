@@ -1,32 +1,32 @@
-// Where the boxes and links of the topology stand: side by side where there is room, else below each other.
+// The positions of the boxes and links of the topology: side by side, or stacked on a narrow page.
 
 import * as format from "./format.js";
 
 const HERE = 5;
 const PEERS = 5;
 const BEHIND = 3;
-const LANE = 5;
+const SHIFT = 5;
 const SHORT = 18;
 
-/** {width, height, boxes, links, frames} for a world; see Topology.draw. */
-export function plan(world, narrow) {
-  return narrow ? below(world) : beside(world);
+/** Return {width, height, boxes, links, frames} for a model; see Topology.draw. */
+export function plan(model, narrow) {
+  return narrow ? below(model) : beside(model);
 }
 
-function beside(world) {
-  const here = limited(world.here, world.hereCount, HERE);
-  const peers = world.peers.slice(0, PEERS);
+function beside(model) {
+  const here = limited(model.here, model.hereCount, HERE);
+  const peers = model.peers.slice(0, PEERS);
   const heights = peers.map((peer) => Math.max(84, limited(peer.macs, peer.macCount, BEHIND).length * 44));
-  const others = othersOf(world.peers);
+  const others = othersOf(model.peers);
   const right = heights.reduce((sum, height) => sum + height + 20, others.length * 56 - 20);
   const height = Math.max(here.length * 50 + 60, right + 40, 220);
   const middle = height / 2 + 8;
   const boxes = [];
   const links = [];
   const row = (x, width, h, kind, lines) => ({ x, y: middle - h / 2, width, height: h, kind, lines });
-  const bridge = row(226, 104, Math.max(80, here.length * 44), "bridge", [{ text: world.bridge ?? "bridge", style: "name" }, { text: "bridge", style: "small" }]);
-  const tap = row(362, 104, 60, "tap", [{ text: world.names.tap, style: "name" }, { text: "TAP", style: "small" }]);
-  const vtep = row(498, 110, 84, "vtep", [{ text: "vtep", style: "name" }, { text: world.names.vni, style: "vni" }]);
+  const bridge = row(226, 104, Math.max(80, here.length * 44), "bridge", [{ text: model.bridge ?? "bridge", style: "name" }, { text: "bridge", style: "small" }]);
+  const tap = row(362, 104, 60, "tap", [{ text: model.names.tap, style: "name" }, { text: "TAP", style: "small" }]);
+  const vtep = row(498, 110, 84, "vtep", [{ text: "vtep", style: "name" }, { text: model.names.vni, style: "vni" }]);
   boxes.push(bridge, tap, vtep);
   here.forEach((mac, number) => {
     const y = middle - (here.length * 50 - 10) / 2 + number * 50;
@@ -48,20 +48,20 @@ function beside(world) {
     });
   });
   others.forEach((text) => boxes.push({ x: 776, y: top, width: 160, height: 36, kind: "others", lines: [{ text, style: "small" }] }));
-  const frames = [{ place: { x: 8, y: 4, width: 614, height: height - 8 }, title: `this host, ${world.local}`, kind: "own" }];
-  if (peers.length) boxes.push({ x: 640, y: height - 46, width: 112, height: 40, kind: "label", lines: [{ text: "underlay", style: "small" }, { text: world.names.port, style: "small" }] });
+  const frames = [{ place: { x: 8, y: 4, width: 614, height: height - 8 }, title: `this host, ${model.local}`, kind: "own" }];
+  if (peers.length) boxes.push({ x: 640, y: height - 46, width: 112, height: 40, kind: "label", lines: [{ text: "underlay", style: "small" }, { text: model.names.port, style: "small" }] });
   return { width: 1160, height, boxes, links, frames };
 }
 
-function below(world) {
-  const here = limited(world.here, world.hereCount, 4);
-  const peers = world.peers.slice(0, PEERS);
+function below(model) {
+  const here = limited(model.here, model.hereCount, 4);
+  const peers = model.peers.slice(0, PEERS);
   const rows = Math.ceil(here.length / 2);
   const boxes = [];
   const links = [];
-  const bridge = { x: 20, y: 44 + rows * 46 + (rows ? 26 : 0), width: 320, height: 40, kind: "bridge", lines: [{ text: `${world.bridge ?? "the bridge"}, bridge`, style: "name" }] };
-  const tap = { x: 115, y: bridge.y + 72, width: 130, height: 40, kind: "tap", lines: [{ text: `${world.names.tap}, TAP`, style: "name" }] };
-  const vtep = { x: 85, y: tap.y + 72, width: 190, height: 54, kind: "vtep", lines: [{ text: "vtep", style: "name" }, { text: world.names.vni, style: "vni" }] };
+  const bridge = { x: 20, y: 44 + rows * 46 + (rows ? 26 : 0), width: 320, height: 40, kind: "bridge", lines: [{ text: `${model.bridge ?? "the bridge"}, bridge`, style: "name" }] };
+  const tap = { x: 115, y: bridge.y + 72, width: 130, height: 40, kind: "tap", lines: [{ text: `${model.names.tap}, TAP`, style: "name" }] };
+  const vtep = { x: 85, y: tap.y + 72, width: 190, height: 54, kind: "vtep", lines: [{ text: "vtep", style: "name" }, { text: model.names.vni, style: "vni" }] };
   boxes.push(bridge, tap, vtep);
   here.forEach((mac, number) => {
     const x = number % 2 ? 184 : 20;
@@ -85,12 +85,12 @@ function below(world) {
     });
     top += 100 + (macs.length ? 10 + macs.length * 42 : 0);
   }
-  for (const text of othersOf(world.peers)) {
+  for (const text of othersOf(model.peers)) {
     boxes.push({ x: 90, y: top, width: 180, height: 36, kind: "others", lines: [{ text, style: "small" }] });
     top += 50;
   }
-  if (peers.length) boxes.push({ x: 206, y: end + 2, width: 130, height: 40, kind: "label", lines: [{ text: "underlay", style: "small" }, { text: world.names.port, style: "small" }] });
-  const frames = [{ place: { x: 4, y: 4, width: 352, height: end - 4 }, title: `this host, ${world.local}`, kind: "own" }];
+  if (peers.length) boxes.push({ x: 206, y: end + 2, width: 130, height: 40, kind: "label", lines: [{ text: "underlay", style: "small" }, { text: model.names.port, style: "small" }] });
+  const frames = [{ place: { x: 4, y: 4, width: 352, height: end - 4 }, title: `this host, ${model.local}`, kind: "own" }];
   return { width: 360, height: Math.max(top, end + 8), boxes, links, frames };
 }
 
@@ -102,44 +102,44 @@ function peerLines(peer) {
   ];
 }
 
-/** What is said of the peers that are not drawn: a text, or none. */
+/** Return a text about the peers that are not drawn, in a list that may be empty. */
 function othersOf(peers) {
   return peers.length > PEERS ? [`and ${format.plural(peers.length - PEERS, "more peer")}`] : [];
 }
 
-/** A long IPv6 address in two lines. */
+/** Split a long IPv6 address into two lines. */
 function broken(address) {
   if (address.length <= SHORT) return [address];
   const at = address.indexOf(":", address.length / 2 - 2) + 1;
   return [address.slice(0, at), address.slice(at)];
 }
 
-/** The first of some MACs as texts, and how many more there are. */
+/** Return the first MACs as texts, and the number of the others. */
 function limited(macs, count, most) {
   const shown = macs.slice(0, count > most ? most - 1 : most).map((mac) => ({ key: mac, text: mac }));
   return count > shown.length ? [...shown, { key: "", text: `${format.whole(count - shown.length)} more` }] : shown;
 }
 
-/** A link from left to right: its middle, and a lane each way beside it. */
+/** Return a link from left to right: its middle, and one line for each direction. */
 function across(key, x1, y1, x2, y2) {
   const bend = (x2 - x1) / 2;
   const path = (shift, back) => back
     ? `M${x2} ${y2 + shift}C${x2 - bend} ${y2 + shift} ${x1 + bend} ${y1 + shift} ${x1} ${y1 + shift}`
     : `M${x1} ${y1 + shift}C${x1 + bend} ${y1 + shift} ${x2 - bend} ${y2 + shift} ${x2} ${y2 + shift}`;
-  return { key, middle: path(0, false), out: path(-LANE, false), in: path(LANE, true) };
+  return { key, middle: path(0, false), out: path(-SHIFT, false), in: path(SHIFT, true) };
 }
 
-/** The same from above to below. */
+/** Return a link from top to bottom. */
 function down(key, x1, y1, x2, y2) {
   return {
     key,
     middle: `M${x1} ${y1}L${x2} ${y2}`,
-    out: `M${x1 - LANE} ${y1}L${x2 - LANE} ${y2}`,
-    in: `M${x2 + LANE} ${y2}L${x1 + LANE} ${y1}`,
+    out: `M${x1 - SHIFT} ${y1}L${x2 - SHIFT} ${y2}`,
+    in: `M${x2 + SHIFT} ${y2}L${x1 + SHIFT} ${y1}`,
   };
 }
 
-/** The same around the left of what stands between. */
+/** Return a link around the left of the boxes in between. */
 function around(key, x1, y1, x2, y2) {
   const path = (shift, back) => {
     const x = 40 + shift;
@@ -147,7 +147,7 @@ function around(key, x1, y1, x2, y2) {
       ? `M${x2} ${y2 + shift}H${x}V${y1 + shift}H${x1}`
       : `M${x1} ${y1 - shift}H${x}V${y2 - shift}H${x2}`;
   };
-  return { key, middle: path(0, false), out: path(-LANE, false), in: path(LANE, true) };
+  return { key, middle: path(0, false), out: path(-SHIFT, false), in: path(SHIFT, true) };
 }
 
 const clamp = (y, box) => Math.min(Math.max(y, box.y + 12), box.y + box.height - 12);

@@ -1,12 +1,12 @@
-// What the daemon tells, as what is drawn: rates from counters, places from the FDB.
+// The data that is drawn: rates from counters, places from the FDB.
 
 import { element, say } from "./elements.js";
 import { lost } from "./drops.js";
 import * as format from "./format.js";
 
-const HEARD_LATELY_S = 8; // the table is asked for each five seconds
+const HEARD_LATELY_S = 8; // the table is loaded every five seconds
 
-/** Rates a second between two answers of /v1/stats: {total, peers: Map(ip -> {out, in}), drops}. */
+/** Return rates a second between two responses of /v1/stats: {total, peers: Map(ip -> {out, in}), drops}. */
 export function rates(stats, before, reasons) {
   const seconds = before ? Math.max(stats.uptime - before.uptime, 0.001) : 0;
   const rate = (now, then) => (seconds ? Math.max(0, now - then) / seconds : 0);
@@ -42,8 +42,8 @@ function sums(stats, reasons) {
   return sum;
 }
 
-/** What Topology.draw takes. */
-export function world(stats, show, rates_, places) {
+/** Return the model for Topology.draw. */
+export function topologyModel(stats, show, rates_, places) {
   const here = places.get("local") ?? [];
   const peers = new Map();
   for (const peer of stats.peers) {
@@ -69,7 +69,7 @@ export function world(stats, show, rates_, places) {
 
 const some = (names) => (names.length > 2 ? `${names[0]} and ${names.length - 1} more` : names.join(", "));
 
-/** The large numbers at the top. */
+/** Draw the large numbers at the top. */
 export function figures(holder, stats, rates_, reasons) {
   const { total } = rates_;
   const known = Object.values(stats.fdb).reduce((sum, number) => sum + number, 0);
@@ -77,7 +77,7 @@ export function figures(holder, stats, rates_, reasons) {
     out: ["▲ Out", format.bits(total.outBits), `${format.short(total.outFrames)}frames/s`],
     in: ["▼ In", format.bits(total.inBits), `${format.short(total.inFrames)}frames/s`],
     fdb: ["FDB", format.whole(known), known === 1 ? "MAC" : "MACs"],
-    drops: ["Drops", format.whole(lost(stats.counters, reasons)), rates_.drops ? `✕ ${format.frames(rates_.drops)}` : "none just now"],
+    drops: ["Drops", format.whole(lost(stats.counters, reasons)), rates_.drops ? `✕ ${format.frames(rates_.drops)}` : "none now"],
   };
   for (const [key, [name, value, more]] of Object.entries(said)) {
     let node = holder.querySelector(`.${key}`);

@@ -1,6 +1,6 @@
-// The page: asks the daemon, keeps the little that is kept, and lets each part draw.
+// The page: query the daemon, keep its latest state, and draw each part.
 
-import { again, ask, listen, Refusal, wake } from "./api.js";
+import { get, readStream, Refusal, repeat, wake } from "./api.js";
 import { Charts } from "./charts.js";
 import { WalkForm } from "./walk_form.js";
 import { Drops } from "./drops.js";
@@ -11,7 +11,7 @@ import { Frames } from "./frames.js";
 import { Inspector } from "./inspector.js";
 import { onLetters } from "./keys.js";
 import { Topology } from "./topology.js";
-import { figures, rates, world } from "./model.js";
+import { figures, rates, topologyModel } from "./model.js";
 
 const EVERY_MS = 1000;
 const SAME_START_S = 1;
@@ -26,9 +26,9 @@ new WalkForm();
 
 const state = { paused: false, before: null, stats: null, show: null };
 
-async function look() {
-  const stats = await ask("v1/stats");
-  if (!state.show || !isSame(stats, state.before)) await greet();
+async function refresh() {
+  const stats = await get("v1/stats");
+  if (!state.show || !isSame(stats, state.before)) await loadSettings();
   state.rates = rates(stats, state.before, drops.reasons);
   state.before = state.stats = stats;
   charts.add({ at: stats.uptime, ...state.rates.total });
@@ -37,15 +37,15 @@ async function look() {
   if (!state.paused) draw();
 }
 
-/** Whether two answers are of one daemon: both say when it began, as near as clocks are. */
+/** Whether two responses are from the same daemon: they imply the same start time. */
 function isSame(stats, before) {
-  const began = (one) => one.time - one.uptime;
-  return before !== null && Math.abs(began(stats) - began(before)) < SAME_START_S;
+  const start = (one) => one.time - one.uptime;
+  return before !== null && Math.abs(start(stats) - start(before)) < SAME_START_S;
 }
 
-/** The first answer, or the first of a daemon that was started anew. */
-async function greet() {
-  const [root, show, reasons] = await Promise.all([ask("v1"), ask("v1/show"), ask("v1/reasons")]);
+/** Load the settings of the daemon, at first and after a restart. */
+async function loadSettings() {
+  const [root, show, reasons] = await Promise.all([get("v1"), get("v1/show"), get("v1/reasons")]);
   Object.assign(state, { show, before: null });
   drops.reasons = reasons;
   for (const part of [fdb, drops, charts]) part.clear();
@@ -59,11 +59,11 @@ function draw() {
   drops.draw(stats.counters);
   fdb.draw(stats);
   charts.draw();
-  topology.draw(world(stats, show, state.rates, fdb.byPlace()));
+  topology.draw(topologyModel(stats, show, state.rates, fdb.byPlace()));
   figures(byId("figures"), stats, state.rates, drops.reasons);
 }
 
-function told(error, wait) {
+function showLink(error, wait) {
   const line = byId("link");
   const wasGone = line.dataset.state === "gone";
   const seconds = Math.round(wait / 1000);
@@ -72,11 +72,11 @@ function told(error, wait) {
     say(line, state.paused ? "Paused" : "Live");
   } else if (error instanceof Refusal) {
     line.dataset.state = "gone";
-    say(line, `The daemon says no: ${error.message}`);
+    say(line, `The daemon refused the request: ${error.message}`);
   } else {
     line.dataset.state = "gone";
-    const next = seconds > 1 ? `; asking again every ${seconds} s` : "; asking again";
-    say(line, `The daemon does not answer${next}. What is shown is old.`);
+    const next = seconds > 1 ? `; trying again every ${seconds} s` : "; trying again";
+    say(line, `The daemon does not answer${next}. The data below is old.`);
   }
   document.body.classList.toggle("gone", Boolean(error));
   if (wasGone && !error) wake();
@@ -90,14 +90,14 @@ function pause(paused) {
   topology.freeze(paused);
   if (paused) {
     frames.pause();
-    say(byId("stepping"), "Paused. What comes now waits: step through it.");
+    say(byId("stepping"), "Paused. New frames wait: use Step to see them one by one.");
   } else {
     topology.rest();
     frames.resume();
     say(byId("stepping"), "");
     draw();
   }
-  if (byId("link").dataset.state !== "gone") told(null, 0);
+  if (byId("link").dataset.state !== "gone") showLink(null, 0);
 }
 
 function step() {
@@ -105,7 +105,7 @@ function step() {
     pause(true);
     return;
   }
-  if (!frames.step()) say(byId("stepping"), "No frame waits. Let one come, or go on.");
+  if (!frames.step()) say(byId("stepping"), "No frame waits. Send one, or go on.");
   else say(byId("stepping"), `${frames.chosen.way === "out" ? "Out" : "In"}: ${frames.chosen.what}. ${format.plural(frames.left, "frame")} left.`);
 }
 
@@ -113,8 +113,8 @@ byId("pause").addEventListener("click", () => pause(!state.paused));
 byId("step").addEventListener("click", step);
 onLetters({ p: () => pause(!state.paused), s: step, j: () => frames.move(1), k: () => frames.move(-1) });
 
-again(look, EVERY_MS, told);
-again(() => listen("v1/frames?headers=no", (line) => {
+repeat(refresh, EVERY_MS, showLink);
+repeat(() => readStream("v1/frames?headers=no", (line) => {
   if (line.lost) frames.lose(line.lost);
   else frames.add(line);
 }), EVERY_MS);

@@ -1,21 +1,21 @@
-// The last so many of something: memory in the browser is bounded.
+// A list of limited length: adding to a full one removes the oldest item.
 
 export class RingBuffer {
-  constructor(most) {
-    this.most = most;
+  constructor(capacity) {
+    this.capacity = capacity;
     this.items = [];
     this.lost = 0;
   }
 
   push(item) {
     this.items.push(item);
-    if (this.items.length > this.most) {
+    if (this.items.length > this.capacity) {
       this.items.shift();
       this.lost += 1;
     }
   }
 
-  /** Take out the oldest; undefined when there is none. */
+  /** Remove and return the oldest item; undefined if there is none. */
   take() {
     return this.items.shift();
   }

@@ -1,4 +1,4 @@
-// The way of a frame as a drawing: who talks here, bridge, TAP, VTEP, underlay, peers, who talks there.
+// The path of a frame as a drawing: local MACs, bridge, TAP, VTEP, underlay, peers, remote MACs.
 
 import { byId, element, say, svg } from "./elements.js";
 import * as format from "./format.js";
@@ -17,30 +17,30 @@ export class Topology {
     this.shape = "";
     this.links = new Map();
     this.labels = new Map();
-    NARROW.addEventListener("change", () => this.world && this.draw(this.world));
+    NARROW.addEventListener("change", () => this.model && this.draw(this.model));
   }
 
   /**
-   * Draw the world: {tap, vni, bridge, local, here: [mac], peers: [{ip, state, macs: [mac]}]}, and what
-   * moves over it: {out, in} frames a second in all and by peer.
+   * Draw a model: {names, bridge, local, here: [mac], peers: [{ip, state, macs: [mac]}]}, with {out, in}
+   * frames a second in total and for each peer.
    */
-  draw(world) {
-    this.world = world;
-    const shape = JSON.stringify([NARROW.matches, world.names, world.here, world.peers.map((peer) => [peer.ip, peer.macs])]);
+  draw(model) {
+    this.model = model;
+    const shape = JSON.stringify([NARROW.matches, model.names, model.here, model.peers.map((peer) => [peer.ip, peer.macs])]);
     if (shape !== this.shape) {
       this.shape = shape;
-      this.#build(plan(world, NARROW.matches));
+      this.#build(plan(model, NARROW.matches));
     }
-    for (const peer of world.peers) {
+    for (const peer of model.peers) {
       say(this.labels.get(`peer ${peer.ip} state`) ?? element("i"), `${MARKS[peer.state] ?? "○"} ${peer.state}`);
       say(this.labels.get(`peer ${peer.ip} rate`) ?? element("i"), `▲ ${format.frames(peer.out)}  ▼ ${format.frames(peer.in)}`);
       this.#flow(`peer ${peer.ip}`, peer.out, peer.in);
       this.#flow(`behind ${peer.ip}`, peer.out, peer.in);
     }
-    this.#flow("bridge", world.out, world.in);
-    this.#flow("tap", world.out, world.in);
-    for (const mac of world.here) this.#flow(`mac ${mac}`, world.active.has(mac) ? 2 : 0, world.active.has(mac) ? 2 : 0);
-    say(byId("topology-text"), inWords(world));
+    this.#flow("bridge", model.out, model.in);
+    this.#flow("tap", model.out, model.in);
+    for (const mac of model.here) this.#flow(`mac ${mac}`, model.active.has(mac) ? 2 : 0, model.active.has(mac) ? 2 : 0);
+    say(byId("topology-text"), inWords(model));
   }
 
   /** Move one frame over the drawing. */
@@ -54,7 +54,7 @@ export class Topology {
     way.forEach((parts, number) => parts.forEach((part) => this.#move(part, number * STEP_MS, frame)));
   }
 
-  /** Put out what travel() lit. */
+  /** Switch off the links that travel() lit. */
   rest() {
     for (const link of this.links.values()) link.node.classList.remove("lit");
   }
@@ -63,7 +63,7 @@ export class Topology {
     this.holder.classList.toggle("frozen", frozen);
   }
 
-  /** The links a frame passes, in order; those of one moment together. */
+  /** Return the links a frame passes, in order; those passed at the same time together. */
   #way(frame) {
     const peers = frame.peers.filter((ip) => this.links.has(`peer ${ip}`));
     const mac = (which) => (this.links.has(`mac ${which}`) ? [`mac ${which}`] : []);
@@ -100,7 +100,7 @@ export class Topology {
     requestAnimationFrame(draw);
   }
 
-  /** The more frames a second, the closer the dots. */
+  /** Draw more frames a second as closer dots. */
   #flow(key, out, in_) {
     const link = this.links.get(key);
     if (!link) return;
@@ -146,7 +146,7 @@ export class Topology {
   }
 }
 
-/** Make a text as narrow as its box. */
+/** Fit a text into its box. */
 function squeeze(node, most) {
   if (node.getComputedTextLength() <= most) return;
   node.setAttribute("textLength", most);
@@ -155,10 +155,10 @@ function squeeze(node, most) {
 
 const MARKS = { up: "●", silent: "◌", unheard: "○" };
 
-function inWords(world) {
-  const here = world.here.length ? `${format.plural(world.hereCount, "MAC")} talked on this host` : "Nobody has talked on this host yet";
-  const named = world.peers.slice(0, NAMED).map((peer) => `${peer.ip} (${peer.state}, ${format.plural(peer.macCount, "MAC")} behind it)`);
-  const more = world.peers.length > NAMED ? ` and ${format.plural(world.peers.length - NAMED, "more peer")}` : "";
+function inWords(model) {
+  const here = model.here.length ? `${format.plural(model.hereCount, "MAC")} sent frames on this host` : "No frame from this host yet";
+  const named = model.peers.slice(0, NAMED).map((peer) => `${peer.ip} (${peer.state}, ${format.plural(peer.macCount, "MAC")} behind it)`);
+  const more = model.peers.length > NAMED ? ` and ${format.plural(model.peers.length - NAMED, "more peer")}` : "";
   const peers = named.join(", ") + more || "no peer yet";
-  return `${here}${world.bridge ? ` at the bridge ${world.bridge}` : ""}. Frames that enter the TAP ${world.names.tap} are carried as ${world.names.vni} to ${peers}.`;
+  return `${here}${model.bridge ? ` on the bridge ${model.bridge}` : ""}. The TAP ${model.names.tap} is connected through ${model.names.vni} to ${peers}.`;
 }

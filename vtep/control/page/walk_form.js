@@ -1,34 +1,34 @@
-// Craft a frame, and follow it through the offline engine, station by station.
+// Craft a frame, and follow it through the offline engine, step by step.
 
-import { ask } from "./api.js";
+import { get } from "./api.js";
 import { byId, element, say } from "./elements.js";
 import * as format from "./format.js";
 import { kind } from "./hexdump.js";
 
 const INNER = { icmp: "ping (ICMP)", tcp: "TCP", udp: "UDP", arp: "ARP only" };
 const WHAT_IF = {
-  "": "nothing goes wrong",
+  "": "no fault",
   mtu: "the frame is too large",
   vni: "the other side has another VNI",
   flag: "the I flag is not set",
-  port: "the UDP port is another one",
+  port: "the UDP port is wrong",
   checksum: "a checksum is wrong",
-  peer: "the sender is no peer",
+  peer: "the sender is not a peer",
 };
-const MOST_DIGITS = 6000; // a request has to hold them
-const SIGNS = { "+": "put on", "-": "taken off", "~": "changed", "": "as before" };
+const MAX_DIGITS = 6000; // they must fit into a request
+const SIGNS = { "+": "added", "-": "removed", "~": "changed", "": "unchanged" };
 
 export class WalkForm {
   constructor() {
     this.form = byId("craft");
     this.form.append(
-      choice("inner", "The containers say", INNER),
+      choice("inner", "Protocol inside the tunnel", INNER),
       number("vni", "VNI", { min: 0, max: 16777215, value: 100 }),
       number("vlan", "VLAN, if any", { min: 1, max: 4094 }),
       choice("what_if", "What if", WHAT_IF),
       tick("ipv6", "IPv6 underlay"),
       tick("inner_ipv6", "IPv6 inside"),
-      element("label", { class: "wide" }, element("span", {}, "or a frame of your own, in hexadecimal"),
+      element("label", { class: "wide" }, element("span", {}, "or your own frame, in hexadecimal"),
         element("textarea", { name: "frame", rows: 2, spellcheck: "false", autocomplete: "off", placeholder: "ffffffffffff 0242ac12000b 0806 …" })),
       element("button", { type: "submit", class: "main" }, "Walk it"),
     );
@@ -51,29 +51,29 @@ export class WalkForm {
     if (digits) wanted.frame = digits;
     say(byId("craft-said"), "Walking …");
     try {
-      const result = await ask("v1/walk", wanted);
+      const result = await get("v1/walk", wanted);
       byId("stations").replaceChildren(...drawn(result));
       const stations = result.walks.reduce((sum, walk) => sum + walk.stations.length, 0);
       const last = result.walks.at(-1);
-      say(byId("craft-said"), `${format.plural(result.walks.length, "frame")} over ${format.plural(stations, "station")}. ${last?.arrived ? "The last one arrived." : "The last one did not arrive."}`);
+      say(byId("craft-said"), `${format.plural(result.walks.length, "frame")} over ${format.plural(stations, "step")}. ${last?.arrived ? "The last one arrived." : "The last one did not arrive."}`);
     } catch (error) {
-      say(byId("craft-said"), `No walk: ${error.message}`);
+      say(byId("craft-said"), `The walk failed: ${error.message}`);
     }
   }
 }
 
-/** Why a frame of one's own would not be walked; "" if it would, or if there is none. */
+/** Return why the frame cannot be walked; "" if it can, or if there is none. */
 function problemOf(digits, whatIf) {
-  if (!/^([0-9a-f]{2})*$/i.test(digits)) return "The frame is not hexadecimal: write two digits for each octet.";
-  if (digits.length > MOST_DIGITS) return `At most ${format.whole(MOST_DIGITS / 2)} octets are walked here; vtep walk takes longer frames.`;
-  if (digits && whatIf === "mtu") return `“${WHAT_IF.mtu}” makes its own frame: take yours out.`;
+  if (!/^([0-9a-f]{2})*$/i.test(digits)) return "The frame is not hexadecimal: write two digits for each byte.";
+  if (digits.length > MAX_DIGITS) return `At most ${format.whole(MAX_DIGITS / 2)} bytes fit here; use vtep walk for longer frames.`;
+  if (digits && whatIf === "mtu") return `“${WHAT_IF.mtu}” makes its own frame: remove yours.`;
   return "";
 }
 
 function drawn(result) {
   const parts = [element("p", { class: "summary" }, result.summary)];
   const largest = Math.max(...result.walks.flatMap((walk) => walk.stations.map((one) => one.size)));
-  // The one to look at: where it ends, or the first that the FDB takes straight to its peer.
+  // Open the first walk that does not arrive, else the last one that is not short.
   const ended = result.walks.findIndex((walk) => !walk.arrived);
   const open = ended >= 0 ? ended : Math.max(result.walks.findLastIndex((walk) => !walk.short), 0);
   result.walks.forEach((walk, number) => {
@@ -83,7 +83,7 @@ function drawn(result) {
       ...walk.others.map((other) => element("p", { class: "note" }, other))));
   });
   if (result.looks.length) {
-    parts.push(element("h3", {}, "How one would see it"),
+    parts.push(element("h3", {}, "How to observe it"),
       element("ul", { class: "looks" }, ...result.looks.map((look) => element("li", {}, `${look.host}: `, element("code", {}, look.command), element("br"), look.says))));
   }
   return parts;
@@ -98,7 +98,7 @@ function station(one, largest) {
     element("p", { class: "station-title" },
       element("b", {}, `${one.host} ${one.place}`), " ",
       element("span", { class: "decision" }, one.drop ? `✕ ${one.drop}: ${one.decision}` : one.decision), " ",
-      element("span", { class: "running" }, format.plural(one.size, "octet"), element("b", {}, change))),
+      element("span", { class: "running" }, format.plural(one.size, "byte"), element("b", {}, change))),
     bar,
     element("details", { open: Boolean(one.drop) },
       element("summary", {}, "Why", one.source ? element("small", {}, one.source) : ""),
