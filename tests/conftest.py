@@ -1,4 +1,4 @@
-"""For the whole suite: the netns tests' private namespace, and no test skipped in CI."""
+"""Fixtures of the whole suite: the private namespace, and failure of skipped tests in CI."""
 
 import os
 from collections.abc import Generator
@@ -10,10 +10,10 @@ from hypothesis import settings
 from vtep.lab import LabError, enter
 
 if os.geteuid() != 0:
-    # numpy's threads would keep an ordinary user's process out of a user namespace.
+    # A process with numpy's threads cannot create a user namespace, which ordinary users need.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-# How long an example takes says more about the machine than about the code.
+# The duration of an example depends more on the machine than on the code.
 settings.register_profile("vtep", deadline=None)
 settings.load_profile("vtep")
 
@@ -22,7 +22,7 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give each process whole files, and one of them all that needs the Docker engines."""
+    """Assign whole files to each process, and all Docker tests to the same process."""
     from xdist.scheduler import LoadFileScheduling
 
     class ByFile(LoadFileScheduling):  # type: ignore[misc]
@@ -34,22 +34,22 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the netns tests last: from the first on, the process has left the machine's network."""
+    """Run the netns tests last: the first of them leaves the machine's network for good."""
     items.sort(key=lambda item: item.get_closest_marker("netns") is not None)
 
 
 @pytest.fixture(scope="session")
 def private_namespace() -> None:
-    """Move the test process into namespaces of its own; what is built there vanishes with it."""
+    """Move the test process into private namespaces, which disappear with it."""
     try:
         with open("/dev/net/tun", "r+b", buffering=0):
             pass
     except OSError as error:
-        pytest.skip(f"a TAP device cannot be made: {error}")
+        pytest.skip(f"cannot create a TAP device: {error}")
     try:
         enter()
     except LabError as error:
-        pytest.skip(f"a private namespace cannot be made: {error}")
+        pytest.skip(f"cannot create a private namespace: {error}")
 
 
 @pytest.fixture(autouse=True)
@@ -71,9 +71,9 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 
 def _in_ci_no_skip(report: Report) -> Report:
-    """Fail what was skipped when CI is set; an expected failure counts as skipped, but is none."""
+    """Turn skipped into failed if CI is set; expected failures count as skipped, but pass."""
     if os.environ.get("CI") and report.skipped and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome = "failed"
-        report.longrepr = f"nothing may be skipped in CI: {reason}"
+        report.longrepr = f"skipped in CI: {reason}"
     return report

@@ -1,4 +1,4 @@
-"""The console blocks of the docs: commands, and the output that each promises.
+"""Parse and run the console blocks of the docs: commands and their expected output.
 
     ```console
     $ vtep walk --brief
@@ -7,9 +7,9 @@
     lab$ c1 ping -c 1 172.18.0.12
     ```
 
-A command stands behind "$ ", or "lab$ " where it is typed in the lab's shell; it goes on behind a
-backslash, or in a line that begins with ">". What it prints, on stdout and stderr, follows, up to
-the next command: "..." in a line stands for any text, and alone in a line for any lines.
+A command follows "$ ", or "lab$ " in the lab's shell. It continues after a backslash, or in a line
+that begins with ">". Its output, on stdout and stderr, extends to the next command. "..." in a line
+matches any text, and alone in a line any number of lines.
 """
 
 import os
@@ -27,7 +27,7 @@ _PROMPTS = ("lab$ ", "$ ")
 
 
 class Example(NamedTuple):
-    """A command, the output it promises, and the line of the page where it stands."""
+    """A command, its expected output, and its line number in the page."""
 
     command: str
     output: str
@@ -38,7 +38,7 @@ class Example(NamedTuple):
 
 
 def examples(page: Path) -> list[Example]:
-    """Return the commands of all console blocks of a page, in their order."""
+    """Return the commands of all console blocks of a page, in order."""
     return [
         example
         for number, lines in blocks(page.read_text(), "console")
@@ -58,7 +58,7 @@ def _of_block(page: Path, number: int, lines: list[str]) -> Iterator[Example]:
 
 
 def blocks(text: str, language: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield each fenced block of that language: the number of its first line, and its lines."""
+    """Yield the first line number and the lines of each fenced block of a language."""
     inside: list[str] | None = None
     for number, line in enumerate(text.splitlines(), 1):
         if inside is None:
@@ -75,7 +75,7 @@ def blocks(text: str, language: str) -> Iterator[tuple[int, list[str]]]:
 def run(
     example: Example, folder: Path, environ: Mapping[str, str] | None = None, timeout: float = 30.0
 ) -> str:
-    """Run an example by bash in a folder, `vtep` being ours, and return what it printed."""
+    """Run an example with bash in a folder, with `vtep` as our code, and return its output."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("VTEP_")}
     kept["PATH"] = f"{Path(sys.executable).parent}:{kept['PATH']}"
     kept["PYTHONPATH"] = str(ROOT)
@@ -93,7 +93,7 @@ def run(
 
 
 def says(example: Example, printed: str) -> bool:
-    """Tell whether what was printed is what is promised; blanks at the ends do not count."""
+    """Tell whether the output matches the example; blanks at line ends are ignored."""
     pattern = ""
     for line in example.output.rstrip().splitlines():
         if line.strip() == "...":

@@ -1,4 +1,4 @@
-"""Two Docker engines for the whole session; each test makes its own networks and tunnels."""
+"""Two Docker engines for the whole session; each test creates its own networks and tunnels."""
 
 import os
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from tests.docker.engines import Engine, two_engines
 def engines(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Engine, Engine]]:
-    """Two joined hosts with a real Docker engine each."""
+    """Two connected hosts with a real Docker engine each."""
     if os.geteuid() != 0:
         pytest.skip("two Docker engines need root")
     reporter = request.config.pluginmanager.get_plugin("terminalreporter")
@@ -21,14 +21,14 @@ def engines(
     try:
         parts = fetch(default_cache(), lambda line: reporter.write_line(f"\n{line}"))
     except PartsError as error:
-        pytest.skip(f"no Docker engine to run: {error}")
+        pytest.skip(f"the Docker engine is not available: {error}")
     with two_engines(parts, tmp_path_factory.mktemp("engines")) as both:
         yield both
 
 
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what would steer the program or the Docker client from reaching it."""
+    """Remove variables that would configure vtep or the Docker client."""
     for name in list(os.environ):
         if name.startswith(("VTEP_", "DOCKER_")):
             monkeypatch.delenv(name)
@@ -36,10 +36,9 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(params=["offload", "wire"])
 def underlay(request: pytest.FixtureRequest, engines: tuple[Engine, Engine]) -> Iterator[None]:
-    """Both kinds of underlay: the veth as it is, and finished packets only, as on a real wire.
+    """Both kinds of underlay: a veth with offloads, and one that carries only finished packets.
 
-    With its offloads on, a veth carries super-frames and unfinished checksums of the kernel's
-    vxlan.
+    With offloads, a veth carries GSO frames and partial checksums of the kernel's vxlan.
     """
     if request.param == "offload":
         yield

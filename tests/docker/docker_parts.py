@@ -1,4 +1,4 @@
-"""The programs of a Docker engine, unpacked from Debian packages into a cache, not installed."""
+"""Get the programs of a Docker engine: Debian packages, unpacked into a cache, not installed."""
 
 import fcntl
 import os
@@ -13,12 +13,12 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 PACKAGES = (
     *("docker.io", "containerd", "runc", "tini", "busybox-static", "iptables"),
-    # what iptables, dockerd and runc are linked against
+    # shared libraries of iptables, dockerd and runc
     *("libip4tc2", "libip6tc2", "libmnl0", "libnfnetlink0", "libnetfilter-conntrack3"),
     *("libnftnl11", "libxtables12", "libdevmapper1.02.1", "libseccomp2"),
 )
 
-# name on the PATH of the engine -> where the packages of this and of older Debian releases have it
+# name on the PATH of the engine -> its paths in current and older Debian packages
 _PROGRAMS = {
     "dockerd": ("usr/sbin/dockerd", "usr/bin/dockerd"),
     "docker-proxy": ("usr/sbin/docker-proxy", "usr/libexec/docker/docker-proxy"),
@@ -33,16 +33,16 @@ _PROGRAMS = {
 
 
 class PartsError(Exception):
-    """The programs could not be had; str() says why in one line."""
+    """The programs are not available; str() gives the reason in one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class DockerParts:
-    """The unpacked tree.
+    """The unpacked packages.
 
     Attributes:
-        tree: the root the packages were unpacked under.
-        programs: a directory of links, to be first on the PATH.
+        tree: root directory of the unpacked packages.
+        programs: directory of links to the programs, to be first on the PATH.
     """
 
     tree: Path
@@ -54,7 +54,7 @@ class DockerParts:
         return self.programs / "busybox"
 
     def environment(self) -> dict[str, str]:
-        """Return the variables by which the programs find one another and their libraries."""
+        """Return the variables that let the programs find each other and their libraries."""
         libraries = [path for path in self.tree.glob("usr/lib/*-linux-gnu*") if path.is_dir()]
         xtables = next(self.tree.glob("usr/lib/*/xtables"))
         return {
@@ -65,15 +65,15 @@ class DockerParts:
 
 
 def default_cache() -> Path:
-    """Return where the parts are kept: $VTEP_CACHE, else .cache/docker in the repository."""
+    """Return the cache directory: $VTEP_CACHE, else .cache/docker in the repository."""
     return Path(os.environ.get("VTEP_CACHE") or REPOSITORY / ".cache" / "docker").absolute()
 
 
 def fetch(cache: Path, say: Callable[[str], None]) -> DockerParts:
-    """Return the parts under `cache`, downloading and unpacking them first if they are not there.
+    """Return the parts under `cache`; download and unpack them first if necessary.
 
-    Safe when several runs start at once: the first fetches, the others wait for it. `say` gets a
-    line about a download, because that takes a while, and 260 MB of disk.
+    Several runs may call this at the same time: one downloads, the others wait. `say` gets a line
+    about a download, because that takes some time, and 260 MB of disk.
 
     Raises:
         PartsError: the packages cannot be downloaded or lack a program.
@@ -121,14 +121,14 @@ def _link(parts: DockerParts) -> None:
     for name, places in _PROGRAMS.items():
         found = next((p for place in places if (p := parts.tree / place).is_file()), None)
         if found is None:
-            raise PartsError(f"none of the packages has {name} where it is looked for: {places}")
+            raise PartsError(f"{name}: not in the packages at {' or '.join(places)}")
         link = parts.programs / name
         link.unlink(missing_ok=True)
         link.symlink_to(os.path.relpath(found, parts.programs))
 
 
 def _run(command: list[str], folder: Path) -> str | None:
-    """Run `command` in `folder`; None when it went well, else the last line it complained with."""
+    """Run `command` in `folder`; return None on success, else the last line of its errors."""
     try:
         done = subprocess.run(
             command, cwd=folder, capture_output=True, text=True, check=False, timeout=600

@@ -1,4 +1,4 @@
-"""Docker hosts on one machine: namespaces of their own (net, mount, pid, UTS, IPC), each a dockerd.
+"""Run Docker hosts on one machine: each has its own namespaces and its own dockerd.
 
    c1 172.18.0.11                                            c2 172.18.0.12
      |                                                         |
@@ -6,9 +6,9 @@
    h1, dockerd            eth0 ---------- eth0             h2, dockerd
                      10.0.1.4             10.0.1.41
 
-A host is entered by the pid of its init, has no name outside (no `ip netns`), and keeps in memory
-what it writes. When its init ends, all of it is gone but its control groups, which are removed by
-their name.
+A host has its own net, mount, pid, UTS and IPC namespaces, which are entered through the pid of its
+init; it has no name in `ip netns`. Its files are in memory. When its init ends, everything
+disappears except its control groups, which are removed by name.
 """
 
 import errno
@@ -38,21 +38,21 @@ _PREFIX = "vtep-docker-"
 
 
 class Engine:
-    """A host with a Docker engine; a resource, to be closed.
+    """A host with a Docker engine; the caller must close it.
 
     Attributes:
         name: the host's name.
         address: its underlay address, on eth0.
-        init: pid of its first process: the way into its namespaces.
-        client: its Docker engine, from `wait` on.
+        init: pid of its first process, to enter its namespaces.
+        client: client of its Docker engine; set by `wait`.
     """
 
     client: docker.DockerClient
 
     def __init__(self, name: str, address: str, parts: DockerParts, folder: Path) -> None:
-        """Start the host and in it the engine, which `wait` waits for.
+        """Start the host and its engine; `wait` waits until the engine is ready.
 
-        `folder` is where the engine's word that it is ready arrives.
+        `folder` contains the socket for the engine's readiness message.
         """
         self.name = name
         self.address = address
@@ -89,7 +89,7 @@ class Engine:
 
     def _end(self) -> None:
         if self._process.exit_code is None:
-            # init takes its pid namespace along; unshare ends when the last process there has
+            # the end of init ends its pid namespace; unshare ends after the last process there
             with suppress(ProcessLookupError):
                 os.kill(_child(self._process.pid), signal.SIGKILL)
                 self._process.wait()
@@ -97,7 +97,7 @@ class Engine:
         _remove_groups(lambda name: name == self._group)
 
     def wait(self, image_archive: bytes) -> None:
-        """Wait until the engine serves, then give it the image; LabError if it does not."""
+        """Wait until the engine is ready, then import the image; LabError after a timeout."""
         self._notify.setblocking(False)
         wait_until(self._serves, timeout=60, what=f"dockerd on {self.name}", seen=self._log)
         self.client = docker.DockerClient(f"unix://{self.outside(SOCKET)}", timeout=60)
@@ -119,19 +119,19 @@ class Engine:
         return self._process.stderr()[-2000:]
 
     def outside(self, path: str) -> str:
-        """Return the path under which a file of the host is reached from outside it."""
+        """Return the path of a host's file for processes outside the host."""
         return f"/proc/{self.init}/root{path}"
 
     def inside(self, *command: str) -> list[str]:
-        """Return the command line that becomes `command` on the host.
+        """Return the command line that runs `command` on the host.
 
-        Not in its pid namespace: for that nsenter would fork, and the pid be another one.
+        It does not enter the pid namespace, because nsenter would fork and the pid would change.
         """
         enter = ["nsenter", "--target", str(self.init), "--mount", "--uts", "--ipc", "--net"]
         return [*enter, "--", *command]
 
     def run(self, *command: str) -> str:
-        """Run `command` on the host and return what it prints; LabError when it fails."""
+        """Run `command` on the host and return its output; LabError if it fails."""
         return execute(tied_to_parent(self.inside(*command)), timeout=30).stdout
 
     def capture(self) -> Capture:
@@ -140,24 +140,24 @@ class Engine:
         return Capture(socket_in(here, socket.AF_PACKET, socket.SOCK_RAW), "eth0", is_vxlan)
 
     def close(self) -> None:
-        """End the engine with its containers and give everything back. Safe to call twice."""
+        """End the engine with its containers and release everything; may be called twice."""
         self._undo.close()
 
 
 def socket_in(namespace: Path, family: int, kind: int) -> socket.socket:
-    """Return a socket that stands in another network namespace; the caller owns it."""
+    """Return a socket in another network namespace; the caller owns it."""
 
     def make() -> socket.socket:
         set_network_namespace(namespace)
         return socket.socket(family, kind)
 
-    # the namespace is the thread's, and ends with it
+    # only this thread is in the namespace, until it ends
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(make).result()
 
 
 def _child(parent: int) -> int:
-    """Return the pid of the one process that `parent` has started, or raise ProcessLookupError."""
+    """Return the pid of the only child of `parent`, or raise ProcessLookupError."""
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
     if not children:
         raise ProcessLookupError(errno.ESRCH, f"process {parent} has no child")
@@ -165,14 +165,14 @@ def _child(parent: int) -> int:
 
 
 def _remove_groups(ours: Callable[[str], bool]) -> None:
-    """Remove the control groups of the names that are `ours`, in every hierarchy."""
+    """Remove the control groups whose names are `ours`, in every hierarchy."""
     for folder, _, _ in os.walk(_CGROUPS, topdown=False):
         if any(map(ours, Path(folder).parts)):
             wait_until(functools.partial(_removed, Path(folder)), what=f"{folder} to be idle")
 
 
 def _removed(group: Path) -> bool:
-    """Remove a control group; the kernel lets go of one a moment after its last process."""
+    """Try to remove a control group; the kernel releases it shortly after its last process."""
     try:
         group.rmdir()
     except OSError as error:
@@ -183,7 +183,7 @@ def _removed(group: Path) -> bool:
 
 
 def sweep() -> None:
-    """Remove the control groups of earlier runs that were killed; all else went with them."""
+    """Remove control groups of earlier runs that were killed; nothing else remains of them."""
 
     def left_over(name: str) -> bool:
         run = name.removeprefix(_PREFIX).partition("-")[0]
@@ -194,9 +194,9 @@ def sweep() -> None:
 
 @contextmanager
 def two_engines(parts: DockerParts, folder: Path) -> Iterator[tuple[Engine, Engine]]:
-    """Start the two hosts drawn at the top, with engines that have the image, and the wire.
+    """Start the two hosts drawn above, connected, with engines that have the image.
 
-    Everything ends with the context or, if that is not reached, with this process.
+    Everything ends with the block, or with this process if the block does not end.
     """
     sweep()
     archive = image.root_filesystem(parts.busybox)

@@ -1,8 +1,8 @@
-"""First process of a host, in its fresh namespaces: arranges the file system, becomes dockerd.
+"""Prepare the file system of a host in its new namespaces, then execute dockerd.
 
-Everything an engine writes goes to memory that ends with the host's mount namespace. A new /sys
-shows this network namespace; `ip netns exec` would mount one too, but then loses the cgroups,
-without which dockerd does not start.
+An engine writes only to memory that disappears with the host's mount namespace. The new /sys shows
+this network namespace. `ip netns exec` would also mount a new /sys, but without the cgroups that
+dockerd requires.
 
 Usage: host_init.py HOSTNAME READY_FD COMMAND...
 """

@@ -1,4 +1,4 @@
-"""A container image made on the spot: a static busybox, so that no registry is needed."""
+"""Build a container image from a static busybox, so that no registry is needed."""
 
 import io
 import subprocess
@@ -10,7 +10,7 @@ CHANGES = ["ENV PATH=/bin", 'CMD ["sleep", "3600"]']
 
 
 def root_filesystem(busybox: Path) -> bytes:
-    """Return a tar archive: `busybox`, a link for each of its applets, the usual folders."""
+    """Return a tar archive with `busybox`, a link for each applet, and the usual directories."""
     applets = subprocess.run(
         [busybox, "--list"], capture_output=True, text=True, check=True
     ).stdout.split()

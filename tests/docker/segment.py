@@ -1,4 +1,4 @@
-"""One Docker network of the same subnet on both hosts, with a container on each: to be joined."""
+"""Create the same Docker network on both hosts, with one container on each."""
 
 import json
 import socket
@@ -24,8 +24,8 @@ class Site:
 
     Attributes:
         engine: the host and its Docker engine.
-        bridge: the device that Docker made for the network.
-        container: the container on it.
+        bridge: the bridge that Docker created for the network.
+        container: the container on the bridge.
         address: the container's address.
     """
 
@@ -39,8 +39,8 @@ class Site:
         return self.container.exec_run(["ping", "-c", "1", "-W", "1", address]).exit_code == 0
 
     def reach(self, address: str) -> None:
-        """Ping until there is an answer: an ARP entry that failed before has to expire."""
-        wait_until(lambda: self.ping(address), timeout=15, what=f"an answer from {address}")
+        """Ping until there is a reply: an earlier failed ARP entry must expire first."""
+        wait_until(lambda: self.ping(address), timeout=15, what=f"a ping reply from {address}")
 
     def mtu(self) -> int:
         """Return the MTU of the container's own interface."""
@@ -49,14 +49,14 @@ class Site:
         return int(output)
 
     def socket(self) -> socket.socket:
-        """Return a TCP socket that stands in the container's network namespace."""
+        """Return a TCP socket in the container's network namespace."""
         self.container.reload()
         pid = self.container.attrs["State"]["Pid"]
         here = Path(self.engine.outside(f"/proc/{pid}/ns/net"))
         return socket_in(here, socket.AF_INET, socket.SOCK_STREAM)
 
     def device(self, name: str) -> dict[str, object] | None:
-        """Return what `ip` tells of a device of the host; None if there is none."""
+        """Return the output of `ip link show` for a device of the host, or None."""
         links = json.loads(self.engine.run("ip", "-json", "link", "show"))
         return next((link for link in links if link["ifname"] == name), None)
 
@@ -65,7 +65,7 @@ class Site:
         return self.engine.run("ip", "route")
 
     def tunnel_ports(self) -> set[str]:
-        """Return the ports of the bridge that are no container's."""
+        """Return the ports of the bridge that do not belong to containers."""
         links = json.loads(self.engine.run("ip", "-json", "link", "show", "master", self.bridge))
         return {name for link in links if not (name := link["ifname"]).startswith("veth")}
 

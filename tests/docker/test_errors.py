@@ -1,4 +1,4 @@
-"""What the program says when Docker has no answer for it, with a real engine."""
+"""Errors of vtep about Docker networks, with a real engine."""
 
 import subprocess
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.docker
 Engines = tuple[Engine, Engine]
 
 
-def test_a_misspelt_network_is_refused_with_the_name_that_was_meant(engines: Engines) -> None:
+def test_a_misspelt_network_is_refused_with_the_similar_name(engines: Engines) -> None:
     with segment(engines) as (first, second):
         done = _start(first, *command(second, network="vxlan-nett"))
         assert "vxlan-nett" in done.stderr
@@ -34,7 +34,7 @@ def test_a_stopped_docker_is_named_by_its_missing_socket(engines: Engines) -> No
         assert _is_refused_in_one_line(done, first)
 
 
-def test_docker_is_asked_where_docker_host_says(engines: Engines) -> None:
+def test_docker_host_selects_the_engine(engines: Engines) -> None:
     with segment(engines) as (first, second):
         done = _start(first, "env", "DOCKER_HOST=unix:///run/no-such.sock", *command(second))
         assert "/run/no-such.sock" in done.stderr
@@ -42,12 +42,12 @@ def test_docker_is_asked_where_docker_host_says(engines: Engines) -> None:
 
 
 def _start(site: Site, *argv: str) -> subprocess.CompletedProcess[str]:
-    """Run a command on the site's host that is expected to give up by itself."""
+    """Run a command on the site's host that should fail by itself."""
     return execute(tied_to_parent(site.engine.inside(*argv)), check=False, timeout=20)
 
 
 def _is_refused_in_one_line(done: subprocess.CompletedProcess[str], site: Site) -> bool:
-    """Tell whether it ended as a usage error does and left no device behind."""
+    """Tell whether it ended with a usage error and left no device behind."""
     line = done.stderr.removesuffix("\n")
     assert line.startswith("vtep: error: ")
     assert "\n" not in line

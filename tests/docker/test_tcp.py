@@ -1,4 +1,4 @@
-"""TCP between containers of two Docker hosts, at the sizes that Docker and its users choose."""
+"""TCP between containers of two Docker hosts, with the usual MTUs."""
 
 import pytest
 
@@ -46,7 +46,7 @@ def test_tcp_flows_both_ways_between_a_vtep_and_the_kernels_vxlan(
         assert carries(second, first)
 
 
-def test_a_transfer_outlives_a_vtep_that_is_killed_and_started_again(engines: Engines) -> None:
+def test_a_transfer_survives_a_vtep_that_is_killed_and_restarted(engines: Engines) -> None:
     with (
         segment(engines) as (first, second),
         userspace(first, second),

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.docker
 Engines = tuple[Engine, Engine]
 
 
-def test_the_one_command_on_each_host_joins_the_containers_until_it_is_stopped(
+def test_one_command_on_each_host_connects_the_containers_until_it_is_stopped(
     engines: Engines,
 ) -> None:
     with segment(engines) as (first, second):
@@ -40,7 +40,9 @@ def test_the_one_command_on_each_host_joins_the_containers_until_it_is_stopped(
         assert not second.ping(first.address)
 
 
-def test_the_ping_crosses_the_wire_in_vxlan_with_the_vni_of_the_command(engines: Engines) -> None:
+def test_the_ping_crosses_the_underlay_in_vxlan_with_the_vni_of_the_command(
+    engines: Engines,
+) -> None:
     with (
         segment(engines) as (first, second),
         userspace(first, second),
@@ -59,7 +61,7 @@ def test_the_ping_crosses_the_wire_in_vxlan_with_the_vni_of_the_command(engines:
 
 
 @pytest.mark.usefixtures("underlay")
-def test_the_kernels_vxlan_is_as_good_at_the_other_end(engines: Engines) -> None:
+def test_the_kernels_vxlan_works_at_the_other_end(engines: Engines) -> None:
     with segment(engines) as (first, second):
         assert not first.ping(second.address)
         routes = first.routes()
@@ -73,9 +75,7 @@ def test_the_kernels_vxlan_is_as_good_at_the_other_end(engines: Engines) -> None
 
 
 @pytest.mark.parametrize("kind", ["userspace", "kernel"])
-def test_the_segment_is_the_networks_bridge_also_when_it_was_given_a_name(
-    engines: Engines, kind: TunnelKind
-) -> None:
+def test_a_network_with_a_bridge_name_is_found(engines: Engines, kind: TunnelKind) -> None:
     with (
         segment(engines, {"com.docker.network.bridge.name": "brvx"}) as (first, second),
         userspace(first, second),
@@ -88,7 +88,7 @@ def test_the_segment_is_the_networks_bridge_also_when_it_was_given_a_name(
         first.reach(second.address)
 
 
-def test_a_vtep_that_was_killed_leaves_nothing_and_its_successor_carries_on(
+def test_a_killed_vtep_leaves_nothing_behind_and_can_be_restarted(
     engines: Engines,
 ) -> None:
     with segment(engines) as (first, second), userspace(first, second):

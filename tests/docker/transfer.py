@@ -1,4 +1,4 @@
-"""Bulk data from container to container: TCP sockets that stand in their network namespaces."""
+"""Send bulk data between containers, with TCP sockets in their network namespaces."""
 
 import hashlib
 import os
@@ -10,14 +10,14 @@ from tests.docker.segment import Site
 from vtep.lab.resource import Resource
 
 PORT = 5000
-_STALL = 20  # seconds without progress that end a transfer
+_STALL = 20  # seconds without progress after which a transfer fails
 
 
 class Transfer(Resource):
-    """`size` random octets under way from `source` to `target`; a context manager.
+    """A running transfer of `size` random octets from `source` to `target`.
 
-    With `hold_at` the receiver stops reading after that many octets, sets `holding`, and reads on
-    when `go_on` is set: a transfer that is certainly in its middle.
+    With `hold_at` the receiver stops reading after that many octets, sets `holding`, and continues
+    when `go_on` is set. So a test can act in the middle of the transfer.
     """
 
     def __init__(self, source: Site, target: Site, size: int, hold_at: int | None = None) -> None:
@@ -65,17 +65,17 @@ class Transfer(Resource):
         return digest.hexdigest()
 
     def arrives_intact(self) -> bool:
-        """Wait for the end; tell whether the SHA-256 of what arrived is that of what was sent.
+        """Wait for the end; return whether received and sent octets have the same SHA-256.
 
         Raises:
-            TimeoutError: nothing moved for some seconds.
+            TimeoutError: the transfer made no progress for some seconds.
         """
         self._sent.result(120)
         return self._received.result(120) == hashlib.sha256(self._data).hexdigest()
 
 
 def carries(source: Site, target: Site, size: int = 20_000_000) -> bool:
-    """Tell whether `size` octets get from one container to the other unchanged."""
+    """Tell whether `size` octets reach the other container unchanged."""
     with Transfer(source, target, size) as transfer:
         transfer.go_on.set()
         return transfer.arrives_intact()

@@ -1,4 +1,4 @@
-"""The tunnel at one host: the program under test, or the kernel's vxlan to hold it against."""
+"""Start the tunnel at one host: the program under test, or the kernel's vxlan."""
 
 import sys
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ TunnelKind = Literal["userspace", "kernel"]
 
 
 def command(peer: Site, network: str = NETWORK) -> list[str]:
-    """Return the tutorial's one command, told the other host's address."""
+    """Return the tutorial's command with the other host's address."""
     return [
         *(sys.executable, "-m", "vtep", "--tap", DEVICE, "--vni", str(VNI)),
         *("--peer", peer.engine.address, "--docker-network", network),
@@ -35,7 +35,7 @@ def userspace(site: Site, peer: Site) -> Daemon:
 
 @contextmanager
 def kernel(site: Site, peer: Site) -> Iterator[None]:
-    """Put the kernel's vxlan device with the same parameters into the site's bridge."""
+    """Attach a kernel vxlan device with the same parameters to the site's bridge."""
     host = site.engine
     remote = ("remote", peer.engine.address, "dstport", "4789", "dev", "eth0")
     host.run("ip", "link", "add", DEVICE, "type", "vxlan", "id", str(VNI), *remote)
@@ -47,5 +47,5 @@ def kernel(site: Site, peer: Site) -> Iterator[None]:
 
 
 def tunnel(kind: TunnelKind, site: Site, peer: Site) -> AbstractContextManager[object]:
-    """Return a context with the site's end of the tunnel up; the program must exit with 0."""
+    """Return a context manager that runs the site's end of the tunnel."""
     return kernel(site, peer) if kind == "kernel" else userspace(site, peer)

@@ -1,4 +1,4 @@
-"""The topology that most tests of this folder want."""
+"""The topologies that most tests in this folder use."""
 
 from collections.abc import Iterator
 
@@ -17,6 +17,6 @@ def lab() -> Iterator[TwoHosts]:
 
 @pytest.fixture(scope="module")
 def site(private_namespace: None) -> Iterator[Site]:
-    """A daemon that can be asked, shared by the tests of one file."""
+    """A daemon with a control socket, shared by the tests of one file."""
     with open_site() as opened:
         yield opened

@@ -1,4 +1,4 @@
-"""A vtep that runs between two hosts and can be asked, with sockets of the test at its ends."""
+"""Run a vtep with control socket between two hosts; the test has sockets at both ends."""
 
 import json
 import socket
@@ -26,13 +26,13 @@ class Site(NamedTuple):
     stranger: socket.socket
 
     def web(self) -> tuple[str, int]:
-        """Return where its --web socket is."""
+        """Return address and port of its --web socket."""
         (place,) = [str(record["web"]) for record in self.daemon.log if "web" in record]
         address, _, port = place.rpartition(":")
         return address, int(port)
 
     def vtep(self, *words: str, code: int = 0) -> str:
-        """Run `vtep WORDS` on the daemon's host and return what it prints."""
+        """Run `vtep WORDS` on the daemon's host and return its output."""
         done = self.lab.h1.run([*VTEP, *words], check=False)
         assert done.returncode == code, done
         return done.stdout if code == 0 else done.stderr
@@ -43,7 +43,7 @@ class Site(NamedTuple):
 
 @contextmanager
 def open_site() -> Iterator[Site]:
-    """Run a vtep on h1 with two peers, which are both sockets of this test on h2."""
+    """Run a vtep on h1 with two peers; both are sockets of this test on h2."""
     with ExitStack() as stack:
         lab = stack.enter_context(two_hosts())
         for address in (OTHER_PEER, STRANGER):

@@ -1,4 +1,4 @@
-"""Every way the command can fail at start: one line that says what to change, exit 2, no trace."""
+"""Failures at start: one line with the remedy, exit code 2, and no device left behind."""
 
 import json
 import subprocess
@@ -31,7 +31,7 @@ def devices(lab: TwoHosts) -> list[tuple[object, ...]]:
 
 
 def complaint(lab: TwoHosts, *arguments: str) -> str:
-    """Run the command on h1; return its one line, after a look at what it left behind."""
+    """Run the command on h1, check that it changed no device, and return its error line."""
     before = devices(lab)
     command = [sys.executable, "-m", "vtep", *arguments]
     done = lab.h1.run(command, check=False, timeout=20)
@@ -74,7 +74,7 @@ def complaint(lab: TwoHosts, *arguments: str) -> str:
         ([*PLAIN, "--tip", "x"], ["--tip", "--tap"]),
     ],
 )
-def test_a_command_that_cannot_work(
+def test_a_bad_command_line_is_refused(
     lab: TwoHosts, arguments: list[str], words: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
@@ -100,9 +100,7 @@ def test_a_command_that_cannot_work(
         ("[[overlay]]\nvni = 1\ntap = 'a'\npeer = ['10.0.1.41']\n", ["'peer'", "'peers'"]),
     ],
 )
-def test_a_file_that_cannot_work(
-    lab: TwoHosts, tmp_path: Path, text: str, words: list[str]
-) -> None:
+def test_a_bad_file_is_refused(lab: TwoHosts, tmp_path: Path, text: str, words: list[str]) -> None:
     path = tmp_path / "vtep.toml"
     path.write_text(text)
     line = complaint(lab, "--config", str(path))
@@ -110,7 +108,7 @@ def test_a_file_that_cannot_work(
         assert word in line
 
 
-def test_the_udp_port_is_taken_by_the_kernels_vxlan_device(lab: TwoHosts) -> None:
+def test_a_udp_port_in_use_by_a_kernel_vxlan_device_is_refused(lab: TwoHosts) -> None:
     lab.h1.ip("link", "add", "vxlan9", "type", "vxlan", "id", "9", "dstport", "4789")
     try:
         lab.h1.ip("link", "set", "vxlan9", "up")
@@ -122,7 +120,7 @@ def test_the_udp_port_is_taken_by_the_kernels_vxlan_device(lab: TwoHosts) -> Non
         lab.h1.ip("link", "del", "vxlan9")
 
 
-def test_the_udp_port_or_the_tap_is_taken_by_another_vtep(lab: TwoHosts) -> None:
+def test_a_udp_port_or_tap_in_use_by_another_vtep_is_refused(lab: TwoHosts) -> None:
     with tunnel(lab.h1, lab.h2) as other:
         line = complaint(lab, "--tap", "vx1", *VNI, *PEER)
         assert line.startswith("UDP port 4789 is in use by ")
@@ -131,7 +129,7 @@ def test_the_udp_port_or_the_tap_is_taken_by_another_vtep(lab: TwoHosts) -> None
         assert line.startswith("TAP vx0 is in use by another process")
 
 
-def test_an_underlay_that_is_too_narrow(lab: TwoHosts) -> None:
+def test_an_underlay_with_a_small_mtu_is_refused(lab: TwoHosts) -> None:
     lab.h1.ip("link", "set", lab.h1.device, "mtu", "625")
     try:
         assert "raise it to at least 626" in complaint(lab, *PLAIN)
@@ -139,14 +137,14 @@ def test_an_underlay_that_is_too_narrow(lab: TwoHosts) -> None:
         lab.h1.ip("link", "set", lab.h1.device, "mtu", "1500")
 
 
-def test_without_the_right_to_do_it(lab: TwoHosts) -> None:
+def test_missing_privileges_are_reported(lab: TwoHosts) -> None:
     command = ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin"]
     line = refused(lab, [*command, sys.executable, "-m", "vtep", *PLAIN])
     assert "not permitted" in line
     assert "CAP_NET_ADMIN" in line
 
 
-def test_without_dev_net_tun(lab: TwoHosts) -> None:
+def test_a_missing_dev_net_tun_is_reported(lab: TwoHosts) -> None:
     script = 'mount -t tmpfs none /dev/net && exec "$0" "$@"'
     command = ["unshare", "--mount", "sh", "-c", script, sys.executable, "-m", "vtep", *PLAIN]
     assert refused(lab, command).startswith("there is no /dev/net/tun: ")

@@ -1,4 +1,4 @@
-"""Every example of README.md and docs/control.md, run where a vtep runs."""
+"""Every console example of README.md and docs/control.md, run on a host with a running vtep."""
 
 import os
 import socket
@@ -24,7 +24,7 @@ EXAMPLES = {
 
 @pytest.fixture(scope="module")
 def host(private_namespace: None) -> Iterator[Host]:
-    """The first of two hosts between which vteps run, after a ping and two bad datagrams."""
+    """One of two hosts with running vteps, after a ping and two bad datagrams."""
     with (
         two_hosts() as lab,
         lab.h1.vtep(*options(lab.h2), "--metrics", "127.0.0.1:9478", control=True),
@@ -38,7 +38,7 @@ def host(private_namespace: None) -> Iterator[Host]:
 
 
 @pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES.keys())
-def test_each_example_says_what_stands_there(example: Example, host: Host) -> None:
+def test_each_example_prints_its_output(example: Example, host: Host) -> None:
     path = f"PATH={Path(sys.executable).parent}:{os.environ['PATH']}"
     command = f"exec 2>&1; {example.command}"
     printed = host.run(["env", path, "bash", "-c", command], check=False).stdout

@@ -1,4 +1,4 @@
-"""The VTEP command between two hosts of the lab, as every test here starts it."""
+"""Start the usual VTEP between two hosts of the lab."""
 
 import sys
 
@@ -10,10 +10,10 @@ def options(peer: Host) -> list[str]:
 
 
 def join(peer: Host) -> list[str]:
-    """Return the whole command that joins br0 to *peer*."""
+    """Return the complete command that connects br0 to *peer*."""
     return [sys.executable, "-m", "vtep", *options(peer)]
 
 
 def tunnel(host: Host, peer: Host, *more: str) -> Daemon:
-    """Start the VTEP that joins br0 of *host* to *peer*; ready when this returns."""
+    """Start the VTEP that connects br0 of *host* to *peer*, and wait until it is ready."""
     return host.vtep(*options(peer), *more)

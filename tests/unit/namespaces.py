@@ -1,4 +1,4 @@
-"""Run a test in network and mount namespaces of its own: in a forked child, gone at its end."""
+"""Run a test in its own network and mount namespaces, in a forked child process."""
 
 import ctypes
 import functools
@@ -24,7 +24,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def in_private_namespaces(test: Callable[P, None]) -> Callable[P, None]:
-    """Run *test* where it alone sees its devices and mounts; needs root.  lo is up there."""
+    """Run *test* in new network and mount namespaces, with lo up; needs root."""
 
     @pytest.mark.netns
     @functools.wraps(test)
@@ -47,7 +47,7 @@ def in_private_namespaces(test: Callable[P, None]) -> Callable[P, None]:
 
 
 def sh(command: str) -> str:
-    """Run one command line; return what it printed."""
+    """Run one command line and return its output."""
     done = subprocess.run(command.split(), check=True, capture_output=True, text=True)
     return done.stdout
 
@@ -74,7 +74,7 @@ def mount(source: bytes, target: bytes, kind: bytes | None, flags: int = 0) -> N
 
 
 def _read_all(fd: int, pid: int) -> str:
-    """Return all that comes from *fd*; a child that takes too long is ended."""
+    """Return everything from *fd*; kill the child after LIMIT_S seconds."""
     deadline = time.monotonic() + LIMIT_S
     parts = []
     while True:

@@ -1,4 +1,4 @@
-"""The examples under docs/examples: valid, and what their names promise."""
+"""The files in docs/examples are valid and match their names."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ NAMES = {
 }
 
 
-def test_every_example_is_there() -> None:
+def test_every_example_exists() -> None:
     assert {path.stem for path in EXAMPLES} == NAMES
 
 
@@ -44,14 +44,14 @@ def test_an_example_passes_the_check(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_teaches_before_it_shows(path: Path) -> None:
+def test_an_example_starts_with_an_explanation(path: Path) -> None:
     lines = path.read_text().splitlines()
     first = next(number for number, line in enumerate(lines) if line.startswith("["))
     assert len([line for line in lines[:first] if line.startswith("# ")]) >= 3
     assert max(map(len, lines)) <= 100
 
 
-def test_the_examples_show_what_their_names_say() -> None:
+def test_the_examples_match_their_names() -> None:
     configs = {path.stem: load(path) for path in EXAMPLES}
     overlays = {name: config.overlays for name, config in configs.items()}
     assert len(overlays["two-hosts"][0].peers) == 1
