@@ -26,7 +26,7 @@ import docker
 
 from tests.docker import image
 from tests.docker.docker_parts import DockerParts
-from vtep.lab import Capture, Process, is_vxlan, wait_until
+from vtep.lab import GENEROUS_S, Capture, Process, is_vxlan, wait_until
 from vtep.lab.command import execute
 from vtep.lab.private import set_network_namespace
 from vtep.lab.process import tied_to_parent
@@ -65,7 +65,9 @@ class Engine:
             notify = folder / f"{name}.notify"
             self._notify.bind(str(notify))
             variables = parts.environment() | {"NOTIFY_SOCKET": str(notify)}
-            self._process, _ = start_ready(lambda fd: self._start(fd, variables), timeout=20)
+            self._process, _ = start_ready(
+                lambda fd: self._start(fd, variables), timeout=GENEROUS_S
+            )
             self._undo.callback(self._end)
             self.init = _child(self._process.pid)
         except BaseException:
@@ -99,8 +101,8 @@ class Engine:
     def wait(self, image_archive: bytes) -> None:
         """Wait until the engine is ready, then import the image; LabError after a timeout."""
         self._notify.setblocking(False)
-        wait_until(self._serves, timeout=60, what=f"dockerd on {self.name}", seen=self._log)
-        self.client = docker.DockerClient(f"unix://{self.outside(SOCKET)}", timeout=60)
+        wait_until(self._serves, timeout=GENEROUS_S, what=f"dockerd on {self.name}", seen=self._log)
+        self.client = docker.DockerClient(f"unix://{self.outside(SOCKET)}", timeout=GENEROUS_S)
         self._undo.callback(self.client.close)
         repository, tag = image.NAME.split(":")
         self.client.api.import_image_from_data(
@@ -132,7 +134,7 @@ class Engine:
 
     def run(self, *command: str) -> str:
         """Run `command` on the host and return its output; LabError if it fails."""
-        return execute(tied_to_parent(self.inside(*command)), timeout=30).stdout
+        return execute(tied_to_parent(self.inside(*command)), timeout=GENEROUS_S).stdout
 
     def capture(self) -> Capture:
         """Record the VXLAN datagrams that cross the underlay from now on."""

@@ -40,7 +40,7 @@ class Site:
 
     def reach(self, address: str) -> None:
         """Ping until there is a reply: an earlier failed ARP entry must expire first."""
-        wait_until(lambda: self.ping(address), timeout=15, what=f"a ping reply from {address}")
+        wait_until(lambda: self.ping(address), what=f"a ping reply from {address}")
 
     def mtu(self) -> int:
         """Return the MTU of the container's own interface."""

@@ -43,7 +43,7 @@ def test_docker_host_selects_the_engine(engines: Engines) -> None:
 
 def _start(site: Site, *argv: str) -> subprocess.CompletedProcess[str]:
     """Run a command on the site's host that should fail by itself."""
-    return execute(tied_to_parent(site.engine.inside(*argv)), check=False, timeout=20)
+    return execute(tied_to_parent(site.engine.inside(*argv)), check=False)
 
 
 def _is_refused_in_one_line(done: subprocess.CompletedProcess[str], site: Site) -> bool:

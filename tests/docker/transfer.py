@@ -7,10 +7,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
 
 from tests.docker.segment import Site
+from vtep.lab import GENEROUS_S
 from vtep.lab.resource import Resource
 
 PORT = 5000
-_STALL = 20  # seconds without progress after which a transfer fails
 
 
 class Transfer(Resource):
@@ -29,7 +29,7 @@ class Transfer(Resource):
         self._listener = target.socket()
         self._client = source.socket()
         for end in (self._listener, self._client):
-            end.settimeout(_STALL)
+            end.settimeout(GENEROUS_S)
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._listener.bind(self._address)
         self._listener.listen()
@@ -55,13 +55,13 @@ class Transfer(Resource):
         buffer = memoryview(bytearray(1 << 16))
         connection, _ = self._listener.accept()
         with connection:
-            connection.settimeout(_STALL)
+            connection.settimeout(GENEROUS_S)
             while octets := connection.recv_into(buffer):
                 digest.update(buffer[:octets])
                 count += octets
                 if count >= self._hold_at and not self.holding.is_set():
                     self.holding.set()
-                    self.go_on.wait(60)
+                    self.go_on.wait(GENEROUS_S)
         return digest.hexdigest()
 
     def arrives_intact(self) -> bool:

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Literal
 
 from tests.docker.segment import NETWORK, Site
-from vtep.lab import Daemon, Process
+from vtep.lab import GENEROUS_S, Daemon, Process
 from vtep.lab.ready import start_ready
 
 VNI = 100
@@ -29,7 +29,7 @@ def userspace(site: Site, peer: Site) -> Daemon:
         argv = [*command(peer), "--ready-fd", str(ready_fd)]
         return Process(site.engine.inside(*argv), pass_fds=[ready_fd])
 
-    process, _ = start_ready(start, timeout=20)
+    process, _ = start_ready(start, timeout=GENEROUS_S)
     return Daemon(process)
 
 

@@ -15,7 +15,17 @@ import pytest
 
 from tests.netns.tunnels import tunnel
 from vtep.host.linux import UDP_SEGMENT
-from vtep.lab import Daemon, TwoHosts, iperf3, is_vxlan, ping, transfer, two_hosts, wait_until
+from vtep.lab import (
+    GENEROUS_S,
+    Daemon,
+    TwoHosts,
+    iperf3,
+    is_vxlan,
+    ping,
+    transfer,
+    two_hosts,
+    wait_until,
+)
 from vtep.lab.topology import Family
 
 pytestmark = pytest.mark.netns
@@ -99,7 +109,7 @@ def test_udp_super_frames_of_the_containers_arrive_as_the_datagrams_they_are(
                 source.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
             ):
                 receiver.bind((target.address, 0))
-                receiver.settimeout(5)
+                receiver.settimeout(GENEROUS_S)
                 size = struct.pack("=H", 1200)
                 control = [(socket.IPPROTO_UDP, UDP_SEGMENT, size)]
                 sender.sendmsg([b"".join(sent)], control, 0, receiver.getsockname())
@@ -157,7 +167,9 @@ def test_vni_0_and_the_largest_vni() -> None:
             options = ["--tap", "vx0", "--peer", lab.h2.address, "--bridge", "br0"]
             with lab.h1.vtep("--vni", str(vni), *options):
                 lab.h2.kernel_vxlan("vx0", vni, lab.h1.address, "br0")
-                wait_until(lambda: ping(lab.c1, lab.c2.address), what=f"VNI {vni} to carry")
+                wait_until(
+                    lambda: ping(lab.c1, lab.c2.address, timeout=1), what=f"VNI {vni} to carry"
+                )
             lab.h2.ip("link", "del", "vx0")
 
 

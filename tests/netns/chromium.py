@@ -17,8 +17,7 @@ from unittest.mock import patch
 
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.limits import GENEROUS_S
-from vtep.lab import LabError, wait_until
+from vtep.lab import GENEROUS_S, LabError, wait_until
 from vtep.lab.command import environment
 from vtep.lab.netns import Netns
 

@@ -15,10 +15,9 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Response, expect
 
-from tests.limits import GENEROUS_S
 from tests.netns.chromium import LIMIT_MS, chromium
 from tests.netns.tunnels import tunnel
-from vtep.lab import Container, Daemon, TwoHosts, ping, two_hosts
+from vtep.lab import GENEROUS_S, Container, Daemon, TwoHosts, ping, two_hosts
 from vtep.wire import vxlan
 
 WEB = "127.0.0.1:8789"

@@ -14,7 +14,7 @@ import pytest
 
 from tests.frames import MAC_B, MAC_C, frame
 from tests.netns.watched import VLAN, VTEP, Site, open_watched, sending_frames
-from vtep.lab import Container, Process, ping, transfer, wait_until
+from vtep.lab import GENEROUS_S, Container, Process, ping, transfer, wait_until
 from vtep.pcap import RAW_IP, Record, read
 from vtep.wire import ip, vxlan
 
@@ -101,7 +101,7 @@ def in_order(source: Container, target: Container) -> list[int]:
         source.socket(socket.AF_INET, socket.SOCK_DGRAM) as sending,
     ):
         receiving.bind((target.address, UDP_PORT))
-        receiving.settimeout(3)
+        receiving.settimeout(GENEROUS_S)
         for number in range(UDP_COUNT):
             sending.sendto(number.to_bytes(4, "big") * 100, (target.address, UDP_PORT))
         return [int.from_bytes(receiving.recv(4), "big") for _ in range(UDP_COUNT)]
@@ -180,7 +180,7 @@ def test_tshark_decodes_exactly_the_inner_octets(everything: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=20,
+        timeout=GENEROUS_S,
     )
     packets = re.findall(r"<packet>.*?</packet>", done.stdout, re.DOTALL)
     found = records(everything)[:12]
@@ -212,7 +212,7 @@ def tshark(path: Path, *fields: str) -> list[list[str]]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=GENEROUS_S,
     )
     return [line.split("|") for line in done.stdout.splitlines()]
 
@@ -246,7 +246,7 @@ def test_a_closed_pipe_ends_the_capture(site: Site) -> None:
         ["bash", "-c", f"set -o pipefail; {capture} | head -c 100 | wc -c"],
         capture_output=True,
         text=True,
-        timeout=10,
+        timeout=GENEROUS_S,
         check=False,
     )
     assert (done.returncode, done.stdout.strip()) == (0, "100")

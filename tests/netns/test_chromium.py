@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Error
 
-from tests.limits import GENEROUS_S
 from tests.netns.chromium import chromium, processes
-from vtep.lab import TwoHosts, wait_until
+from vtep.lab import GENEROUS_S, TwoHosts, wait_until
 
 pytestmark = pytest.mark.netns
 

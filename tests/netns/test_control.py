@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.frames import BROADCAST, MAC_A, MAC_B, MAC_C, frame
 from tests.netns.site import METRICS_PORT, OTHER_PEER, STRANGER, Site
-from vtep.lab import wait_until
+from vtep.lab import GENEROUS_S, wait_until
 from vtep.wire import vxlan
 
 pytestmark = pytest.mark.netns
@@ -106,7 +106,7 @@ def test_every_frame_is_counted_by_overlay_peer_cause_and_reason(counted: Site) 
 
 def test_prometheus_gets_the_same_numbers_over_tcp(counted: Site) -> None:
     client = counted.lab.h2.call(
-        lambda: socket.create_connection((counted.lab.h1.address, METRICS_PORT), timeout=5)
+        lambda: socket.create_connection((counted.lab.h1.address, METRICS_PORT), timeout=GENEROUS_S)
     )
     status, headers, body = ask(client, "/metrics", f"h1.example:{METRICS_PORT}")
     assert (status, headers["Content-Type"]) == (
@@ -153,7 +153,7 @@ def ask(client: socket.socket, path: str, host: str) -> tuple[int, Any, str]:
 
 def ask_status(site: Site, path: str) -> int:
     address = (site.lab.h1.address, METRICS_PORT)
-    client = site.lab.h2.call(lambda: socket.create_connection(address, timeout=5))
+    client = site.lab.h2.call(lambda: socket.create_connection(address, timeout=GENEROUS_S))
     return ask(client, path, "x")[0]
 
 

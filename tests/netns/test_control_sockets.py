@@ -13,7 +13,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.netns.site import METRICS_PORT, VTEP, Site
-from vtep.lab import ping, wait_until
+from vtep.lab import GENEROUS_S, ping, wait_until
 
 pytestmark = pytest.mark.netns
 
@@ -86,7 +86,7 @@ def test_the_web_socket_answers_only_requests_for_its_address(site: Site) -> Non
     place = f"{address}:{port}"
 
     def status(path: str, host: str, **headers: str) -> int:
-        client = site.lab.h1.call(lambda: socket.create_connection((address, port), 5))
+        client = site.lab.h1.call(lambda: socket.create_connection((address, port), GENEROUS_S))
         connection = http.client.HTTPConnection("unused")
         connection.sock = client
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -120,7 +120,7 @@ def test_a_daemon_that_cannot_open_its_sockets_leaves_nothing(site: Site) -> Non
 
 def test_malformed_requests_do_no_harm(site: Site) -> None:
     def connect() -> socket.socket:
-        return site.lab.h1.call(lambda: socket.create_connection(site.web(), timeout=10))
+        return site.lab.h1.call(lambda: socket.create_connection(site.web(), timeout=GENEROUS_S))
 
     def answer_to(octets: bytes) -> bytes:
         with connect() as client:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.netns.leftovers import TOKEN, processes_with, visible_state, wait_until_none_left
-from vtep.lab import wait_until
+from vtep.lab import GENEROUS_S, wait_until
 from vtep.lab.command import environment
 
 pytestmark = pytest.mark.netns
@@ -39,7 +39,7 @@ def demo(*options: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
             process.kill()
 
 
-def read_until(process: subprocess.Popen[bytes], text: str, timeout: float = 30.0) -> str:
+def read_until(process: subprocess.Popen[bytes], text: str, timeout: float = GENEROUS_S) -> str:
     """Read its output until `text` appears; "" reads to the end."""
     assert process.stdout
     said = b""
@@ -58,7 +58,7 @@ def read_until(process: subprocess.Popen[bytes], text: str, timeout: float = 30.
 
 def get(port: int, path: str) -> bytes:
     """Get a path of the page from outside the demo's namespaces."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=GENEROUS_S) as answer:
         body: bytes = answer.read()
         return body
 
@@ -81,8 +81,8 @@ def test_the_demo_shows_every_step_and_serves_its_page_until_ctrl_c() -> None:
         first = sent()
         wait_until(lambda: sent() > first, what="more traffic")
         process.send_signal(signal.SIGINT)
-        said += read_until(process, "", timeout=20)
-        assert process.wait(10) == 0, said
+        said += read_until(process, "")
+        assert process.wait(GENEROUS_S) == 0, said
         with pytest.raises(OSError, match="refused"):
             get(port, "/")
     for text in (
@@ -121,8 +121,8 @@ def test_interrupted_at_any_step_it_leaves_nothing_behind(number: int, moment: s
         read_until(process, moment)
         assert processes_with(token)
         process.send_signal(number)
-        said = read_until(process, "", timeout=20)
-        assert process.wait(10) == (0 if "nothing is left" in said else 130), said
+        said = read_until(process, "")
+        assert process.wait(GENEROUS_S) == (0 if "nothing is left" in said else 130), said
     assert "Traceback" not in said
     wait_until_none_left(token)
     assert visible_state() == before
@@ -133,7 +133,7 @@ def test_killed_it_takes_all_its_processes_along(moment: str) -> None:
     with demo() as (process, token):
         read_until(process, moment)
         process.kill()
-        process.wait(10)
+        process.wait(GENEROUS_S)
         wait_until_none_left(token)
 
 
@@ -142,7 +142,7 @@ def test_a_port_in_use_is_reported_before_anything_is_built() -> None:
         port = taken.getsockname()[1]
         with demo("--web", str(port)) as (process, _):
             said = read_until(process, "")
-            assert process.wait(10) == 2
+            assert process.wait(GENEROUS_S) == 2
     assert said.startswith(f"vtep.lab: error: --web {port}: ")
     assert "Address already in use" in said
     assert said.count("\n") == 1

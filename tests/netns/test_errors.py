@@ -34,7 +34,7 @@ def complaint(lab: TwoHosts, *arguments: str) -> str:
     """Run the command on h1, check that it changed no device, and return its error line."""
     before = devices(lab)
     command = [sys.executable, "-m", "vtep", *arguments]
-    done = lab.h1.run(command, check=False, timeout=20)
+    done = lab.h1.run(command, check=False)
     assert done.returncode == 2, done.stderr
     assert devices(lab) == before
     [line] = done.stderr.splitlines()
@@ -151,7 +151,7 @@ def test_a_missing_dev_net_tun_is_reported(lab: TwoHosts) -> None:
 
 
 def refused(lab: TwoHosts, command: list[str]) -> str:
-    done: subprocess.CompletedProcess[str] = lab.h1.run(command, check=False, timeout=20)
+    done: subprocess.CompletedProcess[str] = lab.h1.run(command, check=False)
     assert done.returncode == 2, done.stderr
     [line] = done.stderr.splitlines()
     assert not lab.h1.has_link("vx0")

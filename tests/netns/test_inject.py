@@ -14,7 +14,17 @@ from pyroute2.nftables.main import NFTables
 from tests.netns.tunnels import tunnel
 from vtep.host import netfilter
 from vtep.host.linux import UDP_SEGMENT
-from vtep.lab import Daemon, Host, TwoHosts, is_vxlan, ping, transfer, two_hosts, wait_until
+from vtep.lab import (
+    GENEROUS_S,
+    Daemon,
+    Host,
+    TwoHosts,
+    is_vxlan,
+    ping,
+    transfer,
+    two_hosts,
+    wait_until,
+)
 from vtep.lab.topology import Family
 from vtep.wire import ip, vxlan
 from vtep.wire.checksum import ones_sum
@@ -144,7 +154,7 @@ def test_udp_super_frames_of_the_containers_arrive_as_the_datagrams_they_are(
                 source.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
             ):
                 receiver.bind((target.address, 0))
-                receiver.settimeout(5)
+                receiver.settimeout(GENEROUS_S)
                 control = [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("=H", 1200))]
                 sender.sendmsg([b"".join(sent)], control, 0, receiver.getsockname())
                 assert [receiver.recv(2000) for _ in sent] == sent
@@ -228,7 +238,7 @@ def test_it_falls_back_to_the_socket_when_injecting_stops_to_work(
     with injecting() as (lab, ours):
         assert ping(lab.c1, lab.c2.address)
         harm(lab)
-        wait_until(lambda: ping(lab.c1, lab.c2.address, timeout=0.1), what="the socket to be used")
+        wait_until(lambda: ping(lab.c1, lab.c2.address, timeout=1), what="the socket to be used")
         (_, _), (level, line) = told(ours)
         assert level == "warning"
         assert line.startswith("uplink socket from now on: ")

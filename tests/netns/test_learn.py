@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 
 from tests.consoles import COURSE, Example, examples, says
+from vtep.lab import GENEROUS_S
 from vtep.lab.command import environment
 
 pytestmark = pytest.mark.netns
 
 LESSONS = sorted(COURSE.glob("[0-9]*.md"))
-PATIENCE_S = 15.0
 AT_A_TIME = 3
 _LOG = re.compile(r"^(INFO|WARNING|ERROR) .*\n?", re.MULTILINE)
 _END = "\x01"
@@ -40,7 +40,7 @@ class Shell:
         assert stdout
         stdin.write(f"{step.command}\necho '{_END}'\n".encode())
         stdin.flush()
-        said, deadline = "", time.monotonic() + PATIENCE_S
+        said, deadline = "", time.monotonic() + GENEROUS_S
         while not (_END in said and said.endswith("\n") and says(step, _shown(said, step))):
             wait = max(0.0, deadline - time.monotonic())
             if not select.select([stdout], [], [], wait)[0] or not (

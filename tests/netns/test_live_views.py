@@ -25,7 +25,7 @@ import pytest
 from tests.consoles import examples, run, says
 from tests.frames import BROADCAST, MAC_B, MAC_C, frame
 from tests.netns.watched import TRUNK_VNI, VLAN, VTEP, Site, open_watched, sending_frames
-from vtep.lab import Process, ping, wait_until
+from vtep.lab import GENEROUS_S, Process, ping, wait_until
 from vtep.pcap import read
 from vtep.wire import vxlan
 
@@ -97,9 +97,7 @@ def test_a_flood_of_macs_is_reported_in_few_lines_with_right_counts(site: Site) 
             "flooded": FLOOD,
             "dropped": STRANGE,
         }
-        wait_until(
-            lambda: totals(monitor) == right, 10, what=str(right), seen=lambda: totals(monitor)
-        )
+        wait_until(lambda: totals(monitor) == right, what=str(right), seen=lambda: totals(monitor))
         after = overlay(site)
         for process in (monitor, in_text):
             process.signal(signal.SIGINT)
@@ -181,7 +179,7 @@ def in_terminal(*words: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
         os.close(theirs)
 
 
-def shown(terminal: int, until: bytes, timeout: float = 8.0) -> bytes:
+def shown(terminal: int, until: bytes, timeout: float = GENEROUS_S) -> bytes:
     """Return what comes out of a terminal, up to and with what is waited for."""
     seen = b""
     deadline = time.monotonic() + timeout
@@ -210,7 +208,7 @@ def test_top_shows_rates_and_restores_the_terminal(site: Site) -> None:
         by_signal.send_signal(signal.SIGINT)
         for process, terminal in ((by_key, first), (by_signal, second)):
             assert b"\x1b[?25h" in shown(terminal, b"\x1b[?1049l")
-            assert process.wait(5) == 0
+            assert process.wait(GENEROUS_S) == 0
         assert once.wait() == 0
         assert nowhere.wait() == 2
     lines = once.stdout().splitlines()
@@ -235,7 +233,7 @@ def test_a_daemon_is_an_interface_of_wireshark(site: Site, tmp_path: Path) -> No
             capture_output=True,
             text=True,
             check=False,
-            timeout=10,
+            timeout=GENEROUS_S,
         )
 
     installed = vtep("extcap", "install")
@@ -246,7 +244,7 @@ def test_a_daemon_is_an_interface_of_wireshark(site: Site, tmp_path: Path) -> No
         capture_output=True,
         text=True,
         check=True,
-        timeout=10,
+        timeout=GENEROUS_S,
     )
     assert "arg {number=0}{call=--vni}{display=VNI}" in options.stdout
     fields = [
@@ -264,7 +262,6 @@ def test_a_daemon_is_an_interface_of_wireshark(site: Site, tmp_path: Path) -> No
     ) as wireshark:
         wait_until(
             lambda: ping(site.lab.c1, site.lab.c2.address) and wireshark.exit_code is not None,
-            15,
             what="tshark to capture",
             seen=wireshark.stderr,
         )
@@ -304,6 +301,6 @@ def test_each_view_ends_with_an_error_when_the_daemon_dies(site: Site, tmp_path:
             assert line.startswith(f"vtep: error: the vtep at {path_of_it} went away")
             assert line.count("\n") == 1
         assert b"went away" in shown(terminal, b"went away")
-        assert top.wait(5) == 1
+        assert top.wait(GENEROUS_S) == 1
     with path.open("rb") as file:
         assert len(list(read(file))) >= 40

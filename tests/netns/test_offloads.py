@@ -8,7 +8,7 @@ import pytest
 from tests.netns.tunnels import join, tunnel
 from vtep.host.linux import UDP_SEGMENT
 from vtep.host.probe import most_segments
-from vtep.lab import Container, Daemon, TwoHosts, ping, transfer, two_hosts, wait_until
+from vtep.lab import GENEROUS_S, Container, Daemon, TwoHosts, ping, transfer, two_hosts, wait_until
 
 pytestmark = pytest.mark.netns
 
@@ -53,7 +53,7 @@ def carries_datagrams(source: Container, target: Container) -> None:
         source.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
     ):
         receiver.bind((target.address, 0))
-        receiver.settimeout(5)
+        receiver.settimeout(GENEROUS_S)
         control = [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("=H", 1200))]
         sender.sendmsg([b"".join(sent)], control, 0, receiver.getsockname())
         assert [receiver.recv(2000) for _ in sent] == sent
@@ -95,7 +95,7 @@ def test_ours_and_the_kernels(offload: str, tx_offload: bool) -> None:
 
 def test_the_line_stands_in_the_text_log_too(lab: TwoHosts) -> None:
     process = lab.h1.start(join(lab.h2))
-    wait_until(lambda: "INFO ready" in process.stderr(), 15, what="the start", seen=process.stderr)
+    wait_until(lambda: "INFO ready" in process.stderr(), what="the start", seen=process.stderr)
     assert f"INFO offloads: {SAID['auto']}" in process.stderr().splitlines()
     assert process.stop() == 0
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.netns.leftovers import TOKEN, processes_with, visible_state, wait_until_none_left
-from vtep.lab import wait_until
+from vtep.lab import GENEROUS_S, wait_until
 from vtep.lab.command import environment
 
 pytestmark = pytest.mark.netns
@@ -30,7 +30,7 @@ def shell(*options: str, script: str = "") -> subprocess.CompletedProcess[str]:
         input=script,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=GENEROUS_S,
         env=environment(),
     )
 
@@ -101,7 +101,7 @@ def test_background_processes_end_with_the_shell() -> None:
         [*SHELL, "-c", script],
         stdout=subprocess.PIPE,
         text=True,
-        timeout=30,
+        timeout=GENEROUS_S,
         env=environment({TOKEN: token}),
     )
     assert done.stdout.endswith("reached\n")
@@ -129,7 +129,7 @@ def terminal() -> Iterator[tuple[subprocess.Popen[bytes], int, str]]:
             os.close(master)
 
 
-def read_until(master: int, text: str, timeout: float = 15.0) -> str:
+def read_until(master: int, text: str, timeout: float = GENEROUS_S) -> str:
     said, deadline = "", time.monotonic() + timeout
     while text not in said:
         readable, _, _ = select.select([master], [], [], max(0.0, deadline - time.monotonic()))
@@ -153,7 +153,7 @@ def test_at_a_terminal_ctrl_c_ends_only_the_running_command() -> None:
         read_until(master, "lab$ ")
         os.write(master, b"exit 5\n")
         wait_until_none_left(token)
-        assert process.wait(5) == 5
+        assert process.wait(GENEROUS_S) == 5
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])

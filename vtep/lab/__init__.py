@@ -32,9 +32,10 @@ from vtep.lab.traffic import (
     transfer,
     transferring,
 )
-from vtep.lab.wait import wait_until
+from vtep.lab.wait import GENEROUS_S, wait_until
 
 __all__ = [
+    "GENEROUS_S",
     "Capture",
     "Container",
     "Daemon",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from vtep import pcap as capfile
 from vtep.lab.resource import Resource
-from vtep.lab.wait import wait_until
+from vtep.lab.wait import GENEROUS_S, wait_until
 
 # linux/if_packet.h, linux/if_ether.h
 _SOL_PACKET = 263
@@ -70,7 +70,7 @@ class Capture(Resource):
                 self._frames.append(frame)
         return list(self._frames)
 
-    def wait(self, count: int = 1, timeout: float = 5.0) -> list[bytes]:
+    def wait(self, count: int = 1, timeout: float = GENEROUS_S) -> list[bytes]:
         """Wait for at least `count` matching frames and return all; LabError on timeout."""
         wait_until(
             lambda: len(self.frames()) >= count,

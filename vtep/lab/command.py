@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vtep.lab.errors import LabError
+from vtep.lab.wait import GENEROUS_S
 
 _SYSTEM_PATHS = (
     "/usr/sbin",
@@ -47,7 +48,11 @@ def missing(program: str) -> LabError:
 
 
 def execute(
-    argv: Sequence[str], *, check: bool = True, timeout: float = 10.0, text_in: str | None = None
+    argv: Sequence[str],
+    *,
+    check: bool = True,
+    timeout: float = GENEROUS_S,
+    text_in: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run `argv` to its end, with `text_in` as standard input, and return its text output.
 

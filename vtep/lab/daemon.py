@@ -11,7 +11,7 @@ from vtep.lab.errors import LabError
 from vtep.lab.netns import Netns
 from vtep.lab.process import Process
 from vtep.lab.ready import start_ready
-from vtep.lab.wait import wait_until
+from vtep.lab.wait import GENEROUS_S, wait_until
 
 JsonObject = dict[str, Any]
 
@@ -73,7 +73,7 @@ class Daemon:
         """Return the response of its API; docs/control.md lists the paths."""
         return Client(self.socket).get(path, query)
 
-    def stop(self, timeout: float = 10.0) -> int:
+    def stop(self, timeout: float = GENEROUS_S) -> int:
         """Send SIGTERM and return the exit code."""
         return self.process.stop(timeout)
 

@@ -129,7 +129,7 @@ def _start(
 def _ping(console: Console, lab: TwoHosts, *, expected: bool) -> None:
     address = lab.c2.address
     _prompt(console, "c1", ["ping", "-c", "3", address])
-    result = ping(lab.c1, address, count=3, interval=0.2)
+    result = ping(lab.c1, address, count=3, interval=0.2, timeout=1.0)
     times = ", ".join(f"{seconds * 1e3:.2f} ms" for seconds in result.times)
     console.print(
         f"   {result.sent} sent, {result.received} received" + (f": {times}" if times else ""),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from vtep.lab.daemon import Daemon
 from vtep.lab.netns import Netns, address_arguments
+from vtep.lab.wait import GENEROUS_S
 
 VXLAN_PORT = 4789
 CONTAINER_MTU = 1450
@@ -104,7 +105,7 @@ class Host(Netns):
     def vtep(
         self,
         *arguments: str,
-        timeout: float = 15.0,
+        timeout: float = GENEROUS_S,
         control: bool = False,
         pass_fds: Sequence[int] = (),
     ) -> Daemon:

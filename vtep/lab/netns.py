@@ -15,7 +15,7 @@ from vtep.lab.command import execute
 from vtep.lab.interrupts import defer_signals
 from vtep.lab.private import NETNS_DIRECTORY, set_network_namespace
 from vtep.lab.process import Process, tied_to_parent
-from vtep.lab.wait import wait_until
+from vtep.lab.wait import GENEROUS_S, wait_until
 
 T = TypeVar("T")
 
@@ -50,7 +50,7 @@ class Netns:
         argv: Sequence[str],
         *,
         check: bool = True,
-        timeout: float = 10.0,
+        timeout: float = GENEROUS_S,
         text_in: str | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run a program in the namespace to its end and return its output.

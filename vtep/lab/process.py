@@ -11,6 +11,7 @@ from typing import IO
 from vtep.lab.command import environment, missing
 from vtep.lab.errors import LabError
 from vtep.lab.resource import Resource
+from vtep.lab.wait import GENEROUS_S
 
 
 def tied_to_parent(argv: Sequence[str]) -> list[str]:
@@ -83,14 +84,14 @@ class Process(Resource):
             raise self.failure("has already ended")
         self._popen.send_signal(number)
 
-    def wait(self, timeout: float = 10.0) -> int:
+    def wait(self, timeout: float = GENEROUS_S) -> int:
         """Wait for the end and return the exit code; LabError after `timeout` seconds."""
         try:
             return self._popen.wait(timeout)
         except subprocess.TimeoutExpired:
             raise self.failure(f"still runs after {timeout:g} s") from None
 
-    def stop(self, timeout: float = 10.0) -> int:
+    def stop(self, timeout: float = GENEROUS_S) -> int:
         """Send SIGTERM and return the exit code; LabError, after SIGKILL, if it does not end."""
         if self.exit_code is None:
             self._popen.terminate()

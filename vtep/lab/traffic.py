@@ -13,7 +13,7 @@ from vtep.lab.host import Container
 from vtep.lab.netns import Netns
 from vtep.lab.process import Process
 from vtep.lab.ready import start_ready
-from vtep.lab.wait import wait_until
+from vtep.lab.wait import GENEROUS_S, wait_until
 
 IPERF3_PORT = 5201
 _TCP_LISTEN = "0A"  # net/tcp_states.h, as /proc/net/tcp shows it
@@ -39,7 +39,7 @@ def ping(
     count: int = 1,
     size: int = 56,
     interval: float = 0.05,
-    timeout: float = 1.0,
+    timeout: float = 10.0,
     dont_fragment: bool = False,
 ) -> Ping:
     """Send `count` echo requests with `size` octets of data; wait `timeout` s for the last reply.
@@ -52,7 +52,7 @@ def ping(
     """
     argv = ["ping", "-n", "-c", str(count), "-s", str(size), "-i", f"{interval:g}"]
     argv += ["-W", f"{timeout:g}", *(["-M", "do"] if dont_fragment else []), address]
-    done = source.run(argv, check=False, timeout=count * interval + timeout + 10)
+    done = source.run(argv, check=False, timeout=count * interval + timeout + GENEROUS_S)
     counted = re.search(r"(\d+) packets transmitted, (\d+) received", done.stdout)
     if counted is None:
         raise LabError(f"ping from {source.name} to {address}: {done.stderr or done.stdout}")
@@ -129,7 +129,7 @@ def iperf3(
         command = iperf3_command(
             server.address, *options, seconds=seconds, streams=streams, udp=udp
         )
-        done = client.run(command, check=False, timeout=seconds + 20)
+        done = client.run(command, check=False, timeout=seconds + GENEROUS_S)
     return iperf3_result(done.stdout or done.stderr)
 
 
@@ -154,7 +154,7 @@ class Transfer:
         self._sender = sender
         self._octets = octets
 
-    def finish(self, timeout: float = 60.0) -> None:
+    def finish(self, timeout: float = GENEROUS_S) -> None:
         """Wait for the end; LabError on failure or if received and sent octets differ."""
         for process in (self._sender, self._receiver):
             if process.wait(timeout) != 0:
@@ -172,7 +172,7 @@ def transferring(
     to = address or target.address
     receiver, port = start_ready(
         lambda fd: target.start_module("vtep.lab.stream", "receive", to, str(fd), pass_fds=[fd]),
-        timeout=10.0,
+        timeout=GENEROUS_S,
     )
     arguments = ["send", to, port.decode().strip(), str(octets), str(seed)]
     with receiver, source.start_module("vtep.lab.stream", *arguments) as sender:
@@ -185,7 +185,7 @@ def transfer(
     octets: int,
     *,
     address: str | None = None,
-    timeout: float = 60.0,
+    timeout: float = GENEROUS_S,
 ) -> None:
     """Send pseudo-random octets by TCP; LabError if the received octets differ."""
     with transferring(source, target, octets, address=address) as under_way:

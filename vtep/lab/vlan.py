@@ -19,6 +19,7 @@ from vtep.lab.command import execute
 from vtep.lab.errors import LabError
 from vtep.lab.netns import Netns, address_arguments
 from vtep.lab.ready import start_ready
+from vtep.lab.wait import GENEROUS_S
 
 _ETH_P_ALL = 0x0003
 _SOL_PACKET = 263
@@ -38,7 +39,7 @@ def vlan_device(container: Netns, vlan: int, address: str) -> str:
         words = [name, str(vlan)]
         start_ready(
             lambda fd: container.start_module("vtep.lab.vlan", *words, str(fd), pass_fds=[fd]),
-            timeout=10.0,
+            timeout=GENEROUS_S,
         )
 
     return _add(container.ip, substitute, vlan, address)

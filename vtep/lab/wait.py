@@ -9,11 +9,13 @@ from vtep.lab.errors import LabError
 T = TypeVar("T")
 
 POLL_SECONDS = 0.005
+GENEROUS_S = 60
+"""Seconds in which a state must be reached: many, because the machine may be busy."""
 
 
 def wait_until(
     condition: Callable[[], T],
-    timeout: float = 5.0,
+    timeout: float = GENEROUS_S,
     *,
     what: str = "",
     seen: Callable[[], object] | None = None,
