@@ -1,15 +1,18 @@
-"""Benchmarks: in alternation with the kernel's vxlan on one rig, medians, spread and ratios.
+"""Benchmarks: vtep in alternation with the kernel's vxlan and other tunnels, on the same rig.
 
-cli.py         what to measure, in words
-plan.py        what is measured by default, as a list of tests
-rounds.py      the tests, round by round, contender by contender
-rig.py         two hosts of the lab, joined by one contender
-contenders/    what joins them: the kernel, ours, and what Debian ships
-measures/      one test's figures: tcp, udp, rtt; processor time and memory
+cli.py         the commands
+options.py     their options, and the cases the options select
+plan.py        the default list of tests
+rounds.py      the loop over rounds, tests and contenders
+rig.py         two hosts of the lab, connected by one contender
+contenders/    the tunnels: the kernel's, vtep, and those of Debian
+measures/      the figures of one test: tcp, udp, rtt, many, page; CPU time and memory
+connections.py the traffic of "many"
 figures.py     medians, spreads, ratios
-results.py     figures and machine as JSON, and back
+machine.py     description of the machine and versions
+results.py     figures and machine as JSON
 table.py       the figures on the terminal
 plots/         the figures as PNG
 scaling/       in process: cost of a frame against the size of the tables; memory
-profiling/     where the running daemons spend their time
+profiling/     CPU time of the running daemons by function
 """

@@ -1,4 +1,4 @@
-"""`python -m bench`."""
+"""Run `python -m bench`."""
 
 import signal
 import sys
@@ -9,7 +9,7 @@ from bench.cli import main
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    """End on SIGTERM as on Ctrl-C: by unwinding, which removes all that was built."""
+    """Treat SIGTERM like Ctrl-C, so that all namespaces and processes are removed."""
     raise KeyboardInterrupt
 
 

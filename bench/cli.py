@@ -1,4 +1,4 @@
-"""The command line: what to measure, in words.
+"""Measure vtep in alternation with the kernel's vxlan and other tunnels.
 
 python -m bench all
 python -m bench tcp --contender kernel,vtep --rounds 5 --seconds 4 --underlay wire --mtu 9000
@@ -24,11 +24,11 @@ from bench.rig import UNDERLAYS, Rig
 from vtep.lab import LabError
 
 _RESULTS = Path(__file__).parent / "results"
-_TABLE_WIDTH = 200  # where there is no terminal to ask
+_TABLE_WIDTH = 200  # when the output is not a terminal
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command; return 0, 2 for what cannot run here, 130 when interrupted."""
+    """Run the command; return 0, 2 if it cannot run on this machine, 130 if interrupted."""
     arguments = _parser().parse_args(argv)
     try:
         done: int = arguments.run(arguments)
@@ -105,7 +105,7 @@ def _profile(arguments: argparse.Namespace) -> int:
 def _measured(
     arguments: argparse.Namespace, measure: Callable[[Results, dict[str, Contender]], None]
 ) -> int:
-    """Measure those contenders that are here; show and keep what there is, whatever happened."""
+    """Measure the contenders that can run; show and write all figures, even after an error."""
     results = Results()
     contenders = _present(_chosen(arguments), results)
     if not contenders:
@@ -123,19 +123,19 @@ def _measured(
 
 
 def _chosen(arguments: argparse.Namespace) -> list[Contender]:
-    """Return the contenders that were asked for, in order; --before alone adds its own."""
+    """Return the selected contenders in order; --before adds its own if it is not among them."""
     known = dict(CONTENDERS)
     names = list(arguments.contender or known)
     if arguments.before is not None:
         known[BEFORE] = before(arguments.before)
         names += [] if BEFORE in names else [BEFORE]
     elif BEFORE in names:
-        raise ValueError(f"--contender {BEFORE}: no checkout is known; add --before DIRECTORY")
+        raise ValueError(f"--contender {BEFORE}: its directory is missing; add --before DIRECTORY")
     return [known[name] for name in names]
 
 
 def _present(contenders: Sequence[Contender], results: Results) -> dict[str, Contender]:
-    """Return those that can take part; name the others, with the reason, in a line each."""
+    """Return the contenders that can run; print the reason for each of the others."""
     found = {}
     for one in contenders:
         reason = one.missing()
@@ -165,7 +165,7 @@ def _show(results: Results, output: Path | None) -> None:
     console = _console()
     for shown in table.tables(results):
         console.print(shown)
-    console.print(f"kept in {keep(results, folder)}", soft_wrap=True)
+    console.print(f"written: {keep(results, folder)}", soft_wrap=True)
     _draw(results, folder)
 
 
@@ -190,10 +190,15 @@ def _parser() -> argparse.ArgumentParser:
     ) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=what, description=what)
         made.set_defaults(run=run)
-        made.add_argument("--output", type=Path, metavar="DIRECTORY", help="where results go")
+        made.add_argument(
+            "--output",
+            type=Path,
+            metavar="DIRECTORY",
+            help="write the results to DIRECTORY [bench/results/DATE]",
+        )
         return made
 
-    everything = command("all", _all, "the whole benchmark")
+    everything = command("all", _all, "run the whole benchmark")
     options.add_measuring(everything)
     for name, what in options.MEASURES.items():
         part = command(name, _part, what)
@@ -201,28 +206,39 @@ def _parser() -> argparse.ArgumentParser:
         options.add_measure(part, name)
         options.add_measuring(part)
         options.add_rigs(part)
-    some = command("run", _part, "several measures in one run")
+    some = command("run", _part, "run several measures")
     options.add_measures(some)
     options.add_measuring(some)
     options.add_rigs(some)
-    sizes = command("scaling", _scaling, "cost of a frame against the size of the tables")
-    sizes.add_argument("--most", type=options.positive, default=1_000_000, help="largest table")
+    sizes = command("scaling", _scaling, "measure cost and memory against the size of the tables")
+    sizes.add_argument(
+        "--most",
+        type=options.positive,
+        default=1_000_000,
+        help="set the size of the largest table [1000000]",
+    )
     sizes.add_argument(
         "--frames",
         type=options.positive,
         default=1_000_000,
-        help="most GSO frames of different flows and lengths; a million take ten minutes",
+        help="set the number of GSO frames for the memory curves [1000000, ten minutes]",
     )
-    live = command(
-        "page", _page, "the daemon's CPU time for a frame, with the live page open or not"
+    live = command("page", _page, "measure the daemon's CPU time with and without the live page")
+    live.add_argument(
+        "--rounds", type=options.positive, default=page.ROUNDS, help="set the rounds [8]"
     )
-    live.add_argument("--rounds", type=options.positive, default=page.ROUNDS)
-    live.add_argument("--seconds", type=options.positive, default=page.SECONDS, help="of each run")
-    live.add_argument("--rate", type=options.positive, default=page.RATE, help="frames a second")
-    profile = command("profile", _profile, "where the running daemons spend their time")
-    profile.add_argument("--contender", type=options.one_of(PYTHONS), default="vtep")
-    profile.add_argument("--underlay", type=options.one_of(UNDERLAYS), default="wire")
-    profile.add_argument("--seconds", type=options.positive, default=5)
+    live.add_argument(
+        "--seconds", type=options.positive, default=page.SECONDS, help="set the length of a run [6]"
+    )
+    live.add_argument(
+        "--rate", type=options.positive, default=page.RATE, help="set the frames a second [10000]"
+    )
+    profile = command("profile", _profile, "show the CPU time of the running daemons by function")
+    profile.add_argument("--contender", type=options.one_of(PYTHONS), default="vtep", help="[vtep]")
+    profile.add_argument(
+        "--underlay", type=options.one_of(UNDERLAYS), default="wire", help="[wire]"
+    )
+    profile.add_argument("--seconds", type=options.positive, default=5, help="set the length [5]")
     plot = command("plot", _plot, "draw the results of an earlier run")
     plot.add_argument("results", type=Path, metavar="RESULT.json")
     return parser

@@ -7,8 +7,8 @@ python -m bench.connections send ADDRESS PORT --connections N --low OCTETS --hig
 The receiver listens on a free port and writes its number to READY_FD. It counts for SECONDS from
 the first octet on, prints {"octets": n, "seconds": s}, and resets all connections, which ends the
 sender. Lengths are uniform from --low to --high, the same sequence for the same seed. With --pace,
-the connections together begin so many writes a second: each then has time to leave as one GSO
-frame. Without it, TCP joins writes as it likes.
+all connections together start that many writes a second, and each write leaves as one GSO frame.
+Without it, TCP merges writes.
 """
 
 import argparse
@@ -21,13 +21,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-_DRAWN = 1 << 14
-"""Lengths that are drawn in advance; they repeat."""
+_LENGTHS = 1 << 14
+"""Number of random lengths, drawn in advance; they repeat."""
 _BUFFER = 1 << 18
 _TURN_S = 0.1
 _TICK_S = 0.005
-_PATIENCE_S = 20.0
-"""Without traffic for this long, either end gives up."""
+_TIMEOUT_S = 20.0
+"""Either end fails after this time without traffic."""
 
 
 def receive(address: str, ready_fd: int, seconds: float) -> None:
@@ -35,7 +35,7 @@ def receive(address: str, ready_fd: int, seconds: float) -> None:
     buffer = bytearray(_BUFFER)
     readers: dict[int, Callable[[bytearray], int]] = {}
     connections = []
-    octets, began, ends = 0, 0.0, time.monotonic() + _PATIENCE_S
+    octets, began, ends = 0, 0.0, time.monotonic() + _TIMEOUT_S
     with socket.create_server((address, 0), family=_family(address), backlog=4096) as server:
         os.write(ready_fd, b"%d\n" % server.getsockname()[1])
         os.close(ready_fd)
@@ -56,7 +56,7 @@ def receive(address: str, ready_fd: int, seconds: float) -> None:
                 began = now
                 ends = began + seconds
     if not octets:
-        raise TimeoutError(f"nothing arrived within {_PATIENCE_S:g} s")
+        raise TimeoutError(f"nothing arrived within {_TIMEOUT_S:g} s")
     print(json.dumps({"octets": octets, "seconds": time.monotonic() - began}), flush=True)
 
 
@@ -66,11 +66,11 @@ def send(
     """Write pieces of random length to each connection in turn, until the receiver resets them."""
     source = random.Random(seed)
     whole = memoryview(source.randbytes(high))
-    pieces = [whole[: source.randint(low, high)] for _ in range(_DRAWN)]
+    pieces = [whole[: source.randint(low, high)] for _ in range(_LENGTHS)]
     writers: dict[int, Callable[[memoryview], int]] = {}
     left: dict[int, memoryview] = {}
-    """Rests of pieces that did not fit into the socket's buffer."""
-    opened = [socket.create_connection((address, port), _PATIENCE_S) for _ in range(connections)]
+    """Parts of pieces that did not fit into the socket's buffer yet."""
+    opened = [socket.create_connection((address, port), _TIMEOUT_S) for _ in range(connections)]
     for connection in opened:
         connection.setblocking(False)
         writers[connection.fileno()] = connection.send
@@ -79,7 +79,7 @@ def send(
         for fd in _writable(list(writers)) if pace is None else _paced(list(writers), pace):
             piece = left.pop(fd, None)
             if piece is None:
-                number = (number + 1) % _DRAWN
+                number = (number + 1) % _LENGTHS
                 piece = pieces[number]
             try:
                 sent = writers[fd](piece)
@@ -94,10 +94,10 @@ def _writable(fds: list[int]) -> Iterator[int]:
     poll = select.epoll()
     for fd in fds:
         poll.register(fd, select.EPOLLOUT)
-    while ready := poll.poll(_PATIENCE_S, len(fds)):
+    while ready := poll.poll(_TIMEOUT_S, len(fds)):
         for fd, _ in ready:
             yield fd
-    raise TimeoutError(f"nothing could be written for {_PATIENCE_S:g} s")
+    raise TimeoutError(f"nothing could be written for {_TIMEOUT_S:g} s")
 
 
 def _paced(fds: list[int], pace: int) -> Iterator[int]:

@@ -1,6 +1,6 @@
 """Medians, spreads and ratios.
 
-A figure that could not be taken in one round is None there; it counts in nothing.
+A figure is None for a round in which it was not measured. No statistic includes it.
 """
 
 import math
@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 Series = Sequence[float | None]
-"""One figure in each round."""
+"""One figure for each round."""
 
 
 class Summary(NamedTuple):
-    """The median of several rounds and the least and the largest of them."""
+    """Median, lowest and highest figure of several rounds."""
 
     median: float
     low: float
@@ -21,7 +21,7 @@ class Summary(NamedTuple):
 
 
 def summarize(series: Series) -> Summary | None:
-    """Return median and spread of the rounds that have a figure; None if none has."""
+    """Return median and spread of the rounds that have a figure; None without any."""
     values = [value for value in series if value is not None]
     if not values:
         return None
@@ -29,7 +29,7 @@ def summarize(series: Series) -> Summary | None:
 
 
 def ratios(mine: Series, theirs: Series) -> list[float | None]:
-    """Divide round by round: whatever else the machine did in a round fell on both."""
+    """Divide round by round, because other load in a round affects both figures."""
     return [
         one / other if one is not None and other else None
         for one, other in zip(mine, theirs, strict=False)
@@ -37,19 +37,19 @@ def ratios(mine: Series, theirs: Series) -> list[float | None]:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """Return the nearest-rank percentile: the least value that *percent* of all do not exceed.
+    """Return the nearest-rank percentile: the lowest value that *percent* of all do not exceed.
 
     Raises:
-        ValueError: there are no values.
+        ValueError: *values* is empty.
     """
     if not values:
-        raise ValueError("no values, no percentile")
+        raise ValueError("percentile: there are no values; measure at least one")
     rank = math.ceil(percent / 100 * len(values))
     return sorted(values)[max(rank, 1) - 1]
 
 
 def short(value: float) -> str:
-    """Write a figure with about three digits, as a table wants it."""
+    """Format a figure with about three digits."""
     if value >= 100:
         return f"{value:.0f}"
     if value >= 10:
@@ -58,12 +58,12 @@ def short(value: float) -> str:
 
 
 def median(summary: Summary | None) -> str:
-    """Write the median, or a dash."""
+    """Format the median, or a dash."""
     return "-" if summary is None else short(summary.median)
 
 
 def with_spread(summary: Summary | None) -> str:
-    """Write "median (least-largest)", without the brackets where these are the same, or a dash."""
+    """Format "median (lowest-highest)", "median" if both are the same, or a dash."""
     if summary is None or summary.low == summary.high:
         return median(summary)
     return f"{median(summary)} ({short(summary.low)}-{short(summary.high)})"

@@ -1,4 +1,4 @@
-"""What the figures were measured on: the machine and every version that matters."""
+"""Description of the machine and of the versions used."""
 
 import os
 import platform
@@ -18,7 +18,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 
 
 def describe(packages: Iterable[str] = ()) -> dict[str, Any]:
-    """Return date, machine and versions; *packages* are Debian's, those not installed are left."""
+    """Return date, machine and versions, with those of the *packages* (Debian) installed."""
     return {
         "date": time.strftime("%Y-%m-%d %H:%M"),
         "commit": _commit(),
@@ -36,12 +36,12 @@ def describe(packages: Iterable[str] = ()) -> dict[str, Any]:
 
 
 def caption(machine: dict[str, Any]) -> str:
-    """Return date and machine in a line, for under a title."""
-    words = ["date", "cpu", "kernel", "python", "numpy", "commit"]
-    said = {word: str(machine.get(word, "?")) for word in words}
+    """Return date and machine as one line."""
+    keys = ["date", "cores", "cpu", "kernel", "python", "numpy", "commit"]
+    text = {key: str(machine.get(key, "?")) for key in keys}
     return (
-        f"{said['date']}, {machine.get('cores', '?')} cores {said['cpu']}, Linux {said['kernel']}, "
-        f"Python {said['python']}, numpy {said['numpy']}, vtep {said['commit']}"
+        f"{text['date']}, {text['cores']} cores {text['cpu']}, Linux {text['kernel']}, "
+        f"Python {text['python']}, numpy {text['numpy']}, vtep {text['commit']}"
     )
 
 
@@ -52,7 +52,7 @@ def cpu_model(cpuinfo: str) -> str:
 
 
 def _commit() -> str:
-    """Return the commit of the code that is measured, with + when it was changed since."""
+    """Return the commit of the measured code, followed by + if files differ from it."""
     git = ["git", "-C", str(_ROOT)]
     commit = _first_line([*git, "rev-parse", "--short", "HEAD"])
     changed = _first_line([*git, "status", "--porcelain", "--untracked-files=no"])
@@ -60,8 +60,8 @@ def _commit() -> str:
 
 
 def _versions(packages: Iterable[str]) -> dict[str, str]:
-    asked = {name: _first_line(["dpkg-query", "-W", "-f", "${Version}", name]) for name in packages}
-    return {name: version for name, version in asked.items() if version}
+    found = {name: _first_line(["dpkg-query", "-W", "-f", "${Version}", name]) for name in packages}
+    return {name: version for name, version in found.items() if version}
 
 
 def _first_line(argv: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Options of the command line: those of each measure, and the cases that they stand for."""
+"""Options of the command line by measure, and the cases that they select."""
 
 import argparse
 from collections.abc import Callable, Iterable, Sequence
@@ -18,21 +18,28 @@ T = TypeVar("T")
 Parser = argparse.ArgumentParser
 
 MEASURES = {
-    "tcp": "TCP throughput",
-    "udp": "UDP, as fast as it is sent",
-    "rtt": "round trips, idle and under load",
-    "many": "many TCP connections with writes of random length, and memory",
+    "tcp": "measure TCP throughput",
+    "udp": "measure UDP without a limit on the rate",
+    "rtt": "measure round trips, idle and under load",
+    "many": "measure throughput and memory with many TCP connections and writes of random length",
 }
 
 
 def add_measure(part: Parser, measure: str) -> None:
-    """Add the options of one measure, with the defaults of its own command."""
+    """Add the options of one measure to its command."""
     _ADD[measure](part)
 
 
 def add_measures(part: Parser) -> None:
-    """Add the options of all measures, with shorter defaults, and the choice of measures."""
-    add_list(part, "--measure", one_of(MEASURES), list(MEASURES), "|".join(MEASURES))
+    """Add --measure and the options of all measures, with shorter default lists."""
+    add_list(
+        part,
+        "--measure",
+        "select the measures",
+        one_of(MEASURES),
+        list(MEASURES),
+        "|".join(MEASURES),
+    )
     _add_tcp(part, streams=[1, 16])
     _add_udp(part, sizes=[64, 1400])
     _add_rtt(part, loads=["idle", "often"])
@@ -45,25 +52,39 @@ def cases(arguments: argparse.Namespace) -> list[Case]:
 
 
 def add_measuring(part: Parser) -> None:
-    """Add the contenders and the amount."""
-    add_list(part, "--contender", one_of([*CONTENDERS, BEFORE]), None, "NAME")
-    part.add_argument(
-        "--before", type=Path, metavar="DIRECTORY", help=f"add another checkout of vtep, {BEFORE!r}"
+    """Add the options for contenders, rounds and length."""
+    add_list(
+        part, "--contender", "select the contenders", one_of([*CONTENDERS, BEFORE]), None, "NAME"
     )
-    part.add_argument("--rounds", type=positive, default=plan.ROUNDS, help=f"[{plan.ROUNDS}]")
-    part.add_argument("--seconds", type=positive, help="length of each run [by kind]")
+    part.add_argument(
+        "--before",
+        type=Path,
+        metavar="DIRECTORY",
+        help=f"add another checkout of vtep as {BEFORE!r}",
+    )
+    part.add_argument(
+        "--rounds", type=positive, default=plan.ROUNDS, help=f"set the rounds [{plan.ROUNDS}]"
+    )
+    part.add_argument("--seconds", type=positive, help="set the length of a run [by measure]")
 
 
 def add_rigs(part: Parser) -> None:
-    """Add what lies between the containers."""
-    add_list(part, "--underlay", one_of(UNDERLAYS), list(UNDERLAYS), "|".join(UNDERLAYS))
-    add_list(part, "--mtu", positive, [1500], "OCTETS")
-    add_list(part, "--family", _family, [4], "4|6")
-    add_list(part, "--inside", _family, [4], "4|6")
+    """Add the options for underlay, MTU and IP versions."""
+    add_list(
+        part,
+        "--underlay",
+        "select the underlays",
+        one_of(UNDERLAYS),
+        list(UNDERLAYS),
+        "|".join(UNDERLAYS),
+    )
+    add_list(part, "--mtu", "set the MTU of the underlay", positive, [1500], "OCTETS")
+    add_list(part, "--family", "set the IP version of the underlay", _family, [4], "4|6")
+    add_list(part, "--inside", "set the IP version of the traffic", _family, [4], "4|6")
 
 
 def rigs(arguments: argparse.Namespace) -> list[Rig]:
-    """Return every combination that the options of add_rigs() name."""
+    """Return every combination of the options of add_rigs()."""
     return [
         Rig(underlay, mtu, family, inside)
         for underlay in arguments.underlay
@@ -74,39 +95,44 @@ def rigs(arguments: argparse.Namespace) -> list[Rig]:
 
 
 def add_list(
-    part: Parser, flag: str, one: Callable[[str], T], default: list[T] | None, metavar: str
+    part: Parser,
+    flag: str,
+    what: str,
+    one: Callable[[str], T],
+    default: list[T] | None,
+    metavar: str,
 ) -> None:
-    """Add an option that takes several values with commas between."""
+    """Add an option for a list of values, separated by commas."""
 
     def several(text: str) -> list[T]:
         return [one(word) for word in text.split(",")]
 
     words = "all" if default is None else ",".join(map(str, default))
     part.add_argument(
-        flag, type=several, default=default, metavar=f"{metavar}[,...]", help=f"[{words}]"
+        flag, type=several, default=default, metavar=f"{metavar}[,...]", help=f"{what} [{words}]"
     )
 
 
 def one_of(names: Iterable[str]) -> Callable[[str], Any]:
-    """Return a check for one of *names*."""
+    """Return a function that accepts *names* only."""
 
     def check(text: str) -> Any:
         if text not in names:
-            raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(names)}")
+            raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(names)}")
         return text
 
     return check
 
 
 def positive(text: str) -> int:
-    """Read a whole number from 1 on."""
+    """Read a whole number above 0."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a whole number above 0, not {text!r}")
     return int(text)
 
 
 class _Writes(tuple[int, int]):
-    """Shortest and longest write."""
+    """Lengths of the shortest and the longest write."""
 
     def __str__(self) -> str:
         return f"{self[0]}-{self[1]}"
@@ -127,21 +153,37 @@ def _family(text: str) -> int:
 
 
 def _add_tcp(part: Parser, streams: Sequence[int] = (1,)) -> None:
-    add_list(part, "--streams", positive, list(streams), "NUMBER")
-    add_list(part, "--direction", one_of(DIRECTIONS), ["forward"], "|".join(DIRECTIONS))
+    add_list(part, "--streams", "set the number of streams", positive, list(streams), "NUMBER")
+    add_list(
+        part,
+        "--direction",
+        "select the directions",
+        one_of(DIRECTIONS),
+        ["forward"],
+        "|".join(DIRECTIONS),
+    )
 
 
 def _add_udp(part: Parser, sizes: Sequence[int] = SIZES) -> None:
-    add_list(part, "--size", positive, list(sizes), "OCTETS")
+    add_list(part, "--size", "set the payload of a datagram", positive, list(sizes), "OCTETS")
 
 
 def _add_rtt(part: Parser, loads: Sequence[str] = LOADS) -> None:
-    add_list(part, "--load", one_of(LOADS), list(loads), "|".join(LOADS))
+    add_list(
+        part,
+        "--load",
+        "select idle (200 ms), often (10 ms), load (10 ms beside a stream)",
+        one_of(LOADS),
+        list(loads),
+        "|".join(LOADS),
+    )
 
 
 def _add_many(part: Parser) -> None:
-    add_list(part, "--connections", positive, [CONNECTIONS], "NUMBER")
-    add_list(part, "--writes", _writes, [_Writes(WRITES)], "LOW-HIGH")
+    add_list(
+        part, "--connections", "set the number of connections", positive, [CONNECTIONS], "NUMBER"
+    )
+    add_list(part, "--writes", "set the length of a write", _writes, [_Writes(WRITES)], "LOW-HIGH")
     part.add_argument(
         "--pace",
         type=positive,

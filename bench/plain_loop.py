@@ -1,9 +1,9 @@
-"""The VTEP that anyone would write first: one read, one sendto, for every frame.
+"""The simplest VTEP that works: one read and one sendto for every frame.
 
     python -m bench.plain_loop TAP VNI LOCAL PEER READY_FD
 
-One peer, no FDB, no offload, no event loop but poll(2). It is what vtep's design is measured
-against, and shares no code with it. IPv4 and IPv6.
+It has one peer, no FDB, no offload, and poll(2) instead of an event loop. It supports IPv4 and
+IPv6, and shares no code with vtep, whose design is compared with it.
 """
 
 import os
@@ -14,8 +14,8 @@ import sys
 import pytun
 
 _PORT = 4789
-_MOST_AT_ONCE = 64  # frames of one side before the other has its turn
-_BUFFER = 4 << 20  # octets of socket buffer, as the tunnels it stands beside
+_MAX_BATCH = 64  # frames of one direction before the other is served
+_BUFFER = 4 << 20  # octets of socket buffer, as for the other tunnels
 _FRAME = 65_536
 _SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33  # asm-generic/socket.h
 
@@ -39,26 +39,26 @@ def main(tap_name: str, vni: int, local: str, peer: str, ready_fd: int) -> None:
     while True:
         for fd, _ in poller.poll():
             if fd == tap.fileno():
-                _outward(fd, underlay, header, (peer, _PORT))
+                _encapsulate(fd, underlay, header, (peer, _PORT))
             else:
-                _inward(tap.fileno(), underlay, header)
+                _decapsulate(tap.fileno(), underlay, header)
 
 
-def _outward(tap: int, underlay: socket.socket, header: bytes, peer: tuple[str, int]) -> None:
-    for _ in range(_MOST_AT_ONCE):
+def _encapsulate(tap: int, underlay: socket.socket, header: bytes, peer: tuple[str, int]) -> None:
+    for _ in range(_MAX_BATCH):
         try:
             underlay.sendto(header + os.read(tap, _FRAME), peer)
         except BlockingIOError:
             return
 
 
-def _inward(tap: int, underlay: socket.socket, header: bytes) -> None:
-    for _ in range(_MOST_AT_ONCE):
+def _decapsulate(tap: int, underlay: socket.socket, header: bytes) -> None:
+    for _ in range(_MAX_BATCH):
         try:
             datagram = underlay.recv(_FRAME)
             if datagram[:8] == header:
                 os.write(tap, datagram[8:])
-        except OSError:  # nothing left, or the TAP is not up yet
+        except OSError:  # no more data, or the TAP is not up yet
             return
 
 

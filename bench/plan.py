@@ -1,4 +1,4 @@
-"""What is measured: tests, each a case on a rig with those who take part. No I/O."""
+"""Lists of tests: each is a case on a rig, with the contenders that take part. No I/O."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from bench.measures.udp import SIZES
 from bench.rig import UNDERLAYS, Rig
 
 SECONDS = {"tcp": 3, "udp": 2, "rtt": 2, "many": 4}
-"""How long a run of each kind of test takes, unless --seconds says otherwise."""
+"""Length of a run by kind of test, without --seconds."""
 ROUNDS = 3
 KINDS = tuple(SECONDS)
 
-_OVERHEAD_S = 1.2  # to build a rig, to start a contender, to end both
+_OVERHEAD_S = 1.2  # for building a rig, starting a contender, and stopping both
 
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """One case on one rig, and the names of those who are measured in it."""
+    """One case on one rig, with the names of its contenders."""
 
     case: Case
     rig: Rig
@@ -28,15 +28,15 @@ class Test:
 
 def cross(cases: Iterable[Case], rigs: Sequence[Rig], names: Iterable[str]) -> list[Test]:
     """Return every case on every rig, each with all of *names*."""
-    who = tuple(names)
-    return [Test(case, rig, who) for case in cases for rig in rigs]
+    contenders = tuple(names)
+    return [Test(case, rig, contenders) for case in cases for rig in rigs]
 
 
 def everything(contenders: Iterable[Contender]) -> list[Test]:
-    """Return the whole benchmark; the main contenders stand in every test.
+    """Return the whole benchmark; the main contenders take part in every test.
 
-    The others take part once in each kind. Datagrams and round trips are measured over "wire"
-    alone: no super-frame is involved, so "veth" tells the same.
+    The others take part in one test of each kind. UDP and round trips are measured over "wire"
+    only: they use no GSO frames, so "veth" gives the same figures.
     """
     chosen = list(contenders)
     all_ = [one.name for one in chosen]
@@ -58,7 +58,7 @@ def everything(contenders: Iterable[Contender]) -> list[Test]:
 
 
 def only(tests: Iterable[Test], names: Sequence[str]) -> list[Test]:
-    """Return the tests with those of *names* alone; a test that nobody takes part in goes."""
+    """Return the tests with the contenders of *names* only; tests without any are left out."""
     kept = [
         Test(test.case, test.rig, tuple(name for name in test.contenders if name in names))
         for test in tests
@@ -67,7 +67,7 @@ def only(tests: Iterable[Test], names: Sequence[str]) -> list[Test]:
 
 
 def duration(tests: Iterable[Test], rounds: int, seconds: int | None) -> float:
-    """Return about how many seconds the tests will take."""
+    """Return an estimate of the length of all tests, in seconds."""
     return rounds * sum(
         len(test.contenders) * (_length(test.case, seconds) + _OVERHEAD_S) for test in tests
     )

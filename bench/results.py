@@ -1,4 +1,4 @@
-"""The results of a run: figures by test, contender and round, as JSON and back."""
+"""Results of a run: figures by test, contender and round; written and read as JSON."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -17,10 +17,10 @@ class Cell:
     """One test.
 
     Attributes:
-        kind: "tcp", "udp" or "rtt".
-        case: what was sent, in words.
-        rig: over what.
-        figures: by contender, then by Metric.key: one figure a round, None where there is none.
+        kind: a key of METRICS.
+        case: description of the traffic.
+        rig: underlay and IP versions.
+        figures: by contender, then by Metric.key: one figure a round, None for a failed round.
     """
 
     kind: str
@@ -29,7 +29,7 @@ class Cell:
     figures: dict[str, dict[str, list[float | None]]] = field(default_factory=dict)
 
     def add(self, contender: str, round_: int, values: Values) -> None:
-        """Enter what *contender* reached in a round, counted from 0; rounds come in order."""
+        """Add the figures of *contender* in a round; rounds are numbered from 0, ascending."""
         series = self.figures.setdefault(contender, {})
         for key, value in values.items():
             one = series.setdefault(key, [])
@@ -37,18 +37,18 @@ class Cell:
             one.append(float(f"{value:.{_DIGITS}g}"))
 
     def series(self, contender: str, key: str) -> list[float | None]:
-        """Return one figure of a contender, round by round; empty when it did not take part."""
+        """Return one figure of a contender, round by round; empty if it did not take part."""
         return self.figures.get(contender, {}).get(key, [])
 
 
 @dataclass(slots=True)
 class Curve:
-    """A cost against a size.
+    """Costs against a size.
 
     Attributes:
-        title: what grows: "MACs in the FDB", ...
-        points: size, and for each cost by name the figure of each round.
-        unit: of the costs.
+        title: the name of the size: "MACs in the FDB", ...
+        points: each size, with the figures of all rounds by the name of the cost.
+        unit: the unit of the costs.
     """
 
     title: str
@@ -58,15 +58,15 @@ class Curve:
 
 @dataclass(slots=True)
 class Results:
-    """All of a run.
+    """All results of a run.
 
     Attributes:
-        machine: date, machine and versions, in words.
-        options: how it was measured.
-        contenders: what each is, in a line.
-        left_out: why somebody did not take part, by name.
+        machine: date, machine and versions.
+        options: number and length of the rounds.
+        contenders: one-line descriptions by name.
+        left_out: the reasons of contenders that did not take part, by name.
         cells: the tests.
-        curves: the scaling part.
+        curves: the results of `scaling`.
     """
 
     machine: dict[str, Any] = field(default_factory=dict)
@@ -77,27 +77,27 @@ class Results:
     curves: list[Curve] = field(default_factory=list)
 
     def find(self, kind: str, case: str, rig: Rig) -> Cell | None:
-        """Return the cell of one test."""
+        """Return the cell of one test, or None."""
         wanted = (kind, case, rig)
         found = (cell for cell in self.cells if (cell.kind, cell.case, cell.rig) == wanted)
         return next(found, None)
 
 
 def dump(results: Results) -> str:
-    """Return the results as JSON, a line for each test and each curve."""
+    """Return the results as JSON, with one line for each test and each curve."""
     tree: dict[str, Any] = {"format": FORMAT, **asdict(results)}
     return "{\n" + ",\n".join(f"{json.dumps(key)}: {_lines(tree[key])}" for key in tree) + "\n}\n"
 
 
 def load(text: str) -> Results:
-    """Read what dump() wrote.
+    """Read the output of dump().
 
     Raises:
-        ValueError: it is not that.
+        ValueError: *text* is not such output.
     """
     tree = json.loads(text)
     if not isinstance(tree, dict) or tree.pop("format", None) != FORMAT:
-        raise ValueError(f"no results of format {FORMAT}")
+        raise ValueError(f"results: the file is not of format {FORMAT}; measure again")
     cells = [Cell(**one | {"rig": Rig(**one["rig"])}) for one in tree.pop("cells")]
     curves = [
         Curve(one["title"], one["unit"], [(size, costs) for size, costs in one["points"]])
@@ -107,7 +107,7 @@ def load(text: str) -> Results:
 
 
 def keep(results: Results, folder: Path) -> Path:
-    """Write the results into *folder* as results.json; return where."""
+    """Write results.json into *folder* and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "results.json"
     path.write_text(dump(results))

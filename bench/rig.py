@@ -1,4 +1,4 @@
-"""The rig of one measurement: two hosts of the lab, joined by one contender."""
+"""The rig of one measurement: two hosts of the lab, connected by one contender."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,21 +16,21 @@ UNDERLAYS: tuple[Underlay, ...] = get_args(Underlay)
 _OVERHEAD: dict[Family, int] = {4: 50, 6: 70}
 _INSIDE_6 = ("fd00:18::11/64", "fd00:18::12/64")
 _FIRST_ANSWER_S = 20.0
-_END = 120  # characters of each end of what went wrong
+_END = 120  # characters of each end of a long error
 
 
 class CannotStart(Exception):
-    """A contender cannot be started on this machine; the text says why, in a line."""
+    """A contender does not start on this machine; the text is a one-line reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rig:
-    """What lies between the containers, apart from the contender.
+    """The network between the containers, without the contender.
 
     Attributes:
-        underlay: "veth" passes super-frames whole, "wire" carries finished, segmented packets.
-        mtu: of the underlay, octets. The containers' is lower by what VXLAN adds, for every
-            contender alike.
+        underlay: "veth" passes GSO frames whole, "wire" carries finished, segmented packets.
+        mtu: MTU of the underlay in octets. The containers' MTU is lower by the VXLAN overhead,
+            for every contender.
         family: IP version of the underlay.
         inside: IP version of the measured traffic.
     """
@@ -41,7 +41,7 @@ class Rig:
     inside: Family = 4
 
     def __str__(self) -> str:
-        """Name it in a few words: "wire 1500", "wire 1500, IPv6 inside"."""
+        """Return a short name: "wire 1500", "wire 1500, IPv6 inside"."""
         where = [name for name, ip in (("inside", self.inside), ("under", self.family)) if ip == 6]
         return f"{self.underlay} {self.mtu}" + (f", IPv6 {' and '.join(where)}" if where else "")
 
@@ -51,10 +51,10 @@ class Joined:
     """Two containers that reach each other through a contender.
 
     Attributes:
-        client: where traffic is asked for (c1).
-        server: the other (c2).
-        address: the server's, of the IP version that is measured.
-        pids: the processes of the contender, both ends.
+        client: the container that starts the traffic (c1).
+        server: the other container (c2).
+        address: the server's address, of the measured IP version.
+        pids: processes of the contender at both ends.
     """
 
     client: Container
@@ -65,10 +65,10 @@ class Joined:
 
 @contextmanager
 def joined(rig: Rig, contender: Contender) -> Iterator[Joined]:
-    """Build the rig, join it, and wait until a ping has come back through it.
+    """Build the rig, connect it, and wait for the first answer to a ping.
 
     Raises:
-        CannotStart: the contender did not start, or carries nothing.
+        CannotStart: the contender does not start, or does not carry a ping.
     """
     with ExitStack() as stack:
         mtu = rig.mtu - _OVERHEAD[rig.family]
@@ -86,7 +86,7 @@ def joined(rig: Rig, contender: Contender) -> Iterator[Joined]:
             wait_until(
                 lambda: ping(lab.c1, address, timeout=0.5),
                 _FIRST_ANSWER_S,
-                what="a first ping to come back",
+                what="the answer to a first ping",
             )
         except LabError as error:
             raise CannotStart(in_a_line(error)) from None
@@ -94,6 +94,6 @@ def joined(rig: Rig, contender: Contender) -> Iterator[Joined]:
 
 
 def in_a_line(error: Exception) -> str:
-    """Return what an error says as one line, the middle left out where it is long."""
+    """Return the text of an error as one line; the middle of a long one is left out."""
     words = " ".join(str(error).split())
     return words if len(words) <= 2 * _END else f"{words[:_END]} ... {words[-_END:]}"

@@ -1,11 +1,11 @@
-"""The measuring itself: round by round, test by test, contender by contender.
+"""The loop over rounds, tests and contenders.
 
-Rounds are outermost and contenders innermost, so that those who are compared are measured seconds
-apart, and whatever else the machine does falls on all. Each round begins with another contender.
-Every run has a fresh rig.
+Rounds are the outer loop and contenders the inner loop. Contenders that are compared run seconds
+apart, so other load on the machine affects all of them. Each round begins with a different
+contender, and every run has a new rig.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -18,11 +18,25 @@ from bench.rig import CannotStart, Rig, in_a_line, joined
 from vtep.lab import LabError
 
 _FAILURES = (LabError, OSError, LookupError, ArithmeticError)
-"""A program that fails, a process that is gone, a report without the figure."""
+"""Errors of a program that fails, a process that has ended, or an incomplete report."""
+
+
+Measure = Callable[[Test, Contender, int | None], Values]
+"""Runs one test with one contender; the number is the length in seconds, None for the default."""
+
+
+def measure_on_rig(test: Test, contender: Contender, seconds: int | None) -> Values:
+    """Build a new rig, connect it by *contender*, and return the figures of the test.
+
+    Raises:
+        CannotStart: the contender does not start.
+    """
+    with joined(test.rig, contender) as ends:
+        return test.case.measure(ends, seconds or SECONDS[test.case.kind])
 
 
 def progress_bar() -> Progress:
-    """Return the display that run() moves."""
+    """Return the progress display for run()."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -40,11 +54,21 @@ def run(
     *,
     rounds: int,
     seconds: int | None,
+    measure: Measure = measure_on_rig,
 ) -> None:
-    """Measure, and enter into *results* what comes out, as it comes.
+    """Run the tests and add each figure to *results* immediately.
 
-    A contender that cannot be started on a rig is named once, and left out of it from then on. A
-    run that fails is named too, and has no figure.
+    A contender that cannot start on a rig is reported once and left out of that rig from then on.
+    A failed run is reported too, and has no figure.
+
+    Args:
+        tests: the tests, in order.
+        contenders: all contenders of the tests, by name.
+        results: the results to add to.
+        progress: the progress display.
+        rounds: number of rounds.
+        seconds: length of a run; None for the default of its kind.
+        measure: runs one test with one contender.
     """
     results.cells.extend(Cell(test.case.kind, str(test.case), test.rig) for test in tests)
     task = progress.add_task("", total=rounds * sum(len(test.contenders) for test in tests))
@@ -55,27 +79,22 @@ def run(
                 progress.update(task, description=f"{cell.kind} {cell.case}, {cell.rig}: {name}")
                 if (name, test.rig) not in out:
                     try:
-                        values = _measure(test, contenders[name], seconds)
+                        values = measure(test, contenders[name], seconds)
                     except CannotStart as error:
                         out.add((name, test.rig))
                         results.left_out[f"{name}, {test.rig}"] = str(error)
-                        _say(progress, f"left out: {name}, {test.rig}: {error}")
+                        _print(progress, f"left out: {name}, {test.rig}: {error}")
                     except _FAILURES as error:
                         what = f"{name}, {cell.kind} {cell.case}, {cell.rig}"
-                        _say(progress, f"failed: {what}: {in_a_line(error)}")
+                        _print(progress, f"failed: {what}: {in_a_line(error)}")
                     else:
                         cell.add(name, round_, values)
                 progress.advance(task)
             if not progress.console.is_terminal:
-                _say(progress, _line(cell, round_))
+                _print(progress, _line(cell, round_))
 
 
-def _measure(test: Test, contender: Contender, seconds: int | None) -> Values:
-    with joined(test.rig, contender) as ends:
-        return test.case.measure(ends, seconds or SECONDS[test.case.kind])
-
-
-def _say(progress: Progress, line: str) -> None:
+def _print(progress: Progress, line: str) -> None:
     progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -85,8 +104,8 @@ def _rotated(names: Sequence[str], by: int) -> list[str]:
 
 
 def _line(cell: Cell, round_: int) -> str:
-    """Return one round of one test in a line, for a log."""
+    """Return one round of one test as one line."""
     key = METRICS[cell.kind][0].key
-    got = {name: cell.series(name, key)[round_:] for name in cell.figures}
-    said = ", ".join(f"{name} {values[0]:.4g}" for name, values in got.items() if values)
-    return f"round {round_ + 1}: {cell.kind} {cell.case}, {cell.rig}: {said}"
+    found = {name: cell.series(name, key)[round_:] for name in cell.figures}
+    figures = ", ".join(f"{name} {values[0]:.4g}" for name, values in found.items() if values)
+    return f"round {round_ + 1}: {cell.kind} {cell.case}, {cell.rig}: {figures}"

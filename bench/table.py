@@ -1,4 +1,4 @@
-"""The figures on the terminal: the ratio first, then medians; the JSON has every round."""
+"""Tables of ratios and medians for the terminal; the JSON has every round."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -24,7 +24,7 @@ _IPV4: Literal[4] = 4
 
 
 def tables(results: Results) -> Iterator[Table]:
-    """Yield a table for each kind of test that was run, and those of the scaling part."""
+    """Yield a table for each kind of test with figures, and for each curve."""
     for kind in METRICS:
         cells = [cell for cell in results.cells if cell.kind == kind and cell.figures]
         if cells:
@@ -71,7 +71,7 @@ def _table(kind: str, cells: list[Cell]) -> Table:
 
 
 def _ipv6(results: Results) -> Iterator[tuple[Cell, str, Summary]]:
-    """Yield, for each test over or of IPv6, each contender's ratio to its own figure of IPv4."""
+    """Yield each contender's ratio to its own IPv4 figure, for each test that uses IPv6."""
     for cell in results.cells:
         if cell.rig.family == cell.rig.inside == _IPV4:
             continue
@@ -86,7 +86,7 @@ def _ipv6(results: Results) -> Iterator[tuple[Cell, str, Summary]]:
 
 
 def _ipv6_table(rows: list[tuple[Cell, str, Summary]]) -> Table:
-    table = _empty("IPv6 beside IPv4, each contender by itself", "test", "", "of its IPv4 figure")
+    table = _empty("IPv6 compared with IPv4, for each contender", "test", "", "of its IPv4 figure")
     for cell, name, ratio in rows:
         table.add_row(f"{cell.kind} {cell.case}, {cell.rig}", name, with_spread(ratio))
     return table

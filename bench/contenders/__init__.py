@@ -1,4 +1,4 @@
-"""The contenders, in the order in which they are measured and shown."""
+"""The contenders, in the order of measurements and tables."""
 
 from pathlib import Path
 
@@ -19,21 +19,21 @@ CONTENDERS = {
     for one in (
         Contender("bare", "the underlay in the bridges, no tunnel", bare, main=True),
         Contender("kernel", "the kernel's vxlan", kernel, main=True),
-        Contender("vtep", "ours, default options", vtep(), main=True),
+        Contender("vtep", "vtep, default options", vtep(), main=True),
         Contender(
             "vtep-inject",
-            "ours, --uplink inject",
+            "vtep, --uplink inject",
             vtep("--uplink", "inject"),
             option=("--uplink", "inject"),
             main=True,
         ),
         Contender(
             "vtep-plain",
-            "ours, --offload none",
+            "vtep, --offload none",
             vtep("--offload", "none"),
             option=("--offload", "none"),
         ),
-        Contender("loop", "a plain one-frame loop in Python", plain_loop),
+        Contender("loop", "a plain loop in Python, one frame at a time", plain_loop),
         Contender(
             "ovs-afxdp",
             "Open vSwitch's userspace vxlan, AF_XDP",
@@ -56,7 +56,7 @@ CONTENDERS = {
     )
 }
 REFERENCE = "kernel"
-"""Whose figure of the same round is the 1 of every ratio."""
+"""The contender to which every ratio refers, by its figure of the same round."""
 
 BEFORE = "before"
 """The name of another checkout of vtep."""
@@ -66,12 +66,12 @@ def before(folder: Path) -> Contender:
     """Return the contender that is the checkout of vtep in *folder*.
 
     Raises:
-        ValueError: there is none.
+        ValueError: *folder* does not contain one.
     """
-    whole = folder.resolve()
-    if not (whole / "vtep" / "__main__.py").is_file():
-        raise ValueError(f"--before: {folder} has no vtep/__main__.py; give a checkout of vtep")
-    return Contender(BEFORE, f"ours, in {whole}", checkout(whole), main=True)
+    path = folder.resolve()
+    if not (path / "vtep" / "__main__.py").is_file():
+        raise ValueError(f"--before {folder}: has no vtep/__main__.py; name a checkout of vtep")
+    return Contender(BEFORE, f"vtep in {path}", checkout(path), main=True)
 
 
 __all__ = ["BEFORE", "CONTENDERS", "REFERENCE", "Contender", "before"]

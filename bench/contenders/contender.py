@@ -1,4 +1,4 @@
-"""What a contender is: something that joins the two hosts' bridges."""
+"""A contender: a tunnel that connects the bridges of the two hosts."""
 
 import shutil
 import sys
@@ -10,9 +10,9 @@ from vtep.lab import TwoHosts
 from vtep.lab.command import environment, execute
 
 Join = Callable[[TwoHosts], AbstractContextManager[tuple[int, ...]]]
-"""Joins br0 of h1 and h2 for a block, and tells the ids of the processes that do it, both ends.
+"""Connects br0 of h1 and h2 during a block, and yields the process ids of both ends.
 
-LabError from the entry means that it cannot be started here.
+LabError on entry means that the contender cannot start on this machine.
 """
 
 _CHECK = [sys.executable, "-m", "vtep", "check", "--tap=vx0", "--vni=1", "--peer=192.0.2.1"]
@@ -20,16 +20,16 @@ _CHECK = [sys.executable, "-m", "vtep", "check", "--tap=vx0", "--vni=1", "--peer
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One that is measured.
+    """One tunnel with its options.
 
     Attributes:
-        name: as --contender takes it.
-        what: what it is, in a line.
-        join: how it joins the hosts.
-        programs: what must be installed, by command.
-        option: the words of ours it is made of, which this vtep must know.
-        main: whether it takes part in every test, and not only in one of each kind.
-        package: the Debian package it comes from, if any.
+        name: the value for --contender.
+        what: description in one line.
+        join: connects the hosts.
+        programs: commands that must be installed.
+        option: options of vtep that it uses, which this version must have.
+        main: whether it takes part in every test, or only in one of each kind.
+        package: its Debian package, if any.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Contender:
     package: str = ""
 
     def missing(self) -> str | None:
-        """Return why it cannot take part on this machine; None when nothing is known to lack."""
+        """Return why it cannot run on this machine; None if nothing is known to be missing."""
         for program in self.programs:
             if shutil.which(program, path=environment()["PATH"]) is None:
                 return f"the program {program} is not installed"

@@ -1,7 +1,8 @@
 """Open vSwitch's userspace datapath ("netdev") with a vxlan port.
 
-The container's port and the underlay's device belong to ovs-vswitchd, by AF_PACKET sockets or by
-AF_XDP; br0 stands aside. All that it keeps is in a folder of its own: the machine's OVS is another.
+ovs-vswitchd uses the container's port and the underlay's device through AF_PACKET or AF_XDP
+sockets; br0 is not used. Database, logs and sockets are in a temporary folder, apart from an OVS
+that the machine may run.
 
          c1 eth0 --- v-c1 --- ovs0 --- vxlan port ... tunnel ... u0 (10.0.1.4) --- u1
 """
@@ -20,7 +21,7 @@ _START_S = 15.0
 
 
 def openvswitch(port_type: str) -> Join:
-    """Return what joins the hosts by OVS, the ports of *port_type*: "system" or "afxdp-nonpmd"."""
+    """Return a contender's join for OVS with ports of *port_type*: "system", "afxdp-nonpmd"."""
 
     @contextmanager
     def join(lab: TwoHosts) -> Iterator[tuple[int, ...]]:
@@ -38,7 +39,7 @@ def openvswitch(port_type: str) -> Join:
 
 
 def _start(stack: ExitStack, host: Host, own: Path) -> list[int]:
-    """Start the database and the switch; both end with *stack*."""
+    """Start the database and the switch; *stack* stops both."""
     variables = {name: str(own) for name in ("OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR")}
     database, socket = own / "conf.db", own / "db.sock"
     host.run(["ovsdb-tool", "create", str(database), _SCHEMA])
@@ -56,7 +57,7 @@ def _join(host: Host, peer: Host, inside: Container, own: Path, port_type: str) 
     port, length = f"v-{inside.name}", host.link(host.device)["mtu"]
     host.ip("link", "set", port, "nomaster")
     host.ip("address", "flush", "dev", host.device)
-    inside.offload("eth0", "tx", "off")  # AF_PACKET ports would pass unfinished packets on
+    inside.offload("eth0", "tx", "off")  # AF_PACKET ports would forward partial checksums
     for bridge, device in (("ovs0", port), ("u0", host.device)):
         made = ["add-br", bridge, "--", "set", "bridge", bridge, "datapath_type=netdev"]
         _vsctl(host, own, *made)

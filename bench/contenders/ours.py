@@ -1,7 +1,4 @@
-"""vtep itself, with its default options and with others, and what it is compared to.
-
-These are another checkout of vtep, and a plain loop.
-"""
+"""vtep with its default options and with others, another checkout of vtep, and a plain loop."""
 
 import sys
 from collections.abc import Iterator
@@ -15,7 +12,7 @@ from vtep.lab.ready import start_ready
 
 
 def vtep(*options: str) -> Join:
-    """Return what joins the hosts by a vtep with *options* at each end."""
+    """Return a contender's join for vtep with *options* at each end."""
 
     @contextmanager
     def join(lab: TwoHosts) -> Iterator[tuple[int, ...]]:
@@ -34,9 +31,9 @@ def vtep(*options: str) -> Join:
 
 
 def checkout(folder: Path) -> Join:
-    """Return what joins the hosts by the vtep in *folder*, run with our interpreter.
+    """Return a contender's join for the vtep in *folder*, run with the same interpreter.
 
-    Its command line needs --ready-fd, --log-format and --control, besides the usual options.
+    Its command line needs --ready-fd, --log-format and --control, in addition to those of vtep().
     """
 
     def start(host: Host, peer: Host) -> Daemon:
@@ -62,7 +59,7 @@ def checkout(folder: Path) -> Join:
 
 
 def _refuse_fallback(end: Daemon, options: tuple[str, ...]) -> None:
-    """Raise LabError where an uplink that was asked for is not, or no longer, the one in use."""
+    """Raise LabError if the inject uplink was requested but is not, or no longer, in use."""
     if "inject" in options:
         for record in end.log:
             if str(record["message"]).startswith("uplink socket"):
@@ -71,7 +68,7 @@ def _refuse_fallback(end: Daemon, options: tuple[str, ...]) -> None:
 
 @contextmanager
 def plain_loop(lab: TwoHosts) -> Iterator[tuple[int, ...]]:
-    """Join them by bench/plain_loop.py at each end."""
+    """Connect the hosts by bench/plain_loop.py at each end."""
     with _loop(lab.h1, lab.h2) as one, _loop(lab.h2, lab.h1) as other:
         yield one.pid, other.pid
 
@@ -87,9 +84,9 @@ def _loop(host: Host, peer: Host) -> Process:
 
 
 def plug_tap(host: Host) -> None:
-    """Make the TAP vx0 a port of br0, with the MTU and the queue that vtep would give it.
+    """Make the TAP vx0 a port of br0, with the MTU and the queue length that vtep sets.
 
-    All contenders carry the same inner packets: the TAP's MTU is that of the containers.
+    The MTU of the TAP is that of the containers, so all contenders carry the same inner packets.
     """
     mtu = host.containers[0].link("eth0")["mtu"]
     host.ip("link", "set", "vx0", "mtu", str(mtu), "txqueuelen", "1000", "master", "br0", "up")

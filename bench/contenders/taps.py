@@ -1,7 +1,7 @@
-"""Userspace tunnels of Debian that make a TAP of their own: their commands, without cryptography.
+"""Userspace tunnels of Debian that create a TAP: their commands, without cryptography.
 
-Each is given what peers of its kind are told to get the best out of it; what is no default stands
-at its function. All take IPv4 underlays only, as they are started here.
+Each is configured for speed. The docstring of its function names options that differ from the
+defaults. All support IPv4 underlays only, as started here.
 """
 
 import itertools
@@ -16,23 +16,23 @@ from bench.contenders.ours import plug_tap
 from vtep.lab import Host, Process, TwoHosts, wait_until
 
 _PORT = "4789"
-_BUFFER = str(4 << 20)  # octets of socket buffer, where one can ask for it
+_BUFFER = str(4 << 20)  # octets of socket buffer, for tunnels with an option
 _START_S = 15.0
 
 
 class Command(NamedTuple):
-    """What starts one end."""
+    """Command line and environment of one end."""
 
     argv: list[str]
     variables: Mapping[str, str] = {}
 
 
 Commands = Callable[[Host, Host, Path], tuple[Command, Command]]
-"""Returns the commands of both hosts, which may keep files in a folder."""
+"""Returns the commands for both hosts; they may write files into the folder."""
 
 
 def tap_tunnel(commands: Commands) -> Join:
-    """Return what joins the hosts by a program at each end that makes the TAP vx0."""
+    """Return a contender's join for a program that creates the TAP vx0 at each end."""
 
     @contextmanager
     def join(lab: TwoHosts) -> Iterator[tuple[int, ...]]:
@@ -61,7 +61,7 @@ def _plug(host: Host, process: Process) -> None:
 
 
 def openvpn(h1: Host, h2: Host, folder: Path) -> tuple[Command, Command]:
-    """Join peer to peer without TLS and key: nothing is encrypted; large buffers, no MSS clamp."""
+    """Connect peer to peer without TLS, key or encryption; large buffers, no MSS clamp."""
 
     def end(host: Host, peer: Host) -> Command:
         where = ["--local", host.address, "--remote", peer.address, "--port", _PORT]
@@ -74,7 +74,7 @@ def openvpn(h1: Host, h2: Host, folder: Path) -> tuple[Command, Command]:
 
 
 def socat(h1: Host, h2: Host, folder: Path) -> tuple[Command, Command]:
-    """Join a TAP and a datagram socket, with no header at all."""
+    """Connect a TAP and a datagram socket, without any header."""
 
     def end(host: Host, peer: Host) -> Command:
         buffers = f"sndbuf-late={_BUFFER},rcvbuf-late={_BUFFER}"
@@ -86,7 +86,7 @@ def socat(h1: Host, h2: Host, folder: Path) -> tuple[Command, Command]:
 
 
 def quicktun(h1: Host, h2: Host, folder: Path) -> tuple[Command, Command]:
-    """Use the protocol "raw": no header."""
+    """Use the protocol "raw", which has no header."""
 
     def end(host: Host, peer: Host) -> Command:
         options = {
@@ -97,7 +97,7 @@ def quicktun(h1: Host, h2: Host, folder: Path) -> tuple[Command, Command]:
             "REMOTE_ADDRESS": peer.address,
             "REMOTE_PORT": _PORT,
         }
-        # Debian's takes its options as ifupdown hands them over.
+        # Debian's version reads its options from the variables of ifupdown.
         variables = {f"IF_QT_{name}": value for name, value in options.items()} | {"IFACE": "vx0"}
         return Command(["quicktun"], variables)
 
@@ -105,7 +105,7 @@ def quicktun(h1: Host, h2: Host, folder: Path) -> tuple[Command, Command]:
 
 
 def fastd(h1: Host, h2: Host, folder: Path) -> tuple[Command, Command]:
-    """Use method "null" and mode tap; there is no option for socket buffers."""
+    """Use method "null" and mode tap; socket buffers cannot be set."""
     secrets, public = {}, {}
     for host in (h1, h2):
         secrets[host.name], public[host.name] = _fastd_keys(host, folder)
@@ -132,7 +132,7 @@ def _fastd_keys(host: Host, folder: Path) -> tuple[str, str]:
 
 
 def tinc(h1: Host, h2: Host, folder: Path) -> tuple[Command, Command]:
-    """Use mode switch, no cipher, digest or compression.
+    """Use mode switch without cipher, digest and compression.
 
     Without PMTUDiscovery = no its large frames go by TCP until probing has ended.
     """

@@ -1,4 +1,4 @@
-"""What is measured: each kind of test in a file of its own, with the figures it gives."""
+"""The measures: each kind of test in one file, with its figures."""
 
 from bench.measures.many import MANY, Many
 from bench.measures.metric import Metric
@@ -16,9 +16,9 @@ METRICS: dict[str, tuple[Metric, ...]] = {
     "many": MANY,
     "page": PAGE,
 }
-"""By kind of test; the first is the one that is compared."""
+"""Figures by kind of test; the first is compared."""
 
 COMPARED = {kind: metrics[: 2 if kind == "udp" else 1] for kind, metrics in METRICS.items()}
-"""Those with a ratio in the tables: UDP by what iperf3 got, and by what reached eth0 too."""
+"""Figures with a ratio in the tables; UDP has two, received by iperf3 and received by eth0."""
 
 __all__ = ["COMPARED", "METRICS", "Case", "Many", "Metric", "Rtt", "Tcp", "Udp"]

@@ -1,4 +1,4 @@
-"""Many TCP connections with writes of random length: throughput, and the daemons' memory."""
+"""Many TCP connections with writes of random length: throughput and memory of the daemons."""
 
 import json
 import time
@@ -31,12 +31,12 @@ _EXTRA_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """Connections from c1 to c2 that all write.
+    """TCP connections from c1 to c2, all of which write.
 
     Attributes:
-        connections: how many.
-        low, high: shortest and longest write, octets; lengths are uniform between.
-        pace: writes a second of all connections together; None for as fast as they go.
+        connections: their number.
+        low, high: shortest and longest write in octets; lengths are uniform between them.
+        pace: writes a second of all connections together; None for no limit.
     """
 
     kind: ClassVar[str] = "many"
@@ -46,7 +46,7 @@ class Many:
     pace: int | None = None
 
     def __str__(self) -> str:
-        """Name it: "200 connections, 1-65000", "200 connections, 1-65000, 4000 writes/s"."""
+        """Return its name: "200 connections, 1-65000", with "4000 writes/s" if paced."""
         paced = "" if self.pace is None else f", {self.pace} writes/s"
         return f"{self.connections} connections, {self.low}-{self.high}{paced}"
 
@@ -71,9 +71,9 @@ class Many:
 def traffic(
     client: Netns, server: Netns, address: str, case: Many, seconds: float
 ) -> Iterator[Process]:
-    """Run bench/connections.py at both ends; yield the receiver once it listens.
+    """Run bench/connections.py at both ends; yield the receiver when it listens.
 
-    The receiver ends by itself *seconds* after the first octet.
+    The receiver ends *seconds* after the first octet.
     """
     program = "bench.connections"
     receiver, port = start_ready(
@@ -93,7 +93,7 @@ def traffic(
 
 
 def finish(receiver: Process, seconds: float) -> dict[str, float]:
-    """Wait for the receiver's end; return the "octets" it got and in how many "seconds"."""
+    """Wait until the receiver ends; return its count of "octets" and their time in "seconds"."""
     if receiver.wait(seconds + _EXTRA_S) != 0:
         raise receiver.failure("failed")
     counted: dict[str, float] = json.loads(receiver.stdout())

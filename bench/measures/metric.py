@@ -1,4 +1,4 @@
-"""A figure that a test gives."""
+"""The figures of a test."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ Values = dict[str, float]
 
 
 class Metric(NamedTuple):
-    """One figure: the key in the results, and how it is headed in tables and plots."""
+    """One figure: its key in the results, and its title and unit in tables and plots."""
 
     key: str
     title: str
@@ -18,4 +18,4 @@ TUNNEL = Metric("tunnel_s_per_gb", "tunnel CPU", "s/GB")
 MACHINE = Metric("machine_s_per_gb", "machine CPU", "s/GB")
 PEAK = Metric("peak_mb", "tunnel memory", "MB")
 USAGE = (TUNNEL, MACHINE, PEAK)
-"""What bench/measures/usage.py adds to a test. GB = 10^9 octets received, MB = 10^6 octets."""
+"""Figures of bench/measures/usage.py. GB = 10^9 octets received, MB = 10^6 octets."""

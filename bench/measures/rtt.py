@@ -1,4 +1,4 @@
-"""Round trips by ping: idle, and while a TCP stream fills the path."""
+"""Round trips with ping: idle, and while a TCP stream fills the path."""
 
 import statistics
 from collections.abc import Iterator
@@ -25,9 +25,9 @@ _WORDS = {
     "load": "under load, every 10 ms",
 }
 _INTERVALS = {"idle": 0.2, "often": 0.01, "load": 0.01}
-_FEWEST = {"idle": 50, "often": 200, "load": 200}  # samples, however short the run
-_FLOWING = 2_000_000  # octets that have to have arrived before the path counts as filled
-_LONGER_S = 30  # the stream ends with its block, not by itself
+_MIN_SAMPLES = {"idle": 50, "often": 200, "load": 200}
+_FLOWING = 2_000_000  # octets that must arrive before the path counts as filled
+_STREAM_S = 30  # longer than a run: the end of the block stops the stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +38,21 @@ class Rtt:
     load: Load = "idle"
 
     def __str__(self) -> str:
-        """Name it: "under load, every 10 ms"."""
+        """Return its name: "under load, every 10 ms"."""
         return _WORDS[self.load]
 
     def length(self, seconds: float) -> float:
-        """Return how long a run of *seconds* really takes, in seconds: it has enough samples."""
-        return max(seconds, _FEWEST[self.load] * _INTERVALS[self.load])
+        """Return the length of a run in seconds: *seconds*, or more for enough samples."""
+        return max(seconds, _MIN_SAMPLES[self.load] * _INTERVALS[self.load])
 
     def measure(self, ends: Joined, seconds: int) -> Values:
-        """Ping for *seconds*, or for as long as the fewest samples take."""
+        """Ping for length(seconds)."""
         interval = _INTERVALS[self.load]
         count = round(self.length(seconds) / interval)
         with _stream(ends, self.load == "load"):
             answered = ping(ends.client, ends.address, count=count, interval=interval)
         if not answered.times:
-            raise LabError(f"none of {count} pings came back")
+            raise LabError(f"ping: none of {count} requests was answered")
         return {
             "median_us": statistics.median(answered.times) * 1e6,
             "p99_us": percentile(answered.times, 99) * 1e6,
@@ -62,12 +62,12 @@ class Rtt:
 
 @contextmanager
 def _stream(ends: Joined, wanted: bool) -> Iterator[None]:
-    """Keep one TCP stream running, and flowing, for the block."""
+    """Keep one TCP stream running during the block, from its first data on."""
     if not wanted:
         yield
         return
     before = _arrived(ends)
-    command = iperf3_command(ends.address, seconds=_LONGER_S)
+    command = iperf3_command(ends.address, seconds=_STREAM_S)
     with iperf3_server(ends.server), ends.client.start(command) as client:
         wait_until(
             lambda: _arrived(ends) > before + _FLOWING or client.exit_code is not None,
@@ -76,7 +76,7 @@ def _stream(ends: Joined, wanted: bool) -> Iterator[None]:
         )
         yield
         if client.exit_code is not None:
-            raise client.failure("ended before the pings did")
+            raise client.failure("ended before the pings")
 
 
 def _arrived(ends: Joined) -> int:

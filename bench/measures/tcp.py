@@ -1,4 +1,4 @@
-"""TCP throughput by iperf3: streams, directions."""
+"""TCP throughput with iperf3, by number of streams and direction."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
@@ -20,14 +20,14 @@ _EXTRA_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Tcp:
-    """Streams from c1 to c2 ("forward"), back, or both ways at once."""
+    """Streams from c1 to c2 ("forward"), back ("reverse"), or in both directions ("both")."""
 
     kind: ClassVar[str] = "tcp"
     streams: int = 1
     direction: Direction = "forward"
 
     def __str__(self) -> str:
-        """Name it: "1 stream", "4 streams, reverse"."""
+        """Return its name: "1 stream", "4 streams, reverse"."""
         plural = "" if self.streams == 1 else "s"
         return f"{self.streams} stream{plural}{_WORDS[self.direction]}"
 
@@ -43,7 +43,7 @@ class Tcp:
 
 
 def received(report: dict[str, Any]) -> tuple[float, int]:
-    """Return bits per second and octets as received, both directions together."""
+    """Return bits per second and octets received, the sum of both directions."""
     sums = [report["end"]["sum_received"]]
     if "sum_received_bidir_reverse" in report["end"]:
         sums.append(report["end"]["sum_received_bidir_reverse"])

@@ -1,4 +1,4 @@
-"""UDP by iperf3, as fast as it sends: datagrams a second offered, received, and lost."""
+"""UDP with iperf3 at its maximum rate: datagrams a second offered, received, and lost."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
@@ -29,11 +29,15 @@ class Udp:
     size: int = 64
 
     def __str__(self) -> str:
-        """Name it: "64 octets"."""
+        """Return its name: "64 octets"."""
         return f"{self.size} octets"
 
     def measure(self, ends: Joined, seconds: int) -> Values:
-        """Run it once. What reached eth0 is the tunnel's own figure: iperf3 may be starved."""
+        """Run it once.
+
+        The datagrams that reached eth0 are the tunnel's own figure: iperf3 may read fewer, if it
+        gets too little CPU time.
+        """
         command = iperf3_command(
             ends.address, "--bitrate", "0", "--length", str(self.size), seconds=seconds, udp=True
         )
@@ -55,7 +59,7 @@ class Udp:
 
 
 class Count(NamedTuple):
-    """Datagrams that were sent, that were received, and in how many seconds."""
+    """Datagrams sent, datagrams received, and the time in seconds."""
 
     offered: int
     received: int
@@ -63,16 +67,16 @@ class Count(NamedTuple):
 
 
 def count(report: dict[str, Any]) -> Count:
-    """Count the datagrams of a UDP report; up to iperf3 3.11 there is one sum only."""
+    """Read the datagrams from a UDP report; up to iperf3 3.11 it has one sum only."""
     end = report["end"]
     sent, got = end.get("sum_sent", end["sum"]), end.get("sum_received", end["sum"])
     return Count(sent["packets"], got["packets"] - got["lost_packets"], sent["seconds"])
 
 
 def datagrams(frames: int, octets: int, headers: int, size: int) -> float:
-    """Return how many datagrams of *size* came in *frames*, each with *headers* octets in front.
+    """Return the number of datagrams of *size* in *frames*, each with *headers* octets once.
 
-    A GSO frame holds many datagrams, with the headers once.
+    A GSO frame has many datagrams.
     """
     return (octets - frames * headers) / size
 

@@ -1,4 +1,4 @@
-"""Processor time and memory: of the tunnel's processes, and of the whole machine.
+"""CPU time of the tunnel's processes and of the whole machine, and memory of the processes.
 
 Read from /proc (proc_pid_stat(5), proc_stat(5), proc_pid_status(5)).
 """
@@ -15,37 +15,37 @@ _TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 
 def process_seconds(stat: str) -> float:
-    """Return utime + stime, in seconds, from the text of /proc/PID/stat: of all its threads."""
-    fields = stat.rpartition(")")[2].split()  # a name in brackets may hold anything before
+    """Return utime + stime of all threads, in seconds, from the text of /proc/PID/stat."""
+    fields = stat.rpartition(")")[2].split()  # the name before it may contain spaces and brackets
     return (int(fields[11]) + int(fields[12])) * _TICK
 
 
 def machine_seconds(stat: str) -> float:
-    """Return the seconds all processors were not idle, from the text of /proc/stat.
+    """Return the busy time of all processors in seconds, from the text of /proc/stat.
 
-    Time stolen by the hypervisor is not ours, guests' is within user's.
+    It does not include time stolen by the hypervisor. "user" includes the time of guests.
     """
     user, nice, system, _idle, _iowait, irq, softirq = map(int, stat.split(None, 8)[1:8])
     return (user + nice + system + irq + softirq) * _TICK
 
 
 def peak_octets(status: str) -> int:
-    """Return VmHWM, the most memory it had resident, from the text of /proc/PID/status."""
+    """Return VmHWM, the peak of resident memory, from the text of /proc/PID/status."""
     found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
     return int(found[1]) * 1024 if found else 0
 
 
 def resident_octets(pid: int) -> int:
-    """Return VmRSS, the memory that the process has resident now."""
+    """Return VmRSS, the resident memory of the process."""
     found = re.search(r"^VmRSS:\s+(\d+) kB$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
     return int(found[1]) * 1024 if found else 0
 
 
 @contextmanager
 def measured(pids: Iterable[int]) -> Iterator[Values]:
-    """Yield what is filled in at the end of the block: seconds spent in it, and memory.
+    """Yield a dictionary that gets CPU seconds and memory at the end of the block.
 
-    Keys are those of USAGE; per_gigabyte() divides the seconds by what was received.
+    Its keys are those of USAGE; per_gigabyte() divides the seconds by the amount received.
     """
     pids = tuple(pids)
     values: Values = {}
@@ -59,7 +59,7 @@ def measured(pids: Iterable[int]) -> Iterator[Values]:
 
 
 def per_gigabyte(values: Values, octets: float) -> Values:
-    """Return *values* of measured() with seconds for each 10^9 octets received."""
+    """Return *values* of measured() with seconds for 10^9 octets received."""
     per_gb = (TUNNEL.key, MACHINE.key)
     if octets <= 0:
         return {key: value for key, value in values.items() if key not in per_gb}

@@ -1,4 +1,4 @@
-"""The figures as plots: draw() makes those for which there are figures."""
+"""Plots of the figures."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +18,6 @@ PLOTS = (
 
 
 def draw(results: Results, folder: Path) -> Iterator[Path]:
-    """Draw what the results have figures for; yield each PNG as it is written."""
+    """Draw each plot for which there are figures; yield the path of each PNG."""
     for plot in PLOTS:
         yield from plot(results, folder)

@@ -1,4 +1,4 @@
-"""Throughput and cost: a row for each contender."""
+"""Throughput, cost and round trips, with a row for each contender."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,22 +14,22 @@ from bench.results import Cell, Results
 from bench.rig import UNDERLAYS, Rig
 
 _PANELS = {
-    "wire": "wire: finished, segmented packets, as a network carries",
-    "veth": "veth: super-frames pass whole",
+    "wire": "wire: finished, segmented packets, as on a network",
+    "veth": "veth: GSO frames pass whole",
 }
 _ROW = 0.34  # inches
 _HEAD = 1.9
-_ROOM = 1.35  # for what is written at the end of the longest bar
+_ROOM = 1.35  # leaves space for the text at the end of the longest bar
 
 
 def ratio(results: Results, folder: Path) -> Iterator[Path]:
-    """Draw the headline: one TCP stream, as a ratio to the kernel's vxlan of the same round."""
+    """Draw one TCP stream, as a ratio to the kernel's vxlan of the same round."""
     cells = _cells(results, [("tcp", str(Tcp()), Rig(one)) for one in reversed(UNDERLAYS)])
     cells = [cell for cell in cells if REFERENCE in cell.figures]
     if not cells:
         return
     panels = [_PANELS[cell.rig.underlay] for cell in cells]
-    title = "One TCP stream, as a share of what the kernel's vxlan carries"
+    title = "One TCP stream, as a share of the throughput of the kernel's vxlan"
     drawn, axes = style.figure(results, title, panels, _height(cells))
     for ax, cell in zip(axes, cells, strict=True):
         reference = cell.series(REFERENCE, "gbps")
@@ -44,12 +44,15 @@ def ratio(results: Results, folder: Path) -> Iterator[Path]:
 
 
 def cost(results: Results, folder: Path) -> Iterator[Path]:
-    """Draw processor time for each gigabyte, and memory."""
+    """Draw CPU time for a gigabyte, and memory."""
     cells = _cells(results, [("tcp", str(Tcp()), Rig("wire"))])
     if not cells:
         return
-    panels = ["CPU seconds per GB received: tunnel, and the rest of the machine", "peak memory, MB"]
-    title = "What one TCP stream costs (wire, both ends of the tunnel together)"
+    panels = [
+        "CPU seconds per GB received: tunnel, and the whole machine (pale)",
+        "peak memory, MB",
+    ]
+    title = "Cost of one TCP stream (wire, both ends of the tunnel together)"
     drawn, (ax, memory) = style.figure(results, title, panels, _height(cells))
     [cell] = cells
     whole = {name: summarize(cell.series(name, "machine_s_per_gb")) for name in cell.figures}
@@ -64,11 +67,11 @@ def cost(results: Results, folder: Path) -> Iterator[Path]:
 
 
 def udp(results: Results, folder: Path) -> Iterator[Path]:
-    """Draw datagrams a second: offered, and what reached the container."""
+    """Draw datagrams a second: offered, and received by the container's eth0."""
     cells = _cells(results, [("udp", str(Udp(size)), Rig("wire")) for size in SIZES])
     if not cells:
         return
-    title = "UDP, thousand datagrams a second: what reached the container (pale: what was sent)"
+    title = "UDP, thousand datagrams a second: received by the container (pale: sent)"
     panels = [f"{cell.case} each" for cell in cells]
     drawn, axes = style.figure(results, title, panels, _height(cells), share_x=True)
     names = _names(cells)
@@ -86,7 +89,7 @@ def udp(results: Results, folder: Path) -> Iterator[Path]:
 
 
 def rtt(results: Results, folder: Path) -> Iterator[Path]:
-    """Draw round trips: a dot for the median, a line to the 99th percentile, logarithmic."""
+    """Draw round trips on a log scale: a dot for the median, a line to the 99th percentile."""
     cells = _cells(results, [("rtt", str(Rtt(load)), Rig("wire")) for load in LOADS])
     if not cells:
         return
@@ -112,14 +115,14 @@ def rtt(results: Results, folder: Path) -> Iterator[Path]:
 
 
 def microseconds(value: float) -> str:
-    """Write a time given in microseconds: "74 us", "5.3 ms", "14 ms"."""
+    """Format a time in microseconds: "74 us", "5.3 ms", "14 ms"."""
     if value < 1000:
         return f"{value:.0f} us"
     return f"{value / 1000:.1f} ms" if value % 1000 and value < 10_000 else f"{value / 1000:.0f} ms"
 
 
 def _names(cells: list[Cell]) -> list[str]:
-    """Return all who stand in any of the cells, in order."""
+    """Return the contenders of all cells, in order."""
     return list(dict.fromkeys(name for cell in cells for name in cell.figures))
 
 
@@ -140,7 +143,7 @@ def _bars(
     alpha: float = 1.0,
     named: bool = True,
 ) -> range:
-    """Draw a bar for each, its spread as a thin line, the median written at its end."""
+    """Draw a bar for each median, its spread as a thin line, and its value at the end."""
     places = style.rows(ax, list(values), named=named)
     for place, (name, one) in zip(places, values.items(), strict=True):
         if one is None:

@@ -1,4 +1,4 @@
-"""Cost against size: the scaling part."""
+"""Curves of cost against size."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,16 +10,16 @@ from bench.results import Curve, Results
 
 _COLOURS = ("#d9480f", "#1f4e79", "#6d93b8")
 _HEIGHT, _PANEL_WIDTH = 4.4, 2.8
-_FEWEST_PANELS = 3  # the caption needs their width
+_MIN_PANELS = 3  # the caption needs their width
 
 
 def scaling(results: Results, folder: Path) -> Iterator[Path]:
-    """Draw a panel for each curve: both axes logarithmic where the costs differ by much."""
+    """Draw a panel for each curve; its cost axis is logarithmic if the costs differ widely."""
     if not results.curves:
         return
     titles = [curve.title.replace(", ", ",\n", 1) for curve in results.curves]
-    title = "Cost against size, in process (no system calls)"
-    width = _PANEL_WIDTH * max(len(titles), _FEWEST_PANELS)
+    title = "Cost against size, in process (without system calls)"
+    width = _PANEL_WIDTH * max(len(titles), _MIN_PANELS)
     drawn, axes = style.figure(results, title, titles, _HEIGHT, width=width)
     for ax, curve in zip(axes, results.curves, strict=True):
         _curve(ax, curve)

@@ -1,4 +1,4 @@
-"""Throughput of the main contenders, case by case and rig by rig: bars in groups."""
+"""Throughput of the main contenders by case and by rig, as groups of bars."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ _HEIGHT = 4.6
 
 
 def streams(results: Results, folder: Path) -> Iterator[Path]:
-    """Draw TCP by number of streams and direction."""
+    """Draw TCP throughput by number of streams and direction."""
     found = {
         underlay: [(str(case), results.find("tcp", str(case), Rig(underlay))) for case in _CASES]
         for underlay in reversed(UNDERLAYS)
@@ -38,11 +38,11 @@ def streams(results: Results, folder: Path) -> Iterator[Path]:
 
 
 def rigs(results: Results, folder: Path) -> Iterator[Path]:
-    """Draw one TCP stream over larger packets and over IPv6."""
+    """Draw the throughput of one TCP stream with larger packets and with IPv6."""
     cells = _present([(name, results.find("tcp", str(Tcp()), rig)) for name, rig in _RIGS])
     if len(cells) < 2:
         return
-    title = "One TCP stream over larger packets and IPv6"
+    title = "One TCP stream with larger packets and IPv6"
     drawn, axes = style.figure(results, title, ["wire, Gb/s"], _HEIGHT, width=8)
     _grouped(axes[0], cells)
     _legend(axes)
@@ -54,7 +54,7 @@ def _present(cells: Sequence[tuple[str, Cell | None]]) -> list[tuple[str, Cell]]
 
 
 def _grouped(ax: Any, cells: Sequence[tuple[str, Cell]]) -> None:
-    """Draw a group of bars for each cell: of those contenders that stand in all of them."""
+    """Draw a group of bars for each cell, with the contenders that all cells have."""
     first = cells[0][1].figures
     names = [name for name in first if all(name in cell.figures for _, cell in cells)]
     width = 0.8 / max(len(names), 1)
@@ -83,7 +83,7 @@ def _grouped(ax: Any, cells: Sequence[tuple[str, Cell]]) -> None:
 
 
 def _legend(axes: Any) -> None:
-    """Say whose bars are whose, above the last panel at the right."""
+    """Draw the legend above the last panel at the right."""
     handles, labels = axes[0].get_legend_handles_labels()
     above = {"loc": "lower right", "bbox_to_anchor": (1.01, 1.0), "ncols": len(labels)}
     axes[-1].legend(

@@ -1,4 +1,4 @@
-"""One palette, one way to label, and figures saved as PNG."""
+"""Colours, labels and layout of all plots, and writing of PNG files."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ LABELS = {
     "ovs-afxdp": "OVS, AF_XDP",
     "openvpn": "OpenVPN",
 }
-"""How the plots call a contender, where it is not its name."""
+"""Labels of contenders in plots, if they differ from the name."""
 
 INK, FAINT, GRID = "#22303c", "#6b7a88", "#dde3e8"
 OTHERS = "#a9b8c6"
@@ -32,13 +32,13 @@ PALETTE = {
     "kernel": "#1f4e79",
     "bare": "#6d93b8",
 }
-"""Ours in one warm colour and its tints, Linux in blue, all others in grey."""
+"""vtep in a warm colour and its tints, Linux in blue, all others in grey."""
 
 _DPI = 150
 
 
 def label(name: str) -> str:
-    """Return how a contender is called in a plot."""
+    """Return the label of a contender."""
     return LABELS.get(name, name)
 
 
@@ -56,9 +56,9 @@ def figure(
     width: float = 11,
     share_x: bool = False,
 ) -> tuple[Any, Any]:
-    """Return a figure with a title, date and machine under it, and its axes, side by side.
+    """Return a figure with title and caption, and its axes side by side.
 
-    Sizes are in inches; with *share_x* the panels have one scale.
+    Sizes are in inches; with *share_x* all panels have the same scale.
     """
     edge, bottom, top = 0.1, 0.32, 0.48
     inside = (edge / width, bottom / height, 1 - 2 * edge / width, 1 - (bottom + top) / height)
@@ -79,7 +79,7 @@ def figure(
 
 
 def rows(ax: Any, names: Sequence[str], *, named: bool = True) -> range:
-    """Give a panel a row for each contender, the first on top; return where the rows are."""
+    """Give a panel a row for each contender, the first on top; return the positions."""
     places = range(len(names))
     ax.set_yticks(list(places), [label(name) if named else "" for name in names])
     for tick, name in zip(ax.get_yticklabels(), names, strict=True):

@@ -1,4 +1,4 @@
-"""Where the running daemons spend their time, by py-spy, and by perf where there is one."""
+"""CPU time of the running daemons by function, with py-spy and, if installed, perf."""
 
 from bench.profiling.run import PYTHONS, run
 

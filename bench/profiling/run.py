@@ -1,4 +1,4 @@
-"""One TCP stream, and both daemons looked at while it runs."""
+"""Profiles of both daemons during one TCP stream."""
 
 import shutil
 import sys
@@ -17,7 +17,7 @@ from vtep.lab import LabError, Process, iperf3_command, iperf3_server, wait_unti
 from vtep.lab.command import environment, execute
 
 PYTHONS = ("vtep", "vtep-inject", "vtep-plain", "loop")
-"""The contenders that py-spy can look into."""
+"""Contenders that py-spy can profile."""
 
 _RATE = 200  # samples a second
 _ENDS = ("sender's end", "receiver's end")
@@ -28,18 +28,18 @@ _EXTRA_S = 30.0
 def run(
     rig: Rig, contender: Contender, seconds: int, console: Console, output: Path | None
 ) -> None:
-    """Show where both daemons spend *seconds* of a TCP stream.
+    """Show the CPU time of both daemons during *seconds* of a TCP stream.
 
-    With *output* the stacks are kept there, in the format that flame graphs are made from.
+    *output* is a directory for the stacks, in the format of flame graph tools.
 
     Raises:
-        LabError: py-spy is missing or may not look, or the contender does not start.
+        LabError: py-spy is missing or lacks permission, or the contender does not start.
     """
     try:
         with joined(rig, contender) as ends, tempfile.TemporaryDirectory() as folder:
             _show(ends, f"{contender.what}, {rig}", seconds, console, output or Path(folder))
     except CannotStart as error:
-        raise LabError(f"{contender.name} cannot be started: {error}") from None
+        raise LabError(f"{contender.name}: does not start: {error}") from None
 
 
 def _show(ends: Joined, what: str, seconds: int, console: Console, folder: Path) -> None:
@@ -54,18 +54,18 @@ def _show(ends: Joined, what: str, seconds: int, console: Console, folder: Path)
         profiles = _py_spy(ends, seconds, folder)
         native = _perf(ends, seconds, folder)
     for end, samples in zip(_ENDS, profiles, strict=True):
-        console.print(_groups_table(f"{what}\n{end}: what it does", samples))
-        console.print(_functions_table(f"{end}: functions, idle time apart", samples))
+        console.print(_groups_table(f"{what}\n{end}: activities", samples))
+        console.print(_functions_table(f"{end}: functions, without idle time", samples))
     for end, report in zip(_ENDS, native, strict=False):
         console.print(f"perf, {end}:", style="bold")
         console.print(report, markup=False, soft_wrap=True)
 
 
 def _py_spy(ends: Joined, seconds: int, folder: Path) -> list[list[Sample]]:
-    """Sample both ends at once."""
+    """Sample both ends at the same time."""
     program = Path(sys.executable).with_name("py-spy")
     if not program.exists():
-        raise LabError('py-spy is missing: pip install ".[bench]"')
+        raise LabError('py-spy: it is not installed; run pip install ".[bench]"')
     argv = [str(program), "record", "--native", "--idle", "--rate", str(_RATE)]
     argv += ["--duration", str(seconds), "--format", "raw"]
     paths = [folder / f"h{number}.stacks" for number in (1, 2)]
@@ -84,25 +84,25 @@ def _py_spy(ends: Joined, seconds: int, folder: Path) -> list[list[Sample]]:
 
 
 def _perf(ends: Joined, seconds: int, folder: Path) -> list[str]:
-    """Return perf's view of each end, kernel included; nothing where perf does not work."""
+    """Return perf's report of each end, including the kernel; empty if perf does not work."""
     if shutil.which("perf", path=environment()["PATH"]) is None:
         return []
     reports = []
     for number, pid in enumerate(ends.pids, 1):
         data = str(folder / f"h{number}.perf")
         record = ["perf", "record", "-q", "-F", "499", "-p", str(pid), "-o", data]
-        asked = ["-F", "overhead,dso,symbol", "--percent-limit", "1.5"]
+        options = ["-F", "overhead,dso,symbol", "--percent-limit", "1.5"]
         try:
             execute([*record, "--", "sleep", str(seconds)], timeout=seconds + _EXTRA_S)
-            said = execute(
-                ["perf", "report", "-q", "--stdio", "-i", data, *asked], timeout=_EXTRA_S
+            report = execute(
+                ["perf", "report", "-q", "--stdio", "-i", data, *options], timeout=_EXTRA_S
             )
         except LabError:
             return []
         finally:
             Path(data).unlink(missing_ok=True)
         reports.append(
-            "\n".join(line.rstrip() for line in said.stdout.splitlines() if line.strip())
+            "\n".join(line.rstrip() for line in report.stdout.splitlines() if line.strip())
         )
     return reports
 

@@ -1,6 +1,6 @@
-"""What a profile says: samples of stacks, grouped. No I/O.
+"""Samples of stacks, grouped by activity and by function. No I/O.
 
-py-spy's "raw" format with --native has a line for each stack, outermost frame first:
+The "raw" format of py-spy with --native has one line for each stack, outermost frame first:
 "main (vtep/cli/main.py:52);run (vtep/daemon/process.py:56);...;sendmsg (libc.so.6) 221".
 """
 
@@ -20,7 +20,7 @@ _DIRECTION = re.compile(r"/(encap|decap)\w*\.py:")
 
 
 class Sample(NamedTuple):
-    """A stack, outermost frame first, and how often it was seen."""
+    """A stack, outermost frame first, and the number of its samples."""
 
     frames: tuple[str, ...]
     seen: int
@@ -37,13 +37,13 @@ def parse(raw: str) -> list[Sample]:
 
 
 def function(frame: str) -> str | None:
-    """Return "name (file)" of a frame of Python; None for a native one."""
+    """Return "name (file)" of a Python frame; None for a native frame."""
     found = _PYTHON_FRAME.match(frame)
     return f"{found['name']} ({found['file']})" if found else None
 
 
 def group(frames: tuple[str, ...]) -> str:
-    """Return what a stack was doing: idle, a system call, numpy or the interpreter, and where."""
+    """Return the activity of a stack: idle, a system call, numpy or interpreter by direction."""
     leaf = frames[-1]
     if _WAITS.match(leaf):
         return IDLE
@@ -69,7 +69,7 @@ def groups(samples: Iterable[Sample]) -> Counter[str]:
 
 
 class Share(NamedTuple):
-    """A function's samples: while it ran itself, native code it called included, and in all."""
+    """Samples of a function: its own, including native code it called, and with its callees."""
 
     function: str
     own: int
@@ -77,7 +77,7 @@ class Share(NamedTuple):
 
 
 def functions(samples: Iterable[Sample]) -> list[Share]:
-    """Return the functions of Python, idle time apart, by what they took themselves."""
+    """Return the Python functions without idle time, in descending order of own samples."""
     own: Counter[str] = Counter()
     inclusive: Counter[str] = Counter()
     for frames, count in samples:

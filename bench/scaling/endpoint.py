@@ -1,4 +1,4 @@
-"""The only file here that knows how an endpoint is built, filled and called.
+"""All calls to the data plane: how an endpoint is built, filled and called.
 
 A batch is as many frames as there are small slots, or large ones for GSO frames.  The time does
 not include writing it into the slots, which the kernel does for the daemon, nor any system call.
@@ -29,7 +29,7 @@ class Endpoint:
 
     Attributes:
         overlays: in the order of their VNI.
-        merged: GSO frames that decapsulation has made so far.
+        merged: number of GSO frames from decapsulation so far.
     """
 
     def __init__(self, vnis: int, peers: int) -> None:
@@ -45,11 +45,11 @@ class Endpoint:
         self._small, self._large = self._vtep.pool.small, self._vtep.pool.large
 
     def drops(self) -> int:
-        """Return how many frames and datagrams were dropped."""
+        """Return the number of dropped frames and datagrams."""
         return self._vtep.inbound.drops.total() + sum(one.drops.total() for one in self.overlays)
 
     def encapsulate(self, overlay: Overlay, frames: Sequence[bytes]) -> float:
-        """Return the seconds that encapsulation of *frames*, read from the overlay's TAP, takes.
+        """Return the seconds for encapsulating *frames*, as read from the overlay's TAP.
 
         They include a loop over the datagrams to send, as the daemon has one.
         """
@@ -61,20 +61,20 @@ class Endpoint:
     def encapsulate_gso(
         self, overlay: Overlay, frames: Sequence[tuple[virtio.VirtioHeader, bytes]]
     ) -> float:
-        """Return the seconds that encapsulation of GSO frames takes."""
+        """Return the seconds for encapsulating GSO frames."""
         packed = (virtio.pack(header) + frame for header, frame in frames)
         return self._encapsulate(
             overlay, [_put(self._large, at, TAP_AT, one) for at, one in enumerate(packed)]
         )
 
     def datagrams(self, overlay: Overlay, frame: bytes) -> int:
-        """Return how many datagrams *frame*, read from the overlay's TAP, becomes."""
+        """Return the number of datagrams for *frame*, as read from the overlay's TAP."""
         places = [_put(self._small, 0, TAP_AT, _PLAIN + frame)]
         made = self._vtep.outbound.encapsulate(overlay.port, places, _NOW)
         return sum(len(transmit.peers) for transmit in made)
 
     def decapsulate(self, messages: Sequence[tuple[int, str, bytes]]) -> float:
-        """Return the seconds that decapsulation of *messages* takes: (VNI, sender, frame) each."""
+        """Return the seconds for decapsulating *messages*, each (VNI, sender, frame)."""
         received = []
         for at, (vni, sender, frame) in enumerate(messages):
             slots, number, end = _put(self._small, at, UDP_AT, vxlan.pack(vni) + frame)
@@ -82,9 +82,9 @@ class Endpoint:
         return self._decapsulate(received)
 
     def decapsulate_merged(self, messages: Sequence[tuple[int, str, Sequence[bytes]]]) -> float:
-        """Return the seconds that decapsulation of messages takes that the kernel merged (UDP_GRO).
+        """Return the seconds for decapsulating messages that the kernel merged (UDP_GRO).
 
-        Each is (VNI, sender, frames), all frames of one length but the last.
+        Each is (VNI, sender, frames); all frames but the last have the same length.
         """
         received = []
         for at, (vni, sender, frames) in enumerate(messages):
@@ -112,12 +112,12 @@ class Endpoint:
 
 
 def address(peer: int) -> str:
-    """Return the address of the peer of that number, from 0 on."""
+    """Return the IP address of peer *peer*, numbered from 0."""
     return f"10.1.{peer >> 8}.{peer & 255}"
 
 
 def mac(number: int) -> bytes:
-    """Return the MAC of that number."""
+    """Return the MAC address with this number."""
     return b"\x02" + number.to_bytes(5, "big")
 
 

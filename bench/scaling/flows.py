@@ -1,6 +1,6 @@
 """Resident memory while TCP flows and frame lengths change all the time.
 
-Each measurement has a process of its own, so its memory holds nothing else.
+Each measurement runs in a separate process, so its memory contains nothing else.
 
 python -m bench.scaling.flows encapsulate|decapsulate FLOWS|new FRAMES ...
 """
@@ -21,8 +21,8 @@ from vtep.wire.checksum import complement, ones_sum
 
 MSS = 1398
 """TCP payload of a full segment: 1450 octets less IP and TCP headers with timestamps."""
-_LONGEST = 12_000  # octets of payload in a GSO frame: less than the kernel's limit, to save time
-_MOST_SEGMENTS = 6
+_MAX_PAYLOAD = 12_000  # octets of payload in a GSO frame; the kernel's limit would take longer
+_MAX_SEGMENTS = 6
 _REMOTE_MAC = endpoint.mac(1)
 _VNI = 1
 _HEADERS = 14 + 20 + 20
@@ -30,7 +30,7 @@ _IP = struct.Struct("!BBHHHBBHI4s")
 _TCP = struct.Struct("!HHIIBBHHH")
 _SERVER = bytes([172, 18, 0, 12])
 _CLIENTS = 10 << 24
-_ZEROS = bytes(_LONGEST)
+_ZEROS = bytes(_MAX_PAYLOAD)
 
 _LONG_S = 1800.0
 
@@ -41,8 +41,8 @@ def resident(direction: str, sizes: list[int], flows: int | None) -> list[float]
     Args:
         direction: "encapsulate" or "decapsulate".
         sizes: ascending numbers of frames.
-        flows: how many flows there are, of which each frame has one by chance; None for a new flow
-            with each frame.
+        flows: number of flows, of which each frame uses a random one; None for a new flow with
+            each frame.
     """
     words = [direction, "new" if flows is None else str(flows), *map(str, sizes)]
     done = execute([sys.executable, "-m", "bench.scaling.flows", *words], timeout=_LONG_S)
@@ -82,7 +82,7 @@ def _pass(
             made.encapsulate_gso(
                 made.overlays[0],
                 [
-                    _gso_frame(next(numbers), source.randint(MSS + 1, _LONGEST))
+                    _gso_frame(next(numbers), source.randint(MSS + 1, _MAX_PAYLOAD))
                     for _ in range(batch)
                 ],
             )
@@ -96,7 +96,7 @@ def _pass(
 
 
 def _numbers(flows: int | None) -> Iterator[int]:
-    """Yield numbers of flows: each another, or one of *flows* by chance."""
+    """Yield numbers of flows: ascending, or random below *flows*."""
     source, number = random.Random(2), 0
     while True:
         yield number if flows is None else source.randrange(flows)
@@ -104,7 +104,7 @@ def _numbers(flows: int | None) -> Iterator[int]:
 
 
 def _gso_frame(flow: int, length: int) -> tuple[virtio.VirtioHeader, bytes]:
-    """Return a TCP GSO frame with *length* octets of payload and a partial checksum."""
+    """Return the virtio header and a TCP GSO frame with *length* octets of payload."""
     pseudo = _pseudo_sum(flow, length)
     header = virtio.VirtioHeader(
         virtio.NEEDS_CSUM, virtio.GSO_TCPV4, _HEADERS, MSS, csum_start=34, csum_offset=16
@@ -114,9 +114,9 @@ def _gso_frame(flow: int, length: int) -> tuple[virtio.VirtioHeader, bytes]:
 
 
 def _segments(flow: int, source: random.Random) -> list[bytes]:
-    """Return frames of consecutive segments, all of one random length but the last."""
+    """Return frames with consecutive segments; all but the last have the same random length."""
     full = source.randint(200, MSS)
-    lengths = [full] * source.randint(2, _MOST_SEGMENTS) + [source.randint(1, full)]
+    lengths = [full] * source.randint(2, _MAX_SEGMENTS) + [source.randint(1, full)]
     made, sequence = [], 1
     for length in lengths:
         total = _pseudo_sum(flow, length) + ones_sum(_tcp(flow, sequence, 0))

@@ -1,4 +1,4 @@
-"""What the endpoints of the scaling part are given: tables, and random frames that fit them."""
+"""Tables of an endpoint, and random small frames for their entries."""
 
 import random
 import tracemalloc
@@ -19,12 +19,12 @@ Frame = bytes
 
 
 def frame(destination: bytes, source: bytes) -> Frame:
-    """Return a UDP packet of 64 octets in a frame."""
+    """Return a frame with a UDP payload of 64 octets."""
     return destination + source + _BODY
 
 
 class Table:
-    """An endpoint of one size, and random traffic for it.
+    """An endpoint with tables of one size, and random traffic for it.
 
     Args:
         vnis, peers: how many overlays, and peers of each.
@@ -42,7 +42,7 @@ class Table:
             endpoint.fill(overlay, map(endpoint.mac, range(macs)))
 
     def encapsulate(self, *, flood: bool = False) -> float:
-        """Return the seconds of one batch, from a TAP by chance, to MACs by chance or to all."""
+        """Return the seconds of a batch from a random TAP, to random MACs or to all peers."""
         overlay = self._random.choice(self.overlays)
         batch = [
             frame(endpoint.BROADCAST if flood else self._mac()[0], endpoint.OWN_MAC)
@@ -51,7 +51,7 @@ class Table:
         return self.endpoint.encapsulate(overlay, batch)
 
     def decapsulate(self) -> float:
-        """Return the seconds of one batch, from MACs, peers and VNIs by chance."""
+        """Return the seconds of a batch from random MACs, peers and VNIs."""
         batch = []
         for _ in range(endpoint.BATCH):
             source, peer = self._mac()
@@ -60,18 +60,18 @@ class Table:
         return self.endpoint.decapsulate(batch)
 
     def datagrams(self) -> int:
-        """Return how many datagrams a flooded frame becomes."""
+        """Return the number of datagrams for a flooded frame."""
         flooded = frame(endpoint.BROADCAST, endpoint.OWN_MAC)
         return self.endpoint.datagrams(self.overlays[0], flooded)
 
     def _mac(self) -> tuple[bytes, int]:
-        """Return a MAC of the table, and the peer it was heard from."""
+        """Return a MAC of the table, and its peer."""
         number = self._random.choice(self._talking)
         return endpoint.mac(number), number % self._peers
 
 
 def octets_per_entry(macs: int) -> float:
-    """Return how many octets of memory an entry of an FDB takes, the MAC itself included."""
+    """Return the octets of memory of an FDB entry, including the MAC."""
     [overlay] = endpoint.Endpoint(1, 1).overlays
     tracemalloc.start()
     try:
@@ -82,7 +82,7 @@ def octets_per_entry(macs: int) -> float:
 
 
 def sizes(most: int, smallest: int, factor: int) -> Iterator[int]:
-    """Yield sizes up to *most*, each *factor* times the one before; *most* is the last."""
+    """Yield sizes from *smallest* on, each *factor* times the previous one; *most* is the last."""
     size = smallest
     while size < most:
         yield size

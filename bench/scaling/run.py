@@ -1,4 +1,4 @@
-"""The curves of the scaling part; rounds alternate over the sizes."""
+"""All curves of `scaling`; rounds alternate over the sizes."""
 
 import statistics
 from collections.abc import Callable
@@ -11,16 +11,16 @@ from bench.scaling.load import MACS_PER_VNI, Table, octets_per_entry, sizes
 
 ROUNDS = 5
 BATCHES = 60
-"""How many a round has."""
+"""Number of batches in a round."""
 TALKING = 1000
-"""MACs with traffic where a table holds more; far fewer than hosts are in a large network."""
+"""Most MACs with traffic, in tables that hold more."""
 MOST_MACS, MOST_PEERS, MOST_VNIS = 1_000_000, 1000, 1000
 MOST_FRAMES = 100_000
 FEW_FLOWS = 200
-_MEMORY_FROM = 4096  # below it what the table itself takes hides what an entry does
+_MEMORY_FROM = 4096  # in smaller tables the memory of the table hides that of the entries
 
 Costs = dict[str, Callable[[], float]]
-"""Each cost by name: what gives one batch's figure, in the curve's unit."""
+"""By name of the cost: a function that runs a batch and returns its figure."""
 
 
 def run(
@@ -30,8 +30,8 @@ def run(
 
     Args:
         progress: the display.
-        most: the most entries of a table.
-        most_frames: the most GSO frames that pass, in each direction. A million take minutes.
+        most: maximum number of entries in a table.
+        most_frames: GSO frames for the memory curves, in each direction. A million take minutes.
     """
     task = progress.add_task("scaling", total=7)
     curves = []
@@ -52,7 +52,7 @@ def _macs(most: int) -> Curve:
 
 def _all_macs(most: int) -> Curve:
     tables = {size: Table(1, 1, size) for size in sizes(most, 16, 16)}
-    title = "MACs in the FDB, all with traffic by chance"
+    title = "MACs in the FDB, all with random traffic"
     return _alternate(title, {size: _both_ways(one) for size, one in tables.items()})
 
 
@@ -89,7 +89,7 @@ def _few_flows(most: int) -> Curve:
 
 
 def _resident(title: str, most: int, amount: int | None) -> Curve:
-    """Measure the memory of a process after more and more frames of *amount* flows."""
+    """Measure the memory of a process against the number of frames, of *amount* flows."""
     counts = list(sizes(most, min(most, 1000), 10))
     found = {
         direction: flows.resident(direction, counts, amount)
@@ -109,10 +109,10 @@ def _both_ways(table: Table) -> Costs:
 
 
 def _flood(table: Table) -> Costs:
-    """Return the cost of a flooded frame, and its share of each datagram that it becomes."""
+    """Return the cost of a flooded frame, and that cost divided by its datagrams."""
     whole = _per_frame(table, lambda: table.encapsulate(flood=True))
     number = table.datagrams()
-    return {"flooded frame": whole, "datagram of it": lambda: whole() / number}
+    return {"flooded frame": whole, "one datagram": lambda: whole() / number}
 
 
 def _per_frame(table: Table, batch: Callable[[], float]) -> Callable[[], float]:
@@ -122,7 +122,7 @@ def _per_frame(table: Table, batch: Callable[[], float]) -> Callable[[], float]:
 def _alternate(title: str, costs: dict[int, Costs]) -> Curve:
     """Measure each cost at each size, round by round; a figure is the median of its batches.
 
-    The round before the first is not kept: it warms up.
+    The figures of a warm-up round before the first are discarded.
     """
     curve = Curve(title, "us a frame")
     curve.points = [(size, {name: [] for name in named}) for size, named in costs.items()]

@@ -1,4 +1,4 @@
-"""What the contenders are given, and that ours is what it says."""
+"""Options of the contenders, and the check of the uplink of vtep-inject."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from vtep.lab import Host, LabError, TwoHosts
 
 
 class Ours:
-    """A host on which `vtep` starts nothing, and logs what it is told to."""
+    """A host whose `vtep` starts nothing and has a given log."""
 
     def __init__(self, address: str, *log: str) -> None:
         self.address = address
@@ -32,7 +32,7 @@ def lab(*log: str) -> tuple[TwoHosts, Ours]:
     return cast(TwoHosts, SimpleNamespace(h1=first, h2=second)), second
 
 
-def test_each_end_of_ours_is_told_the_other() -> None:
+def test_each_end_of_vtep_has_the_other_as_peer() -> None:
     hosts, second = lab()
     with vtep("--offload", "none")(hosts) as pids:
         assert pids == (8, 9)
@@ -40,18 +40,18 @@ def test_each_end_of_ours_is_told_the_other() -> None:
     assert second.started[-4:-2] == ("--offload", "none")
 
 
-@pytest.mark.parametrize("said", ["uplink socket, not inject: why", "uplink socket from now on"])
-def test_an_uplink_that_fell_back_is_not_measured_as_the_other(said: str) -> None:
-    with pytest.raises(LabError, match=said), vtep("--uplink", "inject")(lab(said)[0]):
+@pytest.mark.parametrize("message", ["uplink socket, not inject: why", "uplink socket from now on"])
+def test_an_uplink_that_fell_back_is_not_measured_as_inject(message: str) -> None:
+    with pytest.raises(LabError, match=message), vtep("--uplink", "inject")(lab(message)[0]):
         raise AssertionError("it was measured")
-    with vtep()(lab(said)[0]):  # nobody asked for inject
+    with vtep()(lab(message)[0]):  # inject was not requested
         pass
     hosts, second = lab("uplink inject, by device vx0-up")
-    with pytest.raises(LabError, match=said), vtep("--uplink", "inject")(hosts):
-        second.log.append({"message": said})
+    with pytest.raises(LabError, match=message), vtep("--uplink", "inject")(hosts):
+        second.log.append({"message": message})
 
 
-def test_no_tunnel_encrypts_and_each_end_has_the_other_s_address(tmp_path: Path) -> None:
+def test_tunnels_do_not_encrypt_and_each_end_has_the_address_of_the_other(tmp_path: Path) -> None:
     one = cast(Host, SimpleNamespace(name="h1", address="10.0.1.4"))
     other = cast(Host, SimpleNamespace(name="h2", address="10.0.1.41"))
     first, second = taps.openvpn(one, other, tmp_path)

@@ -1,4 +1,4 @@
-"""Results: entered round by round, written, read again, shown and drawn."""
+"""Results: added round by round, written, read, shown and drawn."""
 
 import json
 from pathlib import Path
@@ -46,19 +46,19 @@ def test_a_round_without_a_figure_stays_empty() -> None:
     assert cell.series("nobody", "gbps") == []
 
 
-def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+def test_results_that_were_written_can_be_read(tmp_path: Path) -> None:
     results = sample()
     assert load(keep(results, tmp_path / "new").read_text()) == results
     assert len(dump(results).splitlines()) < 30
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", '{"format": 99}', "no JSON"])
-def test_other_files_are_no_results(text: str) -> None:
+@pytest.mark.parametrize("text", ["[]", "{}", '{"format": 99}', "not JSON"])
+def test_other_files_are_not_read_as_results(text: str) -> None:
     with pytest.raises(ValueError, match=r"format 1|Expecting"):
         load(text)
 
 
-def test_a_test_is_found_by_what_it_is() -> None:
+def test_a_test_is_found_by_kind_case_and_rig() -> None:
     results = sample()
     assert results.find("tcp", "1 stream", Rig("wire", inside=6)) is results.cells[1]
     assert results.find("tcp", "1 stream", Rig("veth")) is None

@@ -1,4 +1,4 @@
-"""The order of measuring, and what becomes of those who cannot or do not."""
+"""The order of measurements, and contenders that do not start or fail."""
 
 from collections.abc import Callable
 
@@ -24,56 +24,53 @@ TESTS = plan.cross([Tcp()], [Rig("veth"), Rig("wire")], NAMES)
 
 
 def run(
-    monkeypatch: pytest.MonkeyPatch, outcome: Callable[[str, str, int], Values], amount: int = 3
+    outcome: Callable[[str, str, int], Values], amount: int = 3
 ) -> tuple[Measured, Results, str]:
-    """Run the tests, the outcome of each run being that of `outcome` (underlay, name, number)."""
+    """Run the tests; `outcome` gets underlay, contender and number of each run."""
     measured: Measured = []
 
     def measure(test: plan.Test, contender: Contender, seconds: int | None) -> Values:
         measured.append((test.rig.underlay, contender.name))
         return outcome(*measured[-1], measured.count(measured[-1]))
 
-    monkeypatch.setattr(rounds, "_measure", measure)
     results, console = Results(), Console(width=200)
     with console.capture() as said, Progress(console=console, disable=True) as progress:
-        rounds.run(TESTS, CONTENDERS, results, progress, rounds=amount, seconds=1)
+        rounds.run(TESTS, CONTENDERS, results, progress, rounds=amount, seconds=1, measure=measure)
     return measured, results, said.get()
 
 
-def test_contenders_take_turns_in_each_test_of_each_round(monkeypatch: pytest.MonkeyPatch) -> None:
-    measured, results, _ = run(monkeypatch, lambda *_: {"gbps": 1.0})
+def test_contenders_take_turns_in_each_test_of_each_round() -> None:
+    measured, results, _ = run(lambda *_: {"gbps": 1.0})
     first, second = "abc" * 2, "bca" * 2
     assert "".join(name for _, name in measured) == first + second + "cab" * 2
     assert [underlay for underlay, _ in measured] == (["veth"] * 3 + ["wire"] * 3) * 3
     assert [cell.series("b", "gbps") for cell in results.cells] == [[1.0] * 3] * 2
 
 
-def test_who_cannot_start_is_named_once_and_left_out_of_that_rig(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_contender_that_cannot_start_is_reported_once_and_left_out_of_that_rig() -> None:
     def outcome(underlay: str, name: str, number: int) -> Values:
         if (underlay, name) == ("veth", "b"):
-            raise CannotStart("it lacks a leg")
+            raise CannotStart("the reason")
         return {"gbps": 2.0}
 
-    measured, results, said = run(monkeypatch, outcome)
+    measured, results, said = run(outcome)
     assert measured.count(("veth", "b")) == 1
     assert measured.count(("wire", "b")) == measured.count(("veth", "c")) == 3
-    assert results.left_out == {"b, veth 1500": "it lacks a leg"}
-    assert said.count("left out: b, veth 1500: it lacks a leg") == 1
+    assert results.left_out == {"b, veth 1500": "the reason"}
+    assert said.count("left out: b, veth 1500: the reason") == 1
 
 
-@pytest.mark.parametrize("error", [LabError("no\nluck"), OSError("no luck"), KeyError("no luck")])
-def test_a_run_that_fails_has_no_figure_and_stops_nothing(
-    monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
+@pytest.mark.parametrize(
+    "error", [LabError("bad\nnews"), OSError("bad news"), KeyError("bad news")]
+)
+def test_a_run_that_fails_has_no_figure_and_stops_nothing(error: Exception) -> None:
     def outcome(underlay: str, name: str, number: int) -> Values:
         if (underlay, name, number) == ("wire", "c", 2):
             raise error
         return {"gbps": float(number)}
 
-    _, results, said = run(monkeypatch, outcome)
+    _, results, said = run(outcome)
     assert results.cells[1].series("c", "gbps") == [1.0, None, 3.0]
     assert results.cells[1].series("a", "gbps") == [1.0, 2.0, 3.0]
     assert said.count("failed: c, tcp 1 stream, wire 1500: ") == 1
-    assert "no luck" in said
+    assert "bad news" in said

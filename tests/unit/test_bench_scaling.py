@@ -1,4 +1,4 @@
-"""The scaling part on small tables: it measures what it says."""
+"""The curves of `scaling` on small tables."""
 
 import pytest
 from rich.progress import Progress
