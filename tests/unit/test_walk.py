@@ -17,7 +17,7 @@ from tests.consoles import ROOT
 from vtep.errors import UsageError
 from vtep.walk.engine import run
 from vtep.walk.frames import C1, C2
-from vtep.walk.model import Entry, Result, Station, Walk, as_json
+from vtep.walk.model import Result, Station, TableEntry, Walk, result_as_json
 from vtep.walk.options import Options, WhatIf, from_texts
 from vtep.wire.ethernet import format_mac
 from vtep.wire.flow import source_ports
@@ -81,9 +81,9 @@ def test_the_tables_fill_as_frames_pass() -> None:
     result = run(Options())
     (table,) = at(result.walks[0], "h2", "vtep").tables
     assert (table.name, table.before) == ("FDB of VNI 100 on h2", ())
-    assert table.after == (Entry(MAC_1, "10.0.1.4"),)
+    assert table.after == (TableEntry(MAC_1, "10.0.1.4"),)
     (table,) = at(result.walks[1], "h1", "vtep").tables
-    assert table.after == (Entry(MAC_1, "local"), Entry(MAC_2, "10.0.1.41"))
+    assert table.after == (TableEntry(MAC_1, "local"), TableEntry(MAC_2, "10.0.1.41"))
     assert at(result.walks[2], "h1", "vtep").tables == ()
     behind = {host: {(one["mac"], one["dst"]) for one in fdb} for host, fdb in result.fdb.items()}
     assert behind == {
@@ -191,11 +191,12 @@ def test_stations_add_up_and_are_numbered(options: Options) -> None:
 
 
 def test_json_holds_it_all_and_is_the_same_in_every_process() -> None:
-    text = json.dumps(as_json(run(Options(inner="udp"))))
+    text = json.dumps(result_as_json(run(Options(inner="udp"))))
     code = (
-        "import json, sys; from vtep.walk.engine import run; from vtep.walk.model import as_json;"
+        "import json, sys; from vtep.walk.engine import run;"
+        " from vtep.walk.model import result_as_json;"
         " from vtep.walk.options import Options;"
-        " print(json.dumps(as_json(run(Options(inner='udp')))));"
+        " print(json.dumps(result_as_json(run(Options(inner='udp')))));"
         " heavy = {'scapy', 'rich', 'aiohttp', 'asyncio', 'pyroute2', 'docker'};"
         " print(*heavy & {name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
     )
@@ -212,7 +213,8 @@ def test_json_holds_it_all_and_is_the_same_in_every_process() -> None:
     assert set(json.loads(text)) == {field.name for field in dataclasses.fields(Result)} - {
         "picture",
         "containers",
-    }
+        "hints",
+    } | {"looks"}
 
 
 @pytest.mark.parametrize(

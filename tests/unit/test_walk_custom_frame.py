@@ -18,8 +18,8 @@ from vtep.walk.custom_frame import read_frame
 from vtep.walk.engine import run
 from vtep.walk.frames import C1, C2, arp
 from vtep.walk.html import page
-from vtep.walk.model import SHOWN, as_json
-from vtep.walk.options import MAX_FRAME, Options
+from vtep.walk.model import MAX_SHOWN, result_as_json
+from vtep.walk.options import MAX_WALK_FRAME, Options
 from vtep.walk.text import Text
 
 FRAME = frame()
@@ -65,7 +65,7 @@ def test_an_expression_is_built_with_the_addresses_of_the_containers() -> None:
         ("0g", ["hexadecimal", "'g'", "'0g'"]),
         ("000", ["3 hexadecimal digits"]),
         ("0g" * 300, ["hexadecimal", "'g'", "'0g0g"]),
-        ("/", ["/ ", "Is a directory"]),
+        ("/", ["/: ", "Is a directory"]),
         ("1()", ["layer"]),
         ("(1)", ["layer"]),
         ("(Ether)", ["layer"]),
@@ -139,20 +139,20 @@ def test_a_bridge_passes_what_the_kernel_passes_and_drops_what_it_drops() -> Non
 
 
 def test_a_long_frame_is_shown_in_part_and_its_size_told() -> None:
-    data = FRAME[:14] + bytes(MAX_FRAME - 14)
+    data = FRAME[:14] + bytes(MAX_WALK_FRAME - 14)
     result = run(Options(frame=data, underlay_mtu=9216, mtu=9166))
     assert result.walks[0].stations[-1].drop == Drop.OVERSIZE
     result = run(Options(frame=data[:-50], underlay_mtu=9216))
     assert result.walks[0].arrived
     payload = result.walks[0].stations[-1].pieces[-1]
-    assert (len(payload.octets), payload.size) == (SHOWN, MAX_FRAME - 64)
+    assert (len(payload.octets), payload.size) == (MAX_SHOWN, MAX_WALK_FRAME - 64)
 
 
 def test_a_tower_of_tags_is_shown_in_part_too() -> None:
     tower = FRAME[:12] + struct.pack(">HH", 0x8100, 7) * 2000
     assert len(dissect(tower)) == MAX_HEADERS + 1
     result = run(Options(frame=tower, underlay_mtu=9216))
-    assert len(json.dumps(as_json(result))) < 100_000
+    assert len(json.dumps(result_as_json(result))) < 100_000
 
 
 def seeming(octets: bytes, ethertype: int, tags: int) -> bytes:
@@ -186,6 +186,6 @@ def test_any_octets_can_walk(
     for station in walk.stations:
         assert station.size == sum(one.size for one in station.pieces if one.sign != "-")
     assert b"".join(one.octets for one in walk.stations[0].pieces) == octets
-    json.dumps(as_json(result))
+    json.dumps(result_as_json(result))
     assert "\n".join(Text(colour=True, verbose=True).lines(result))
     assert page(result).startswith("<!doctype html>")

@@ -3,7 +3,7 @@
 import pytest
 
 from vtep.errors import UsageError
-from vtep.walk.course.exercises import EXERCISES, LESSONS, check, is_right
+from vtep.walk.course.exercises import EXERCISES, LESSONS, check_answers, is_right
 
 RIGHT = {
     "1.1": ["10.0.1.41", " 10.0.1.41 "],
@@ -65,16 +65,16 @@ def test_what_is_wrong_is_wrong(number: str) -> None:
 
 
 def test_answers_are_told_one_by_one(capsys: pytest.CaptureFixture[str]) -> None:
-    assert check(["1.2=50", "1.3=70 octets"]) == 0
+    assert check_answers(["1.2=50", "1.3=70 octets"]) == 0
     assert capsys.readouterr().out == "1.2 right\n1.3 right\n"
-    assert check(["1.2=51", "1.3=70"]) == 1
+    assert check_answers(["1.2=51", "1.3=70"]) == 1
     said, right = capsys.readouterr().out.splitlines()
     assert said.startswith(f"1.2 wrong: {EXERCISES['1.2'].hint}")
     assert right == "1.3 right"
 
 
 def test_the_questions_are_listed_by_lesson(capsys: pytest.CaptureFixture[str]) -> None:
-    assert check([]) == 0
+    assert check_answers([]) == 0
     said = capsys.readouterr().out.splitlines()
     assert len(said) == len(LESSONS) + len(EXERCISES)
     assert said[0] == f"1. {LESSONS[1]}"
@@ -87,7 +87,7 @@ def test_the_questions_are_listed_by_lesson(capsys: pytest.CaptureFixture[str]) 
 )
 def test_an_unknown_exercise_or_a_missing_answer_is_refused(answer: str, words: list[str]) -> None:
     with pytest.raises(UsageError) as caught:
-        check([answer])
+        check_answers([answer])
     message = str(caught.value)
     assert [word for word in words if word not in message] == []
     assert len(message.splitlines()) == 1

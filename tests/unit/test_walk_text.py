@@ -95,7 +95,7 @@ def test_only_one_thing_can_be_printed(words: list[str]) -> None:
 
 
 def test_a_page_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"none/a\.html: No such file or directory: give --html"):
+    with pytest.raises(UsageError, match=r"--html .*none/a\.html: .*No such file or directory"):
         main(["--html", f"{tmp_path}/none/a.html"])
 
 

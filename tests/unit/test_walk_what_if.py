@@ -10,7 +10,7 @@ from scapy.utils import wrpcap
 
 from tests.unit.test_walk import at, octets
 from vtep.walk.engine import run
-from vtep.walk.model import Look, Result
+from vtep.walk.model import Hint, Result
 from vtep.walk.options import Options
 
 
@@ -47,7 +47,7 @@ def test_the_frame_ends_where_it_is_said_and_is_counted_there_alone(
     assert counted(result, host) == by_vtep
     assert counted(result, "h1" if host == "h2" else "h2") == {}
     assert result.recap == ()
-    assert any(drop in look.says for look in result.looks) == bool(by_vtep)
+    assert any(drop in hint.says for hint in result.hints) == bool(by_vtep)
 
 
 def test_what_is_wrong_with_one_host_does_not_touch_the_third() -> None:
@@ -64,7 +64,7 @@ def test_a_long_ping_follows_an_exchange_that_works() -> None:
     assert station.size == 1514
     assert "1450" in station.why
     assert "silently" in station.why
-    ping = next(look for look in result.looks if look.host == "c1")
+    ping = next(hint for hint in result.hints if hint.host == "c1")
     assert ping.command == "ping -M do -c 1 -s 1423 172.18.0.12"
 
 
@@ -81,14 +81,14 @@ def test_tshark_shows_the_packet_with_the_filter_that_is_told(name: str, tmp_pat
     packet = octets(at(result.walks[0], "underlay", "wire"))
     good = octets(at(run(Options()).walks[1], "underlay", "wire"))
     wrpcap(str(tmp_path / "seen.pcap"), [packet, good])
-    look = next(look for look in result.looks if look.command.startswith("tshark"))
+    hint = next(hint for hint in result.hints if hint.command.startswith("tshark"))
     shown = {"vni": ["1", "2"]}.get(name, ["1"])  # both are of h1's VNI
-    assert seen(look, tmp_path / "seen.pcap") == shown
+    assert seen(hint, tmp_path / "seen.pcap") == shown
 
 
-def seen(look: Look, capture: Path) -> list[str]:
+def seen(hint: Hint, capture: Path) -> list[str]:
     """Return the numbers of the frames that a tshark command shows of a file."""
-    words = shlex.split(look.command)
+    words = shlex.split(hint.command)
     at_device = words.index("-i")
     words[at_device : at_device + 2] = ["-r", str(capture)]
     words += ["-T", "fields", "-e", "frame.number"]

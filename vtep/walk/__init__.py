@@ -1,1 +1,1 @@
-"""Teaching without a network: one frame followed through the code that really forwards."""
+"""`vtep walk`: follow one frame offline, through the code that forwards."""

@@ -1,4 +1,4 @@
-"""`vtep walk`: its words become Options, and a Result becomes text, JSON or a page."""
+"""`vtep walk`: read Options from the command line, and print the Result as text, JSON or HTML."""
 
 import argparse
 import json
@@ -11,8 +11,8 @@ from vtep.errors import UsageError
 from vtep.walk.options import INNERS, WHAT_IFS, Options
 
 _SUMMARY = """\
-Follow one frame from container to container, through two VTEPs: what is done
-to it at each point, and why. Nothing is sent; no root is needed."""
+Follow one frame from container to container through two VTEPs, and show what
+happens to it at each point, and why. Sends nothing and needs no root."""
 
 _EXAMPLES = """\
 Examples:
@@ -26,13 +26,13 @@ Examples:
 
 
 def main(words: Sequence[str]) -> int:
-    """Carry out `vtep walk` and return the exit code."""
+    """Run `vtep walk` and return the exit code."""
     parser = _parser()
     arguments = parser.parse_args(words)
     if arguments.check is not None:
-        from vtep.walk.course.exercises import check
+        from vtep.walk.course.exercises import check_answers
 
-        return check(arguments.check)
+        return check_answers(arguments.check)
     return _show(_options(arguments), arguments)
 
 
@@ -41,35 +41,39 @@ def _parser() -> argparse.ArgumentParser:
     parser.epilog = _EXAMPLES
     inner = parser.add_argument_group("the frame")
     inner.add_argument(
-        "--inner", choices=INNERS, default="icmp", help="what the containers say [icmp]"
+        "--inner", choices=INNERS, default="icmp", help="set the protocol of the containers [icmp]"
     )
-    inner.add_argument("--inner-ipv6", action="store_true", help="containers speak IPv6")
+    inner.add_argument("--inner-ipv6", action="store_true", help="use IPv6 in the containers")
     inner.add_argument(
         "--frame",
         metavar="FRAME",
-        help="your own: hexadecimal, FILE.pcap[:NUMBER], or an expression of scapy",
+        help="send this frame: hexadecimal, FILE.pcap[:NUMBER], or a scapy expression",
     )
     network = parser.add_argument_group("the network")
-    network.add_argument("--vni", type=int, default=100, help="of the overlay [100]")
-    network.add_argument("--vlan", type=int, help="put VTEP and bridge on a trunk, with this VLAN")
-    network.add_argument("--ipv6", action="store_true", help="the underlay is IPv6")
-    mtu: dict[str, Any] = {"metavar": "MTU", "type": int}
-    network.add_argument("--underlay-mtu", **mtu, default=1500, help="between the hosts [1500]")
-    network.add_argument("--mtu", **mtu, help="of the TAPs [what fits: 1450, over IPv6 1430]")
+    network.add_argument("--vni", type=int, default=100, help="set the VNI of the overlay [100]")
     network.add_argument(
-        "--what-if", choices=WHAT_IFS, help="something goes wrong: see where, and how to see it"
+        "--vlan", type=int, help="connect VTEP and bridge by a trunk with this VLAN"
     )
-    output = parser.add_argument_group("what to print")
+    network.add_argument("--ipv6", action="store_true", help="use IPv6 on the underlay")
+    mtu: dict[str, Any] = {"metavar": "MTU", "type": int}
+    network.add_argument(
+        "--underlay-mtu", **mtu, default=1500, help="set the MTU of the underlay [1500]"
+    )
+    network.add_argument("--mtu", **mtu, help="set the MTU of the TAPs [1450, over IPv6 1430]")
+    network.add_argument(
+        "--what-if", choices=WHAT_IFS, help="introduce a fault, and show how to see it"
+    )
+    output = parser.add_argument_group("output")
     one = output.add_mutually_exclusive_group()
-    one.add_argument("--brief", action="store_true", help="a line for each station")
-    one.add_argument("-v", "--verbose", action="store_true", help="everything in full")
-    one.add_argument("-j", "--json", action="store_true", help="for programs")
-    one.add_argument("--html", metavar="FILE", help="write a page that needs nothing else")
+    one.add_argument("--brief", action="store_true", help="print one line per station")
+    one.add_argument("-v", "--verbose", action="store_true", help="print all walks in full")
+    one.add_argument("-j", "--json", action="store_true", help="print JSON")
+    one.add_argument("--html", metavar="FILE", help="write a self-contained HTML page")
     one.add_argument(
         "--check",
         nargs="*",
         metavar="EXERCISE=ANSWER",
-        help="verify answers to the exercises of docs/learn; alone: list them",
+        help="check answers to the exercises of docs/learn; without answers: list them",
     )
     return parser
 
@@ -103,9 +107,9 @@ def _show(options: Options, arguments: argparse.Namespace) -> int:
         _write(Path(arguments.html), page(result))
         return 0
     if arguments.json:
-        from vtep.walk.model import as_json
+        from vtep.walk.model import result_as_json
 
-        print(json.dumps(as_json(result), indent=2))
+        print(json.dumps(result_as_json(result), indent=2))
         return 0
     from vtep.decode.terminal import wants_colour, width
     from vtep.walk.text import Text
@@ -125,4 +129,6 @@ def _write(path: Path, page: str) -> None:
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}: give --html another file") from error
+        raise UsageError(
+            f"--html {path}: cannot write: {error.strerror}; give another file"
+        ) from error

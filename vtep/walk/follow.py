@@ -1,33 +1,35 @@
-"""One frame followed from container to container, station by station.
+"""Follow one frame from container to container, station by station.
 
-What happens is done by the Vteps (vtep.observe), and what is told is taken from that and from their
-tables before and after.
+The Vteps do the work, through vtep.trace.outcome. The stations report the outcomes and the tables
+before and after.
 """
 
 import dataclasses
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from vtep.dataplane.fdb import Fdb
 from vtep.dissect import Header, dissect
 from vtep.trace.outcome import Outcome, Sent
-from vtep.walk import sentences as words
-from vtep.walk.header_diff import Cut, Span, compare, outer_spans, piece, unsigned
-from vtep.walk.model import Entry, Piece, Station, Table, Walk
-from vtep.walk.virtual_lab import Damage, Host, Lan, entries
+from vtep.trace.sentence import decision
+from vtep.walk import sentences
+from vtep.walk.header_diff import PieceSpan, SplitFrame, compare, outer_spans, piece, unsigned
+from vtep.walk.model import Piece, Station, TableChange, TableEntry, Walk
+from vtep.walk.virtual_lab import Damage, VirtualHost, VirtualLab, fdb_entries
 from vtep.wire import ethernet, vxlan
 
 
-class Step(NamedTuple):
+class PlannedFrame(NamedTuple):
     """A frame that a container sends.
 
     Attributes:
-        key, title: of its walk.
-        time: in seconds.
-        host: the number of the host whose container sends it, 0 or 1.
-        frame: what is sent.
-        says: why it is sent.
+        key, title: key and title of its walk.
+        time: seconds since the first walk.
+        host: number of the host whose container sends it, 0 or 1.
+        frame: octets of the frame.
+        says: why the container sends it.
         is_short: see Walk.
-        after: what the receiver makes of it.
+        after: reaction of the receiver.
     """
 
     key: str
@@ -41,253 +43,226 @@ class Step(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """What is done to a datagram on its way: to VXLAN header and frame, and to the whole packet."""
+    """Damage to VXLAN header and frame, or to the whole packet that is followed."""
 
     datagram: Damage | None = None
     packet: Damage | None = None
 
 
-def follow(lan: Lan, number: int, step: Step, fault: Fault) -> Walk:
-    """Send one frame, and return all that became of it."""
-    return _Way(lan, number, step, fault).walk()
+def follow(lab: VirtualLab, number: int, planned: PlannedFrame, fault: Fault) -> Walk:
+    """Send one frame through the lab, and return its walk."""
+    return _Follower(lab, number, planned, fault).walk()
 
 
-class _Way:
-    """The stations that a frame has passed so far."""
+class _Follower:
+    """Collects the stations of one frame."""
 
-    def __init__(self, lan: Lan, number: int, step: Step, fault: Fault) -> None:
-        self._lan = lan
+    def __init__(self, lab: VirtualLab, number: int, planned: PlannedFrame, fault: Fault) -> None:
+        self._lab = lab
         self._number = number
-        self._step = step
+        self._planned = planned
         self._fault = fault
-        self._now = step.time
-        self._source = lan.hosts[step.host]
-        self._target = lan.hosts[1 - step.host]
+        self._now = planned.time
+        self._source = lab.hosts[planned.host]
+        self._target = lab.hosts[1 - planned.host]
         self._stations: list[Station] = []
         self._others: list[str] = []
         self._headers: Sequence[Header] = ()
         self._size = 0
 
     def walk(self) -> Walk:
-        step = self._step
-        arrived = self._out(step.frame)
+        planned = self._planned
+        arrived = self._out(planned.frame)
         return Walk(
-            key=step.key,
-            title=step.title,
-            time=step.time,
+            key=planned.key,
+            title=planned.title,
+            time=planned.time,
             stations=tuple(self._stations),
             others=tuple(self._others),
             arrived=arrived,
-            is_short=step.is_short,
+            is_short=planned.is_short,
             headers=tuple(self._headers),
         )
 
     def _stop(
-        self, host: str, place: str, pieces: Sequence[Piece], decision: str, **more: Any
+        self, host: str, place: str, pieces: Sequence[Piece], decided: str, **more: Any
     ) -> None:
         """Add a station."""
         size = sum(one.size for one in pieces if one.sign != "-")
         number = f"{self._number}.{len(self._stations) + 1}"
         change, self._size = size - self._size, size
-        station = Station(number, host, place, tuple(pieces), size, change, decision, **more)
+        station = Station(number, host, place, tuple(pieces), size, change, decided, **more)
         self._stations.append(station)
 
     # -- from the container to the underlay
 
     def _out(self, frame: bytes) -> bool:
-        """Take the frame out of its container and through its host; tell whether it arrives."""
+        """Send the frame from its container through its host; return whether it arrives."""
         host = self._source
         name = host.container.name if host.container else host.name
         self._stop(
             name,
             "eth0",
-            Cut(frame).pieces("+"),
-            f"sends {len(frame)} octets",
-            why=self._step.says,
-            source=words.SOURCES.get(self._step.key, ""),
+            SplitFrame(frame).pieces("+"),
+            f"sends {len(frame)} bytes",
+            why=self._planned.says,
+            source=sentences.SOURCES.get(self._planned.key, ""),
         )
         frame = self._bridge_out(frame)
-        before = entries(host.overlay.fdb, self._now)
+        before = fdb_entries(host.overlay.fdb, self._now)
         clamped = host.overlay.clamped
-        outcome = self._lan.send(host, frame, self._now)
+        outcome = self._lab.send(host, frame, self._now)
         is_clamped = host.overlay.clamped > clamped
-        table = self._table(host, before)
         inner = outcome.datagrams[0].payload[vxlan.HEADER_LEN :] if outcome.datagrams else frame
-        drop = None if outcome.datagrams else next((str(why) for why, _ in outcome.drops), None)
         self._stop(
             host.name,
             "vtep",
             compare(frame, inner),
-            words.out(outcome),
-            why=words.why_out(outcome, host.overlay, frame, inner, is_clamped=is_clamped),
-            tables=table,
-            drop=drop,
-            source=words.out_source(outcome),
+            decision(outcome),
+            why=sentences.why_out(outcome, host.overlay, frame, inner, is_clamped=is_clamped),
+            tables=self._overlay_changes(host, before),
+            drop=None if outcome.datagrams else _first_reason(outcome),
+            source=sentences.out_source(outcome),
         )
-        if not outcome.datagrams:
-            return False
-        return self._underlay(outcome, inner)
+        return self._underlay(outcome, inner) if outcome.datagrams else False
 
     def _bridge_out(self, frame: bytes) -> bytes:
-        """Take the frame through the bridge, to vx0."""
+        """Send the frame through the bridge to vx0, and return it as it leaves."""
         host, bridge = self._source, self._source.bridge
-        before = entries(bridge.fdb, self._now)
+        before = fdb_entries(bridge.fdb, self._now)
         known = bridge.take(frame, bridge.container, self._now)
         leaving = bridge.tagged(frame)
-        decision, why = words.bridge(frame, known, bridge.container, bridge.tap, self._lan.options)
+        decided, why = sentences.bridge(
+            frame, known, bridge.container, bridge.tap, self._lab.options
+        )
         if leaving != frame:
-            decision += f", with tag {bridge.vlan}"
-            why += words.TAG_ON.format(vlan=bridge.vlan, port=bridge.container.ip)
-        self._stop_at_bridge(host, before, frame, leaving, decision, why)
+            decided += f", with tag {bridge.vlan}"
+            why += sentences.TAG_ON.format(vlan=bridge.vlan, port=bridge.container.ip)
+        tables = self._bridge_changes(host, before)
+        self._stop(host.name, "br0", compare(frame, leaving), decided, why=why, tables=tables)
         return leaving
 
     def _underlay(self, outcome: Outcome, inner: bytes) -> bool:
-        """Put the outer headers on, and carry every copy to its host."""
+        """Add the outer headers, and carry every copy to its host."""
         host = self._source
         if self._fault.datagram is not None:
-            outcome = self._spoilt(outcome, self._fault.datagram)
+            outcome = self._damaged(outcome, self._fault.datagram)
         copies = outcome.datagrams
         followed = next((one for one in copies if one.peer == self._target.ip), copies[0])
-        packet = self._lan.datagram(host, followed)
-        spans = outer_spans(self._lan.options.ipv6)
+        packet = self._lab.datagram(host, followed)
+        spans = outer_spans(self._lab.options.ipv6)
         self._headers = dissect(packet, ports=(vxlan.PORT, host.dstport))
-        pieces = unsigned(Cut(inner).pieces(""))
-        for span, (decision, why, source) in zip(
-            reversed(spans), words.headers(self._lan.options, host, outcome, followed), strict=True
-        ):
+        pieces = unsigned(SplitFrame(inner).pieces(""))
+        described = sentences.outer_headers(self._lab.options, host, followed)
+        for span, (decided, why, source) in zip(reversed(spans), described, strict=True):
             put_on = piece(span, "+", packet, self._headers)
             place = host.device if span.key == "outer_ethernet" else span.key.split("_")[-1]
-            self._stop(host.name, place, (put_on, *pieces), decision, why=why, source=source)
+            self._stop(host.name, place, (put_on, *pieces), decided, why=why, source=source)
             pieces = (*unsigned((put_on,)), *pieces)
         if self._fault.packet is not None:
-            packet = self._lan.datagram(host, followed, self._fault.packet)
+            packet = self._lab.datagram(host, followed, self._fault.packet)
             damaged = packet[-len(inner) :]
             pieces = (*pieces[: len(spans)], *compare(inner, damaged))
             inner = damaged
         octets = len(packet) - ethernet.HEADER_LEN
-        decision, why = words.hop(self._lan, host, outcome, octets)
-        self._stop("underlay", "wire", pieces, decision, why=why)
+        decided, why = sentences.hop(self._lab, host, outcome, octets)
+        self._stop("underlay", "wire", pieces, decided, why=why)
         arrived = self._in(followed, packet, spans, inner)
         for copy in copies:
             if copy is not followed:
                 self._others.append(self._elsewhere(copy))
         return arrived
 
-    def _spoilt(self, outcome: Outcome, damage: Damage) -> Outcome:
-        """Return the outcome with damaged datagrams."""
-        spoilt = []
+    def _damaged(self, outcome: Outcome, damage: Damage) -> Outcome:
+        """Return the outcome with every datagram damaged."""
+        damaged = []
         for one in outcome.datagrams:
             payload = bytearray(one.payload)
             damage(payload)
-            spoilt.append(one._replace(payload=bytes(payload)))
-        return dataclasses.replace(outcome, datagrams=tuple(spoilt))
+            damaged.append(one._replace(payload=bytes(payload)))
+        return dataclasses.replace(outcome, datagrams=tuple(damaged))
 
     def _elsewhere(self, copy: Sent) -> str:
-        """Carry a copy to a host that is not followed; return what became of it."""
-        host = self._lan.by_ip[copy.peer]
-        packet = self._lan.datagram(self._source, copy, self._fault.packet)
-        if words.kernel_refuses(host, self._source, packet) is not None:
-            return f"{host.name} {host.ip} got its copy, and its kernel dropped it, too."
-        outcome = self._lan.receive(host, self._source, copy, self._now)
-        return words.elsewhere(host, outcome)
+        """Carry a copy to a host that is not followed; return a sentence about it."""
+        host = self._lab.by_ip[copy.peer]
+        packet = self._lab.datagram(self._source, copy)
+        if sentences.kernel_refuses(host, self._source, packet) is not None:
+            return f"{host.name} ({host.ip}) gets its copy, and its kernel drops it, too."
+        outcome = self._lab.receive(host, self._source, copy, self._now)
+        return sentences.elsewhere(host, outcome)
 
     # -- from the underlay to the container
 
-    def _in(self, sent: Sent, packet: bytes, spans: Sequence[Span], inner: bytes) -> bool:
-        """Take the packet through the other host; tell whether its frame arrives."""
-        host = self._lan.by_ip[sent.peer]
+    def _in(self, sent: Sent, packet: bytes, spans: Sequence[PieceSpan], inner: bytes) -> bool:
+        """Receive the packet on the other host; return whether its frame arrives."""
+        host = self._lab.by_ip[sent.peer]
         outer = [piece(span, "-", packet, self._headers) for span in spans]
         kept = [piece(span, "", packet, ()) for span in spans]
-        left = (kept[-1], *Cut(inner).pieces(""))
-        refused = words.kernel_refuses(host, self._source, packet)
+        left = (kept[-1], *SplitFrame(inner).pieces(""))
+        refused = sentences.kernel_refuses(host, self._source, packet)
         if refused is not None:
-            drop, decision, why = refused
+            drop, decided, why = refused
             pieces = (*kept[:-1], *left)
-            self._stop(
-                host.name,
-                host.device,
-                pieces,
-                decision,
-                why=why,
-                drop=drop,
-                source="RFC 1122 section 4.1.3",
-            )
+            source = "RFC 1122 section 4.1.3"
+            self._stop(host.name, host.device, pieces, decided, why=why, drop=drop, source=source)
             return False
-        decision, why = words.kernel_takes(host, sent)
-        self._stop(
-            host.name,
-            host.device,
-            (*outer[:-1], *left),
-            decision,
-            why=why,
-            source="RFC 7348 section 5",
-        )
-        before = entries(host.overlay.fdb, self._now)
-        outcome = self._lan.receive(host, self._source, sent, self._now)
-        table = self._table(host, before)
-        why = words.why_in(outcome, host, sent)
-        if not outcome.frames:
-            drop = next((str(reason) for reason, _ in outcome.drops), "dropped")
-            self._stop(
-                host.name,
-                "vtep",
-                left,
-                words.dropped(outcome),
-                why=why,
-                tables=table,
-                drop=drop,
-                source=words.in_source(outcome),
-            )
-            return False
-        _, frame = outcome.frames[0]
-        pieces = (outer[-1], *compare(inner, frame))
+        decided, why = sentences.kernel_takes(host)
+        pieces, source = (*outer[:-1], *left), "RFC 7348 section 5"
+        self._stop(host.name, host.device, pieces, decided, why=why, source=source)
+        before = fdb_entries(host.overlay.fdb, self._now)
+        outcome = self._lab.receive(host, self._source, sent, self._now)
+        frame = outcome.frames[0][1] if outcome.frames else None
         self._stop(
             host.name,
             "vtep",
-            pieces,
-            words.taken(outcome, host),
-            why=why,
-            tables=table,
-            source="RFC 7348 section 4.1",
+            left if frame is None else (outer[-1], *compare(inner, frame)),
+            decision(outcome),
+            why=sentences.why_in(outcome, host, sent),
+            tables=self._overlay_changes(host, before),
+            drop=_first_reason(outcome) if frame is None else None,
+            source=sentences.drop_source(outcome) if frame is None else "RFC 7348 section 4.1",
         )
-        return self._bridge_in(host, frame)
+        return frame is not None and self._bridge_in(host, frame)
 
-    def _bridge_in(self, host: Host, frame: bytes) -> bool:
-        """Take the frame from vx0 through the bridge to the container."""
+    def _bridge_in(self, host: VirtualHost, frame: bytes) -> bool:
+        """Send the frame from vx0 through the bridge to the container."""
         bridge = host.bridge
-        before = entries(bridge.fdb, self._now)
+        before = fdb_entries(bridge.fdb, self._now)
         known = bridge.take(frame, bridge.tap, self._now)
         leaving = bridge.untagged(frame)
-        decision, why = words.bridge(frame, known, bridge.tap, bridge.container, self._lan.options)
+        decided, why = sentences.bridge(
+            frame, known, bridge.tap, bridge.container, self._lab.options
+        )
         if leaving != frame:
-            decision += ", without the tag"
-        self._stop_at_bridge(host, before, frame, leaving, decision, why)
+            decided += ", without the tag"
+        tables = self._bridge_changes(host, before)
+        self._stop(host.name, "br0", compare(frame, leaving), decided, why=why, tables=tables)
         name = host.container.name if host.container else host.name
-        decision, why = words.arrival(self._step.frame, leaving, host.container, self._step.after)
-        pieces = compare(self._step.frame, leaving)
-        self._stop(name, "eth0", pieces, decision, why=why)
+        planned = self._planned
+        decided, why = sentences.arrival(planned.frame, leaving, host.container, planned.after)
+        self._stop(name, "eth0", compare(planned.frame, leaving), decided, why=why)
         return True
 
     # -- tables
 
-    def _table(self, host: Host, before: tuple[Entry, ...]) -> tuple[Table, ...]:
-        name = f"FDB of VNI {host.overlay.vni} on {host.name}"
-        return _changed(name, before, entries(host.overlay.fdb, self._now))
+    def _overlay_changes(
+        self, host: VirtualHost, before: tuple[TableEntry, ...]
+    ) -> tuple[TableChange, ...]:
+        fdb = host.overlay.fdb
+        return self._changes(f"FDB of VNI {host.overlay.vni} on {host.name}", fdb, before)
 
-    def _stop_at_bridge(
-        self,
-        host: Host,
-        before: tuple[Entry, ...],
-        frame: bytes,
-        leaving: bytes,
-        decision: str,
-        why: str,
-    ) -> None:
-        """Tell of br0, whose FDB was as *before*: it took *frame* and lets *leaving* out."""
-        after = entries(host.bridge.fdb, self._now)
-        tables = _changed(f"FDB of br0 on {host.name}", before, after)
-        self._stop(host.name, "br0", compare(frame, leaving), decision, why=why, tables=tables)
+    def _bridge_changes(
+        self, host: VirtualHost, before: tuple[TableEntry, ...]
+    ) -> tuple[TableChange, ...]:
+        return self._changes(f"FDB of br0 on {host.name}", host.bridge.fdb, before)
+
+    def _changes(
+        self, name: str, fdb: Fdb, before: tuple[TableEntry, ...]
+    ) -> tuple[TableChange, ...]:
+        """Return the change of a table since *before*, or nothing."""
+        after = fdb_entries(fdb, self._now)
+        return () if before == after else (TableChange(name, before, after),)
 
 
-def _changed(name: str, before: tuple[Entry, ...], after: tuple[Entry, ...]) -> tuple[Table, ...]:
-    return () if before == after else (Table(name, before, after),)
+def _first_reason(outcome: Outcome) -> str:
+    return next((str(reason) for reason, _ in outcome.drops), "dropped")

@@ -1,17 +1,17 @@
-"""A frame cut into pieces, one for each header, and what differs between two frames."""
+"""Split a frame into pieces, one per header, and compare two frames."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from vtep.dissect import Field, Header, dissect
-from vtep.walk.model import SHOWN, Piece, Sign
+from vtep.walk.model import MAX_SHOWN, Piece, Sign
 from vtep.wire import ethernet, ip, vxlan
 
 _MAX_TAGS = 4
 
 
-class Span(NamedTuple):
-    """Where a piece stands: octets at..at+length."""
+class PieceSpan(NamedTuple):
+    """Key, name and position of a piece: octets at..at+length."""
 
     key: str
     name: str
@@ -19,26 +19,26 @@ class Span(NamedTuple):
     length: int
 
 
-def outer_spans(is_ipv6: bool) -> tuple[Span, Span, Span, Span]:
-    """Return where Ethernet, IP, UDP and VXLAN header of a packet on the underlay stand."""
+def outer_spans(is_ipv6: bool) -> tuple[PieceSpan, PieceSpan, PieceSpan, PieceSpan]:
+    """Return the spans of the Ethernet, IP, UDP and VXLAN headers of an underlay packet."""
     version, length = (6, ip.IPV6_LEN) if is_ipv6 else (4, ip.IPV4_LEN)
     udp_at = ethernet.HEADER_LEN + length
     return (
-        Span("outer_ethernet", "outer Ethernet", 0, ethernet.HEADER_LEN),
-        Span(f"outer_ipv{version}", f"outer IPv{version}", ethernet.HEADER_LEN, length),
-        Span("outer_udp", "outer UDP", udp_at, ip.UDP_LEN),
-        Span("vxlan", "VXLAN", udp_at + ip.UDP_LEN, vxlan.HEADER_LEN),
+        PieceSpan("outer_ethernet", "outer Ethernet", 0, ethernet.HEADER_LEN),
+        PieceSpan(f"outer_ipv{version}", f"outer IPv{version}", ethernet.HEADER_LEN, length),
+        PieceSpan("outer_udp", "outer UDP", udp_at, ip.UDP_LEN),
+        PieceSpan("vxlan", "VXLAN", udp_at + ip.UDP_LEN, vxlan.HEADER_LEN),
     )
 
 
-class Cut:
-    """A frame from or for a container, cut into pieces.
+class SplitFrame:
+    """A frame of a container, split into pieces.
 
-    Where it has tags, or `apart` says so, they stand between the MACs and the ethertype.
+    If it has tags, or `apart` is set, the MACs and the EtherType are separate pieces.
 
     Attributes:
-        octets: the frame.
-        spans: its pieces, which cover it.
+        octets: octets of the frame.
+        spans: consecutive spans that cover the frame.
     """
 
     def __init__(self, octets: bytes, *, apart: bool = False) -> None:
@@ -48,44 +48,44 @@ class Cut:
         self.spans = list(self._spans())
 
     def pieces(self, sign: Sign) -> tuple[Piece, ...]:
-        """Return all pieces under one sign."""
+        """Return all pieces with the same sign."""
         return tuple(self.piece(span, sign) for span in self.spans)
 
-    def piece(self, span: Span, sign: Sign) -> Piece:
+    def piece(self, span: PieceSpan, sign: Sign) -> Piece:
         """Return one piece."""
         return piece(span, sign, self.octets, self._headers if sign else ())
 
-    def _spans(self) -> Iterator[Span]:
+    def _spans(self) -> Iterator[PieceSpan]:
         size, at = len(self.octets), 0
         if self._apart:
             at = ethernet.MACS_LEN
-            yield Span("inner_ethernet", "inner MACs", 0, min(at, size))
+            yield PieceSpan("inner_ethernet", "inner MACs", 0, min(at, size))
             for _ in range(tags(self.octets)):
-                yield Span("inner_vlan", "802.1Q tag", at, ethernet.TAG_LEN)
+                yield PieceSpan("inner_vlan", "802.1Q tag", at, ethernet.TAG_LEN)
                 at += ethernet.TAG_LEN
             if at < size:
-                yield Span("inner_ethertype", "inner ethertype", at, min(2, size - at))
+                yield PieceSpan("inner_ethertype", "inner ethertype", at, min(2, size - at))
             at += 2
         for header in self._headers:
             if header.at >= at and header.length:
                 if header.at > at:
-                    yield Span("inner_payload", "data", at, header.at - at)
-                yield Span(header.key, _name(header), header.at, header.length)
+                    yield PieceSpan("inner_payload", "data", at, header.at - at)
+                yield PieceSpan(header.key, _name(header), header.at, header.length)
                 at = header.at + header.length
         if at < size:
-            yield Span("inner_payload", "data", at, size - at)
+            yield PieceSpan("inner_payload", "data", at, size - at)
 
 
 def tags(frame: bytes) -> int:
-    """Return how many 802.1Q tags a frame has, up to a few."""
+    """Return the number of 802.1Q tags of a frame, at most _MAX_TAGS."""
     at = 0
     while at < _MAX_TAGS and ethernet.vlan_id(frame, at * ethernet.TAG_LEN) is not None:
         at += 1
     return at
 
 
-def piece(span: Span, sign: Sign, octets: bytes, headers: Iterable[Header]) -> Piece:
-    """Return the piece of `octets` at a span, with those fields of `headers` that are in it."""
+def piece(span: PieceSpan, sign: Sign, octets: bytes, headers: Iterable[Header]) -> Piece:
+    """Return the piece of `octets` at a span, with the fields of `headers` inside the span."""
     key, name, at, length = span
     fields: tuple[Field, ...] = tuple(
         field
@@ -93,15 +93,15 @@ def piece(span: Span, sign: Sign, octets: bytes, headers: Iterable[Header]) -> P
         for field in header.fields
         if at * 8 <= field.at and field.at + field.bits <= (at + length) * 8
     )
-    return Piece(sign, key, name, octets[at : at + length][:SHOWN], length, fields, at)
+    return Piece(sign, key, name, octets[at : at + length][:MAX_SHOWN], length, fields, at)
 
 
 def compare(before: bytes, after: bytes) -> tuple[Piece, ...]:
-    """Return the pieces of a frame that may have been changed, with what went off and came on."""
+    """Return the pieces of *after*, signed by comparison, and the pieces removed from *before*."""
     if before == after:
-        return Cut(after).pieces("")
+        return SplitFrame(after).pieces("")
     apart = tags(before) != tags(after)
-    old, new = Cut(before, apart=apart), Cut(after, apart=apart)
+    old, new = SplitFrame(before, apart=apart), SplitFrame(after, apart=apart)
     left = list(old.spans)
     found: list[Piece] = []
     for span in new.spans:
@@ -118,7 +118,7 @@ def compare(before: bytes, after: bytes) -> tuple[Piece, ...]:
 
 
 def unsigned(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
-    """Return the pieces as they stand at the next station: what went off is gone."""
+    """Return the pieces as they are at the next station, without the removed ones."""
     return tuple(
         Piece("", one.key, one.name, one.octets, one.size) for one in pieces if one.sign != "-"
     )

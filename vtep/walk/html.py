@@ -1,16 +1,16 @@
-"""A walk as one page of HTML that needs nothing else: no script, no other file, no network."""
+"""A walk as one self-contained HTML page: no script, no other file, no network."""
 
 from collections.abc import Iterator, Sequence
 from html import escape
+from importlib.resources import files
 from itertools import count
 
 from vtep.dissect import Field
-from vtep.walk.model import Entry, Piece, Result, Station, Table, Walk
-from vtep.walk.page_css import CSS
+from vtep.walk.model import Piece, Result, Station, TableChange, TableEntry, Walk
 
 _CLASSES = {"+": "on", "-": "off", "~": "new", "": "kept"}
 _SIGNS = {"+": "+", "-": "\N{MINUS SIGN}", "~": "~", "": "\N{NO-BREAK SPACE}"}
-_SAID = {"+": "put on", "-": "taken off", "~": "changed", "": "as before"}
+_LABELS = {"+": "added", "-": "removed", "": "unchanged"}
 
 _HEAD = """\
 <!doctype html>
@@ -29,13 +29,13 @@ _HEAD = """\
 
 _PICTURE = """\
 <svg viewBox="0 0 400 330" role="img" aria-labelledby="picture">
-<title id="picture">Two hosts: container, bridge br0, TAP vx0 and VTEP on each; the frame goes down
-on the left, through the underlay, and up on the right</title>
+<title id="picture">Two hosts, each with a container, the bridge br0, the TAP vx0 and a VTEP.
+The frame goes down on the left, through the underlay, and up on the right.</title>
 <rect x="10" y="40" width="170" height="220" rx="8"/>
 <rect x="220" y="40" width="170" height="220" rx="8"/>
 <path d="M95 28 V288 Q95 305 112 305 H288 Q305 305 305 288 V28"/>
 {boxes}
-<text x="200" y="325" class="soft">underlay: IP only; h3 is on it too</text>
+<text x="200" y="325" class="soft">underlay: IP only; h3 is also connected</text>
 </svg>
 """
 
@@ -45,8 +45,12 @@ def page(result: Result) -> str:
     return "\n".join(_Page(result).lines()) + "\n"
 
 
+def _css() -> str:
+    return files("vtep.walk").joinpath("page.css").read_text(encoding="utf-8")
+
+
 class _Page:
-    """The page in the making: it counts what needs an id of its own."""
+    """Builds the page, and numbers the elements that need an id."""
 
     def __init__(self, result: Result) -> None:
         self._result = result
@@ -54,22 +58,22 @@ class _Page:
 
     def lines(self) -> Iterator[str]:
         result = self._result
-        yield _HEAD.format(title=escape(result.title), summary=escape(result.summary), css=CSS)
+        yield _HEAD.format(title=escape(result.title), summary=escape(result.summary), css=_css())
         yield _picture(result)
         yield '<nav aria-label="Walks"><ol>'
         for number, walk in enumerate(result.walks, 1):
             yield f'<li><a href="#walk-{number}">{escape(walk.title)}</a></li>'
-        if result.looks:
-            yield '<li><a href="#looks">How one would see it</a></li>'
+        if result.hints:
+            yield '<li><a href="#hints">How to see it on real hosts</a></li>'
         if result.recap:
             yield '<li><a href="#recap">To remember</a></li>'
         yield "</ol></nav>"
         yield (
-            "<p>At each station: how many octets (bytes) the frame has there, and what is decided."
-            f' <span class="on">{_SIGNS["+"]} is put on</span>,'
-            f' <span class="off">{_SIGNS["-"]} is taken off</span>,'
+            "<p>Each station shows the decision and the length of the frame as it leaves."
+            f' <span class="on">{_SIGNS["+"]} is added</span>,'
+            f' <span class="off">{_SIGNS["-"]} is removed</span>,'
             f' <span class="new">{_SIGNS["~"]} is changed</span>.'
-            " Point at an octet, tap it, or reach it by the tab key, to see what it means.</p>"
+            " Hover over a byte, tap it, or reach it with the Tab key to see its meaning.</p>"
         )
         for number, walk in enumerate(result.walks, 1):
             yield from self._walk(number, walk)
@@ -94,11 +98,9 @@ class _Page:
             f'<h3 id="{name}"><span class="number">{station.number}</span>'
             f' <span class="place">{escape(station.host)} {escape(station.place)}</span>'
             f' <span class="decision">{escape(station.decision)}</span>'
-            f' <span class="size">{station.size} octets{change}</span></h3>'
+            f' <span class="size">{station.size} bytes{change}</span></h3>'
         )
         yield _bar(station.pieces)
-        if station.drop:
-            yield f"<p>Counted as <code>{escape(station.drop)}</code>.</p>"
         source = f' <span class="source">{escape(station.source)}</span>' if station.source else ""
         if station.why or source:
             yield f"<p>{escape(station.why)}{source}</p>"
@@ -108,7 +110,7 @@ class _Page:
         kept = [piece for piece in station.pieces if not piece.sign]
         yield from self._pieces(changed)
         if kept:
-            yield "<details><summary>What stays as it was</summary>"
+            yield "<details><summary>Unchanged</summary>"
             yield from self._pieces(kept)
             yield "</details>"
         yield "</section>"
@@ -128,7 +130,7 @@ class _Page:
         yield "</ul>"
 
     def _octets(self, piece: Piece) -> Iterator[str]:
-        """Yield the octets of a piece; those that fields are known of with what they mean."""
+        """Yield the octets of a piece; those of known fields have a tooltip with the meaning."""
         at = 0
         for start, end, fields in groups(piece):
             if start > at:
@@ -148,7 +150,7 @@ class _Page:
 
 
 def groups(piece: Piece) -> Iterator[tuple[int, int, list[Field]]]:
-    """Yield octets start..end of a piece, and the fields in them: no field is in two groups."""
+    """Yield ranges start..end of octets of a piece with their fields; no field is in two ranges."""
     begin, size = piece.at * 8, len(piece.octets)
     together: list[Field] = []
     start = end = 0
@@ -172,7 +174,7 @@ def _field(field: Field) -> str:
     if field.bits % 8 or first:
         bits = f"bit {first}" if first == last else f"bits {first} to {last}"
         octets = (last + 8) // 8
-        width = f"{bits} of its {f'{octets} octets' if octets > 1 else 'octet'}"
+        width = f"{bits} of its {f'{octets} bytes' if octets > 1 else 'byte'}"
     else:
         width = f"{field.bits} bits"
     source = f" ({field.source})" if field.source else ""
@@ -182,7 +184,7 @@ def _field(field: Field) -> str:
 
 
 def _bar(pieces: Sequence[Piece]) -> str:
-    """Return the frame drawn to scale, more or less: no header vanishes beside a long payload."""
+    """Return the frame as a bar, roughly to scale: a long payload is shortened."""
     spans = "".join(
         f'<span class="{_CLASSES[piece.sign]}" style="flex-grow:{min(piece.size, 64)}">'
         f"{_SIGNS[piece.sign] if piece.sign else ''}{escape(piece.name)}</span>"
@@ -191,20 +193,20 @@ def _bar(pieces: Sequence[Piece]) -> str:
     return f'<div class="bar" aria-hidden="true">{spans}</div>'
 
 
-def _table(table: Table) -> Iterator[str]:
-    def row(entry: Entry) -> str:
+def _table(table: TableChange) -> Iterator[str]:
+    def row(entry: TableEntry) -> str:
         sign = "-" if entry not in table.after else "" if entry in table.before else "+"
-        said = _SAID[sign] if sign else "as before"
         where = "this host" if entry.dst == "local" else entry.dst
         return (
-            f'<tr class="{_CLASSES[sign]}"><td><span aria-label="{said}">{_SIGNS[sign]}</span></td>'
+            f'<tr class="{_CLASSES[sign]}">'
+            f'<td><span aria-label="{_LABELS[sign]}">{_SIGNS[sign]}</span></td>'
             f"<td><code>{escape(entry.mac)}</code></td><td><code>{escape(where)}</code></td></tr>"
         )
 
     entries = "entry" if len(table.before) == 1 else "entries"
     yield (
         f'<div class="wide"><table><caption>{escape(table.name)}, {len(table.before)} {entries}'
-        ' before</caption><thead><tr><th scope="col">now</th><th scope="col">MAC</th>'
+        ' before</caption><thead><tr><th scope="col">change</th><th scope="col">MAC</th>'
         '<th scope="col">behind</th></tr></thead><tbody>'
     )
     yield from map(row, sorted({*table.before, *table.after}))
@@ -231,12 +233,13 @@ def _picture(result: Result) -> str:
 
 
 def _end(result: Result) -> Iterator[str]:
-    if result.looks:
-        yield '<section aria-labelledby="looks"><h2 id="looks">How one would see it</h2><dl>'
-        for look in result.looks:
-            where = f"on {escape(look.host)}: " if look.host else ""
-            yield f"<dt>{where}<code>{escape(look.command)}</code></dt>"
-            yield f"<dd>{escape(look.says)}</dd>"
+    if result.hints:
+        yield '<section aria-labelledby="hints">'
+        yield '<h2 id="hints">How to see it on real hosts</h2><dl>'
+        for hint in result.hints:
+            where = f"on {escape(hint.host)}: " if hint.host else ""
+            yield f"<dt>{where}<code>{escape(hint.command)}</code></dt>"
+            yield f"<dd>{escape(hint.says)}</dd>"
         yield "</dl></section>"
     if result.recap:
         yield '<section aria-labelledby="recap"><h2 id="recap">To remember</h2><dl>'

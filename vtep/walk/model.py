@@ -1,12 +1,12 @@
-"""What a walk is: frozen results, and the same ready for JSON."""
+"""The result of a walk: frozen data classes, and their JSON form."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from vtep.dissect import Field, Header, headers_as_json
 
-SHOWN = 128
-"""Most octets of one piece that a result holds: `size` tells how many there are."""
+MAX_SHOWN = 128
+"""Maximum number of octets of one piece in a result; its `size` is the full length."""
 
 Sign: TypeAlias = Literal["", "+", "-", "~"]
 
@@ -16,13 +16,13 @@ class Piece:
     """One header of the frame at a station, or the data behind the last header.
 
     Attributes:
-        sign: "+" put on here, "-" taken off here, "~" changed here, "" as it was before.
+        sign: "+" added here, "-" removed here, "~" changed here, "" unchanged.
         key: "outer_ethernet", "outer_ipv4", "outer_udp", "vxlan", "inner_ethernet", "data", ...
-        name: for people.
-        octets: at most SHOWN of them.
-        size: how many there are.
-        fields: those in it, where the sign is not "".
-        at: where its first octet stands in what the fields count from.
+        name: name for people.
+        octets: its octets, at most MAX_SHOWN.
+        size: its full length, in octets.
+        fields: its fields; empty if the sign is "".
+        at: position of its first octet in the octets from which the fields count.
     """
 
     sign: Sign
@@ -34,7 +34,7 @@ class Piece:
     at: int = 0
 
 
-class Entry(NamedTuple):
+class TableEntry(NamedTuple):
     """A line of a table: *mac* is behind *dst* (an address, "local", or a bridge port)."""
 
     mac: str
@@ -42,30 +42,30 @@ class Entry(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """A table that changed at a station."""
+class TableChange:
+    """The change of a table at a station."""
 
     name: str
-    before: tuple[Entry, ...]
-    after: tuple[Entry, ...]
+    before: tuple[TableEntry, ...]
+    after: tuple[TableEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """One point of the way.
+    """One point on the path of a frame.
 
     Attributes:
         number: "1.3": the third station of the first walk.
         host: "c1", "h1", "underlay", "h2", "c2".
         place: "eth0", "br0", "vtep", "udp", "ip", "u1", ...
-        pieces: outermost first.
-        size: octets of the frame as it leaves this station.
-        change: how many more these are than before.
-        decision: what is done, in a few words.
-        why: the reason, and what there is to learn from it.
-        tables: those that changed.
-        drop: the name of the reason if the frame ends here.
-        source: where the rule stands, as "RFC 7348 section 5".
+        pieces: pieces of the frame, outermost first.
+        size: length of the frame as it leaves this station, in octets.
+        change: difference from the length at the station before.
+        decision: what happens to the frame, in a few words.
+        why: the reason, for a learner.
+        tables: tables that changed.
+        drop: name of the reason if the frame ends here, else None.
+        source: document with the rule, such as "RFC 7348 section 5".
     """
 
     number: str
@@ -76,24 +76,24 @@ class Station:
     change: int
     decision: str
     why: str = ""
-    tables: tuple[Table, ...] = ()
+    tables: tuple[TableChange, ...] = ()
     drop: str | None = None
     source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """One frame on its way.
+    """The path of one frame.
 
     Attributes:
         key: "arp_request", "icmp_request", "frame", ...
-        title: for people.
+        title: title for people.
         time: seconds since the first walk.
-        stations: in the order they are passed.
-        others: what became of the copies that went elsewhere, a sentence each.
-        arrived: whether it came out of the last bridge.
-        is_short: whether its stations say nothing new, so that a line for each will do.
-        headers: those of the packet on the underlay; empty if it never got there.
+        stations: stations, in order.
+        others: one sentence for each copy that went to another host.
+        arrived: whether the frame reached the container.
+        is_short: whether a line per station is enough, because a walk before explained them.
+        headers: headers of the packet on the underlay; empty if the frame did not get there.
     """
 
     key: str
@@ -106,8 +106,8 @@ class Walk:
     headers: tuple[Header, ...]
 
 
-class Look(NamedTuple):
-    """How one would see it: a command on a host, and what it says."""
+class Hint(NamedTuple):
+    """How to see a fault on real hosts: a command on a host, and its output in words."""
 
     host: str
     command: str
@@ -115,7 +115,7 @@ class Look(NamedTuple):
 
 
 class Lesson(NamedTuple):
-    """A question that the walk has answered."""
+    """A question that the walk answers."""
 
     question: str
     answer: str
@@ -123,18 +123,18 @@ class Lesson(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """All walks of one run, and what is left behind.
+    """All walks of one run, and the final counters and tables.
 
     Attributes:
-        title, summary: for people.
-        picture: the hosts, for a terminal.
-        containers: names and addresses of the two.
-        options: as given, ready for JSON.
-        walks: in the order of time.
-        counters: by host, as vtep.report.counters has them.
-        fdb: by host, as vtep.report.fdb has it.
-        looks: how one would see what went wrong; empty where nothing did.
-        recap: what was to be learned.
+        title, summary: headline and introduction.
+        picture: drawing of the hosts, for a terminal.
+        containers: names and addresses of both containers.
+        options: options of the walk, ready for JSON.
+        walks: walks, in order of time.
+        counters: counters of each host, from vtep.dataplane.report.counters.
+        fdb: FDB of each host, from vtep.dataplane.report.fdb.
+        hints: how to see the fault on real hosts; empty without a fault.
+        recap: questions and answers to remember.
     """
 
     title: str
@@ -145,12 +145,12 @@ class Result:
     walks: tuple[Walk, ...]
     counters: dict[str, dict[str, Any]]
     fdb: dict[str, list[dict[str, Any]]]
-    looks: tuple[Look, ...]
+    hints: tuple[Hint, ...]
     recap: tuple[Lesson, ...]
 
 
-def as_json(result: Result) -> dict[str, Any]:
-    """Return the result as plain lists, dicts, texts and numbers; octets in hexadecimal."""
+def result_as_json(result: Result) -> dict[str, Any]:
+    """Return the result as lists, dicts, texts and numbers; octets in hexadecimal."""
     return {
         "title": result.title,
         "summary": result.summary,
@@ -158,7 +158,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "walks": [_walk(walk) for walk in result.walks],
         "counters": result.counters,
         "fdb": result.fdb,
-        "looks": [look._asdict() for look in result.looks],
+        "looks": [hint._asdict() for hint in result.hints],
         "recap": [lesson._asdict() for lesson in result.recap],
     }
 

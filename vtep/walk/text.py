@@ -1,18 +1,19 @@
-"""A walk as text for a terminal: a line for each station, and under it what there is to see."""
+"""A walk as text for a terminal: a line per station, and its details below."""
 
 import re
 import textwrap
 from collections.abc import Iterator
 
 from vtep.decode.terminal import WIDTH
-from vtep.walk.model import Piece, Result, Sign, Station, Table, Walk
+from vtep.walk.model import Piece, Result, Sign, Station, TableChange, Walk
 
 _INDENT = " " * 7
 _ROW = 20
-"""Octets in a line, at most."""
+"""Maximum number of octets per line."""
 _ROW_AT = 30
-"""Column where they begin."""
+"""Column where the octets begin."""
 
+_UNBREAKABLE = "\N{NO-BREAK SPACE}"
 _SENTENCE_END = re.compile(r"(?<=[.?]) (?=[A-Z0-9])")
 
 _COLOURS = {
@@ -27,13 +28,13 @@ _COLOURS = {
 
 
 class Text:
-    """Writes results.
+    """Formats results.
 
     Args:
-        colour: mark signs by colour too.
-        width: columns of the terminal.
-        brief: a line for each station, nothing more.
-        verbose: every station of every walk in full, all pieces and their octets.
+        colour: whether to use colour, in addition to the signs.
+        width: width of the terminal, in columns.
+        brief: whether to print one line per station only.
+        verbose: whether to print all pieces at every station, with their octets.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Text:
         self._row = min(_ROW, (width - _ROW_AT) // 3)
         self._brief = brief
         self._verbose = verbose
-        self._told: set[str] = set()
+        self._explained: set[str] = set()
 
     def lines(self, result: Result) -> Iterator[str]:
         """Yield all lines."""
@@ -79,22 +80,20 @@ class Text:
                 yield from self._wrap(other, _INDENT if in_full else "  ")
 
     def _line(self, station: Station) -> str:
-        """Return the line of a station: number, place, size, change, decision."""
+        """Return the line of a station: number, place, length, change, decision."""
         change = f"{station.change:+d}" if station.change else ""
         sign = "+" if station.change > 0 else "-"
         place = f"{station.host} {station.place}"
         left = f"  {station.number:<5}{place:<14}{station.size:>5} "
-        said = self._paint("drop" if station.drop else "station", station.decision)
-        if station.drop:
-            said += f" [{station.drop}]"
+        decision = self._paint("drop" if station.drop else "station", station.decision)
         changed = f"{change:>4}"
-        return left + (self._paint(sign, changed) if change else changed) + f"  {said}"
+        return left + (self._paint(sign, changed) if change else changed) + f"  {decision}"
 
     def _details(self, station: Station, *, again: bool) -> Iterator[str]:
-        """Yield what stands below the line of a station; `again`: a walk before went there."""
+        """Yield the lines below that of a station; `again`: an earlier walk passed it."""
         why = self._news(station.why)
         if station.source and (why or not station.why):
-            why = f"{why} [{station.source}]".lstrip()
+            why = f"{why} [{station.source.replace(' ', _UNBREAKABLE)}]".lstrip()
         yield from self._wrap(why, _INDENT)
         for table in station.tables:
             yield from self._table(table)
@@ -103,11 +102,11 @@ class Text:
                 yield from self._piece(piece)
 
     def _news(self, why: str) -> str:
-        """Return the sentences that were not told before."""
+        """Return the sentences that were not printed before."""
         sentences = _SENTENCE_END.split(why)
         if not self._verbose:
-            sentences = [one for one in sentences if one not in self._told]
-        self._told.update(sentences)
+            sentences = [one for one in sentences if one not in self._explained]
+        self._explained.update(sentences)
         return " ".join(sentences)
 
     def _piece(self, piece: Piece) -> Iterator[str]:
@@ -122,7 +121,7 @@ class Text:
             line = f"{_INDENT}{piece.sign or ' '} {name}  {row}"
             yield self._paint(piece.sign, line) if piece.sign else line
 
-    def _table(self, table: Table) -> Iterator[str]:
+    def _table(self, table: TableChange) -> Iterator[str]:
         yield f"{_INDENT}{table.name}, {_count(table.before)} before, now:"
         for entry in sorted({*table.before, *table.after}):
             sign: Sign = "+" if entry not in table.before else ""
@@ -132,13 +131,13 @@ class Text:
             yield self._paint(sign, line) if sign else line
 
     def _end(self, result: Result) -> Iterator[str]:
-        if result.looks:
+        if result.hints:
             yield ""
-            yield self._paint("head", "How one would see it")
-            for look in result.looks:
+            yield self._paint("head", "How to see it on real hosts")
+            for hint in result.hints:
                 yield ""
-                yield f"  {look.host + ' $ ' if look.host else ''}{look.command}"
-                yield from self._wrap(look.says, _INDENT)
+                yield f"  {hint.host + ' $ ' if hint.host else ''}{hint.command}"
+                yield from self._wrap(hint.says, _INDENT)
         if result.recap and not self._brief:
             yield ""
             yield self._paint("head", "To remember")
@@ -148,7 +147,7 @@ class Text:
                 yield from self._wrap(lesson.answer, "  ")
 
     def _wrap(self, text: str, indent: str) -> list[str]:
-        return textwrap.wrap(
+        lines = textwrap.wrap(
             text,
             self._width,
             initial_indent=indent,
@@ -156,14 +155,15 @@ class Text:
             break_on_hyphens=False,
             break_long_words=False,
         )
+        return [line.replace(_UNBREAKABLE, " ") for line in lines]
 
     def _paint(self, what: str, text: str) -> str:
         return f"\x1b[{_COLOURS[what]}m{text}\x1b[0m" if self._has_colour else text
 
 
 _LEGEND = (
-    "Each station has its number, where it is, how many octets (bytes) the frame has there, how"
-    " many that is more or fewer, and what is decided. + is put on, - is taken off, ~ is changed."
+    "Each line is a station: its number, its place, the length of the frame as it leaves in bytes,"
+    " the change of that length, and the decision. + is added, - is removed, ~ is changed."
 )
 
 

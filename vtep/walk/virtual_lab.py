@@ -1,7 +1,7 @@
-"""The lab in memory: three hosts, each with a real Vtep, and a bridge between it and a container.
+"""The lab in memory: three hosts, each with a Vtep, a bridge and a container.
 
-The bridge is the kernel's in the lab; here its table is an Fdb of ours, which has the same rules.
-Headers of the underlay are packed by wire/outer.py, as for a packet that is injected.
+The table of the bridge is an Fdb, which follows the same rules as the kernel's. wire/outer.py packs
+the headers of the underlay, as for an injected packet.
 """
 
 import ipaddress
@@ -16,8 +16,8 @@ from vtep.dataplane.peer import Peer
 from vtep.dataplane.vtep import Vtep
 from vtep.offload.segment import complete_checksum
 from vtep.trace.outcome import Outcome, Sent, inbound, outbound
-from vtep.walk.frames import C1, C2, Container
-from vtep.walk.model import Entry
+from vtep.walk.frames import C1, C2, VirtualContainer
+from vtep.walk.model import TableEntry
 from vtep.walk.options import Options
 from vtep.wire import ethernet, ip, outer, virtio, vxlan
 from vtep.wire.checksum import ones_sum
@@ -25,7 +25,7 @@ from vtep.wire.flow import MAX_SOURCE_PORTS, source_ports
 from vtep.wire.slot import SMALL_MAX, TAP_AT, UDP_AT, Place
 
 _BRIDGE_AGEING = 300.0
-"""Of a Linux bridge to which nobody said otherwise."""
+"""Default of a Linux bridge, in seconds."""
 SRCPORT = UnderlayConfig().srcport
 _TTL = 64
 _UNDERLAY = {
@@ -33,25 +33,25 @@ _UNDERLAY = {
     True: ("fd00:1::4", "fd00:1::41", "fd00:1::42"),
 }
 LINUX_PORT = 8472
-"""Where Linux's vxlan sends to unless it is told otherwise."""
+"""Default destination port of Linux's vxlan device (drivers/net/vxlan)."""
 
 _BEFORE_ROUTER = _TTL - 1
-"""outer.pack adds the 1 that the injecting kernel takes off; here nobody does."""
+"""outer.pack adds the 1 that the kernel subtracts from an injected packet; here no one does."""
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
-    """One host.
+class VirtualHost:
+    """One host of the lab in memory.
 
     Attributes:
         name: "h1".
-        ip: its underlay address.
-        device: that it is on.
-        mac: of that device.
-        dstport: the UDP port that it sends to.
-        vtep, port, overlay: the VTEP, its TAP vx0, and the one overlay on it.
-        bridge: br0.
-        container: plugged into br0; None on h3.
+        ip: underlay address.
+        device: underlay device with that address.
+        mac: MAC of that device.
+        dstport: UDP port to which its VTEP sends.
+        vtep, port, overlay: the VTEP, its TAP vx0, and the overlay on it.
+        bridge: the bridge br0.
+        container: container on br0; None on h3.
     """
 
     name: str
@@ -62,16 +62,16 @@ class Host:
     vtep: Vtep
     port: AccessPort
     overlay: Overlay
-    bridge: "Bridge"
-    container: Container | None
+    bridge: "VirtualBridge"
+    container: VirtualContainer | None
 
 
-class Bridge:
-    """br0: the host's end of the container's veth pair, and vx0.
+class VirtualBridge:
+    """The bridge br0 with two ports: vx0, and the end of the container's veth pair.
 
     Args:
-        container: the name of the container's port.
-        vlan: of that port; frames leave by vx0 with its tag. None: without.
+        container: name of the container's port.
+        vlan: VLAN of that port, with whose tag frames leave by vx0; None: without a tag.
     """
 
     def __init__(self, container: str, vlan: int | None) -> None:
@@ -81,7 +81,7 @@ class Bridge:
         self.fdb = Fdb(_BRIDGE_AGEING, 0)
 
     def take(self, frame: bytes, came_by: Peer, now: float) -> Peer | None:
-        """Learn where a frame came from; return the port its destination is behind, if known."""
+        """Learn the port of the source MAC; return the port of the destination, if known."""
         if len(frame) < ethernet.HEADER_LEN:
             return None
         if not frame[6] & 1:
@@ -89,7 +89,7 @@ class Bridge:
         return None if frame[0] & 1 else self.fdb.lookup(frame[:6], now)
 
     def tagged(self, frame: bytes) -> bytes:
-        """Return a frame from the container as it leaves by vx0."""
+        """Return a frame from the container as it leaves through vx0."""
         if self.vlan is None or ethernet.vlan_id(frame, 0) is not None:
             return frame
         return frame[: ethernet.MACS_LEN] + ethernet.pack_tag(self.vlan) + frame[12:]
@@ -104,11 +104,11 @@ class Bridge:
 Damage = Callable[[bytearray], None]
 
 
-class Lan:
-    """The three hosts on one underlay.
+class VirtualLab:
+    """Three hosts on one underlay.
 
     Args:
-        options: how they are set up, and what is wrong with that.
+        options: configuration of the hosts, and the fault in it.
     """
 
     def __init__(self, options: Options) -> None:
@@ -118,7 +118,7 @@ class Lan:
         self.h1, self.h2, self.h3 = self.hosts
         self.by_ip = {host.ip: host for host in self.hosts}
 
-    def _host(self, number: int) -> Host:
+    def _host(self, number: int) -> VirtualHost:
         options = self.options
         addresses = _UNDERLAY[options.ipv6]
         is_h1, is_h2 = number == 0, number == 1
@@ -138,7 +138,7 @@ class Lan:
             vlan=options.vlan,
         )
         last = (0x04, 0x41, 0x42)[number]
-        return Host(
+        return VirtualHost(
             name=f"h{number + 1}",
             ip=addresses[number],
             device=f"u{number + 1}",
@@ -147,12 +147,12 @@ class Lan:
             vtep=Vtep([overlay], frozenset({addresses[number]}), vxlan.PORT, MAX_SOURCE_PORTS),
             port=port,
             overlay=overlay,
-            bridge=Bridge(f"v-c{number + 1}", options.vlan),
+            bridge=VirtualBridge(f"v-c{number + 1}", options.vlan),
             container=(C1, C2, None)[number],
         )
 
-    def datagram(self, source: Host, sent: Sent, damage: Damage | None = None) -> bytes:
-        """Return the packet that the kernel of *source* makes of a datagram to a peer."""
+    def datagram(self, source: VirtualHost, sent: Sent, damage: Damage | None = None) -> bytes:
+        """Return the packet that the kernel of *source* sends for a datagram to a peer."""
         destination, payload = self.by_ip[sent.peer], sent.payload
         headers = outer.Outer(
             mac=destination.mac,
@@ -164,36 +164,36 @@ class Lan:
         )
         packet = bytearray(outer.pack(headers, len(payload)) + payload)
         packet[6:12] = source.mac
-        begun = virtio.VirtioHeader(
+        partial = virtio.VirtioHeader(
             virtio.NEEDS_CSUM, 0, 0, 0, headers.udp_at, ip.CHECKSUM_AT[ip.UDP]
         )
-        complete_checksum(memoryview(packet), begun)
+        complete_checksum(memoryview(packet), partial)
         if damage is not None:
             damage(packet)
         return bytes(packet)
 
-    def send(self, host: Host, frame: bytes, now: float) -> Outcome:
-        """Give a frame to the TAP of a host, and return what its VTEP makes of it."""
+    def send(self, host: VirtualHost, frame: bytes, now: float) -> Outcome:
+        """Hand a frame to the TAP of a host, and return the outcome of its VTEP."""
         raw = virtio.pack(virtio.PLAIN) + frame
         place = _put(host.vtep, TAP_AT, raw)
         return outbound(host.vtep, host.port, place, now, ports=self.source_ports)
 
-    def receive(self, host: Host, sender: Host, sent: Sent, now: float) -> Outcome:
-        """Give a datagram to the UDP socket of a host, and return what its VTEP makes of it."""
+    def receive(self, host: VirtualHost, sender: VirtualHost, sent: Sent, now: float) -> Outcome:
+        """Hand a datagram to the UDP socket of a host, and return the outcome of its VTEP."""
         slots, number, end = _put(host.vtep, UDP_AT, sent.payload)
         message = Message(slots, number, end, sender.ip, len(sent.payload))
         return inbound(host.vtep, message, now, port=sent.port)
 
 
 def _put(vtep: Vtep, at: int, octets: bytes) -> Place:
-    """Put what was read into a slot of the size it goes to."""
+    """Put octets into a slot of the size that the daemon would choose."""
     slots = vtep.pool.small if len(octets) <= SMALL_MAX else vtep.pool.large
     slots.views[0][at : at + len(octets)] = octets
     return slots, 0, at + len(octets)
 
 
 def checksum_is_right(packet: bytes) -> bool:
-    """Tell whether the outer UDP checksum of a packet holds, as the receiving kernel would."""
+    """Return whether the outer UDP checksum of a packet is correct."""
     headers = ip.locate(packet)
     if headers is None:
         return False
@@ -202,7 +202,7 @@ def checksum_is_right(packet: bytes) -> bool:
     return ones_sum(total.to_bytes(2, "big") + packet[headers.l4 : headers.end]) == 0xFFFF
 
 
-def entries(fdb: Fdb, now: float) -> tuple[Entry, ...]:
-    """Return what a table holds, in the order of the MACs."""
+def fdb_entries(fdb: Fdb, now: float) -> tuple[TableEntry, ...]:
+    """Return the entries of a table, ordered by MAC."""
     found = sorted((ethernet.format_mac(mac), peer.ip) for mac, peer, _ in fdb.entries(now))
-    return tuple(Entry(mac, dst) for mac, dst in found)
+    return tuple(TableEntry(mac, dst) for mac, dst in found)

@@ -29,10 +29,10 @@ def run_walk(query: dict[str, str]) -> str:
         UsageError: an option is wrong.
     """
     from vtep.walk.engine import run
-    from vtep.walk.model import as_json
+    from vtep.walk.model import result_as_json
     from vtep.walk.options import from_texts
 
-    return json.dumps(as_json(run(from_texts(query))))
+    return json.dumps(result_as_json(run(from_texts(query))))
 
 
 class WalkQueue:

@@ -97,7 +97,7 @@ function station(one, largest) {
   return element("li", { class: one.drop ? "station dropped" : "station" },
     element("p", { class: "station-title" },
       element("b", {}, `${one.host} ${one.place}`), " ",
-      element("span", { class: "decision" }, one.drop ? `✕ ${one.drop}: ${one.decision}` : one.decision), " ",
+      element("span", { class: "decision" }, one.drop ? `✕ ${one.decision}` : one.decision), " ",
       element("span", { class: "running" }, format.plural(one.size, "byte"), element("b", {}, change))),
     bar,
     element("details", { open: Boolean(one.drop) },

@@ -1,1 +1,1 @@
-"""Exercises of the course and the checks of their answers."""
+"""Exercises of the course, and the check of their answers."""

@@ -1,4 +1,4 @@
-"""How answers to exercises are read: in any spelling that means the same."""
+"""Read answers to exercises, in any spelling of the same value."""
 
 import ipaddress
 import re
@@ -14,7 +14,7 @@ _POWER = re.compile(r"(\d{1,4})\s*(?:\^|\*\*)\s*(\d{1,3})", re.ASCII)
 
 
 def read_number(answer: str) -> int | None:
-    """Return a whole number: 50, "50 octets", 16,777,216, 2^24, 0x64, two."""
+    """Return a whole number: 50, "50 bytes", 16,777,216, 2^24, 0x64, two."""
     text = _UNITS.sub("", answer.strip().lower()).removeprefix("+")
     if text in _WORDS:
         return _WORDS[text]

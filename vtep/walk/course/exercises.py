@@ -1,6 +1,6 @@
-"""The exercises of docs/learn: questions, and the right answers as the engine has them.
+"""The exercises of docs/learn: questions, and the functions that compute the answers.
 
-An answer is never written down here: it is what a walk, a table or a packer says.
+No answer is written here: each comes from a walk, a table or a packer.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -34,9 +34,9 @@ class Exercise(NamedTuple):
     """One question.
 
     Attributes:
-        question: as it is asked.
-        hint: for who answered wrong.
-        read: makes a value of an answer; None if it is none.
+        question: the question, as in the lesson.
+        hint: hint after a wrong answer.
+        read: returns the value of an answer, or None if it has none.
         right: returns the value of the right answer.
     """
 
@@ -46,26 +46,26 @@ class Exercise(NamedTuple):
     right: Callable[[], object]
 
 
-def check(answers: Sequence[str]) -> int:
-    """Verify answers written as 1.1=50, and return the exit code; without any list the questions.
+def check_answers(answers: Sequence[str]) -> int:
+    """Check answers such as 1.1=50 and return the exit code; without answers list the questions.
 
     Raises:
-        ConfigError: there is no such exercise, or an answer is missing.
+        UsageError: an exercise is unknown, or an answer is missing.
     """
     if not answers:
         print("\n".join(_listed()))
         return 0
-    given: list[tuple[str, Exercise, str]] = []
+    parsed: list[tuple[str, Exercise, str]] = []
     for word in answers:
         number, equals, answer = word.partition("=")
         exercise = EXERCISES.get(number.strip())
         if exercise is None:
-            raise UsageError(f"there is no exercise {number!r}: vtep walk --check lists them")
+            raise UsageError(f"exercise {number!r}: unknown; list all with vtep walk --check")
         if not equals or not answer.strip():
-            raise UsageError(f"exercise {number} has no answer: write {number}=ANSWER")
-        given.append((number.strip(), exercise, answer))
+            raise UsageError(f"exercise {number}: no answer; write {number}=ANSWER")
+        parsed.append((number.strip(), exercise, answer))
     wrong = 0
-    for number, exercise, answer in given:
+    for number, exercise, answer in parsed:
         if is_right(number, answer):
             print(f"{number} right")
         else:
@@ -75,7 +75,7 @@ def check(answers: Sequence[str]) -> int:
 
 
 def is_right(number: str, answer: str) -> bool:
-    """Tell whether an answer to the exercise of that number is right, however it is spelt."""
+    """Return whether the answer to an exercise is right, in any spelling."""
     exercise = EXERCISES[number]
     value = exercise.read(answer) if len(answer) <= _MAX_ANSWER else None
     return value is not None and value == exercise.right()
@@ -89,7 +89,7 @@ def _listed() -> Iterator[str]:
                 yield f"   {number} {exercise.question}"
 
 
-# -- what the engine says
+# -- answers, from the engine
 
 
 def _walk(key: str, **options: Any) -> Walk:
@@ -156,67 +156,67 @@ def _wire_size(**options: Any) -> int:
 EXERCISES = {
     "1.1": Exercise(
         "c1 pings c2 (vtep walk). To which IP address does the underlay carry that packet?",
-        "Look at the outer IP header of the third walk: routers see nothing else.",
+        "Look at the outer IP header of the third walk; routers read no other address.",
         read_address,
         lambda: _field(_walk("icmp_request"), "outer_ipv4", "ip.destination"),
     ),
     "1.2": Exercise(
-        "How many octets longer is a frame on the underlay than in its container?",
-        "Subtract the size at c1 eth0 from that at the underlay, or add the headers up.",
+        "How many bytes longer is a frame on the underlay than in its container?",
+        "Subtract the length at c1 eth0 from that on the underlay, or add up the headers.",
         read_number,
         _overhead,
     ),
     "1.3": Exercise(
-        "And how many over an IPv6 underlay?",
-        "vtep walk --ipv6: one of the four headers is longer.",
+        "How many over an IPv6 underlay?",
+        "Run vtep walk --ipv6: one of the four headers is longer.",
         read_number,
         lambda: _overhead(ipv6=True),
     ),
     "2.1": Exercise(
-        "Write the eight octets of the VXLAN header for VNI 5000, in hexadecimal.",
-        "Flags 08, three octets of zero, three octets of VNI, one of zero: vtep walk --vni 5000.",
+        "Write the eight bytes of the VXLAN header for VNI 5000, in hexadecimal.",
+        "Flags 08, three bytes of zero, three bytes of VNI, one of zero: vtep walk --vni 5000.",
         read_octets,
         lambda: _header(5000),
     ),
     "2.2": Exercise(
         f"Which VNI is in {_PUZZLE.hex(' ')}?",
-        "The VNI is octets 4 to 6, counted from 0, the highest first.",
+        "The VNI is in bytes 4 to 6, counted from 0, most significant byte first.",
         read_number,
         lambda: vxlan.parse(_PUZZLE),
     ),
     "2.3": Exercise(
-        "The first octet is 00 instead of 08. Under which name is the datagram dropped?",
-        "vtep walk --what-if flag names it, in brackets.",
+        "The first byte is 00 instead of 08. What is the name of the drop?",
+        "Run vtep walk --what-if flag: the name follows the word dropped.",
         read_name,
         lambda: _drop(what_if="flag"),
     ),
     "3.1": Exercise(
         "How many copies of c1's ARP request leave h1?",
-        "A broadcast goes to every peer: see the decision of h1's vtep.",
+        "A broadcast goes to every peer: see the decision of the VTEP of h1.",
         read_number,
         lambda: _copies("arp_request"),
     ),
     "3.2": Exercise(
-        "Behind which IP address does h2 know c1's MAC afterwards?",
+        "Behind which IP address is c1's MAC in the FDB of h2 afterwards?",
         "It is the outer source address of the packet that brought the request.",
         read_address,
         _learned,
     ),
     "3.3": Exercise(
         "How many copies of the ping that follows leave h1?",
-        "Its destination MAC is in h1's FDB by now.",
+        "Its destination MAC is in the FDB of h1 by now.",
         read_number,
         lambda: _copies("icmp_request"),
     ),
     "4.1": Exercise(
-        "h2 has another VNI than h1. Under which name does it drop what h1 sends?",
-        "vtep walk --what-if vni names it, in brackets.",
+        "h2 has another VNI than h1. What is the name of the drop on h2?",
+        "Run vtep walk --what-if vni: the name follows the word dropped.",
         read_name,
         lambda: _drop(what_if="vni"),
     ),
     "4.2": Exercise(
         "How many MACs has h2 learned from those datagrams?",
-        "What is dropped teaches nothing.",
+        "A VTEP learns nothing from a datagram that it drops.",
         read_number,
         lambda: len(run(Options(what_if="vni")).fdb["h2"]),
     ),
@@ -227,70 +227,70 @@ EXERCISES = {
         lambda: vxlan.MAX_VNI + 1,
     ),
     "5.1": Exercise(
-        "With --vlan 10, how many octets longer is a frame between bridge and VTEP?",
-        "Look at the size behind h1 br0: an 802.1Q tag was put on.",
+        "With --vlan 10, how many bytes longer is a frame between bridge and VTEP?",
+        "Look at the change at h1 br0: the bridge adds an 802.1Q tag.",
         read_number,
         lambda: _at(_walk("arp_request", vlan=10), "h1", "br0").change,
     ),
     "5.2": Exercise(
-        "With --vlan 10, how many octets has the ARP request on the underlay?",
-        "The tag comes off before the VXLAN header is put on.",
+        "With --vlan 10, how many bytes has the ARP request on the underlay?",
+        "The VTEP removes the tag before it adds the VXLAN header.",
         read_number,
         lambda: _wire_size(vlan=10),
     ),
     "5.3": Exercise(
-        "The trunk carries VLAN 10 only, and a frame comes with tag 20. Which drop is counted?",
-        "Nobody has this VLAN here, and to strip the tag would join two VLANs.",
+        "The trunk carries VLAN 10 only, and a frame has tag 20. What is the name of the drop?",
+        "No overlay has this VLAN, and removing the tag would join two VLANs.",
         read_name,
         lambda: _drop(vlan=10, frame=_other_tag()),
     ),
     "6.1": Exercise(
-        "The underlay's MTU is 9000. How long may an IP packet of a container be?",
-        "vtep walk --underlay-mtu 9000, and take the headers off.",
+        "The underlay's MTU is 9000. How many bytes may an IP packet of a container have?",
+        "Run vtep walk --underlay-mtu 9000, and subtract the headers.",
         read_number,
         lambda: run(Options(underlay_mtu=9000)).options["mtu"],
     ),
     "6.2": Exercise(
-        "c1 sends a TCP SYN with MSS 1460. Which MSS does c2 read?",
-        "vtep walk --inner tcp: the last two octets of the SYN, as c2 gets it; or 1450 - 20 - 20.",
+        "c1 sends a TCP SYN with MSS 1460. Which MSS does c2 receive?",
+        "Run vtep walk --inner tcp: the last two bytes of the SYN at c2; or 1450 - 20 - 20.",
         read_number,
         _mss,
     ),
     "6.3": Exercise(
-        "An IP packet of 1500 octets gets past h1's bridge. How does the VTEP name the drop?",
-        "vtep walk --what-if mtu names it, in brackets.",
+        "An IP packet of 1500 bytes passes h1's bridge. What is the name of the VTEP's drop?",
+        "Run vtep walk --what-if mtu: the name follows the word dropped.",
         read_name,
         lambda: _drop(what_if="mtu"),
     ),
     "7.1": Exercise(
-        "h1 has two peers (vtep walk). How many octets of one ARP request leave it, Ethernet too?",
-        "A copy to each peer, each as long as at the station underlay.",
+        "h1 has two peers (vtep walk). How many bytes leave it for one ARP request, with Ethernet?",
+        "One copy to each peer, each as long as at the station underlay.",
         read_number,
         lambda: _copies("arp_request") * _wire_size(),
     ),
     "7.2": Exercise(
-        "And how many if it could send to a multicast group?",
-        "One copy, whoever listens: the routers make the others.",
+        "How many would leave it if it could send to a multicast group?",
+        "One copy, for any number of receivers: the routers make the others.",
         read_number,
         _wire_size,
     ),
     "8.1": Exercise(
-        "To which UDP port does Linux's vxlan send if nobody says dstport?",
-        "vtep walk --what-if port shows it.",
+        "To which UDP port does Linux's vxlan send without the option dstport?",
+        "Run vtep walk --what-if port: see the UDP header.",
         read_number,
         lambda: LINUX_PORT,
     ),
     "8.2": Exercise(
-        "How many drops does h2's vtep count for datagrams to that port?",
-        "They never reach its socket: the kernel drops them.",
+        "How many drops does the vtep of h2 count for datagrams to that port?",
+        "They never reach its socket, because the kernel drops them.",
         read_number,
         lambda: _drops(run(Options(what_if="port")), "h2"),
     ),
     "8.3": Exercise(
-        "h2 was not told that h1 is a peer. Under which name does it drop what h1 sends?",
-        "vtep walk --what-if peer names it, in brackets.",
+        "h1 is not a peer of h2. What is the name of the drop on h2?",
+        "Run vtep walk --what-if peer: the name follows the word dropped.",
         read_name,
         lambda: _drop(what_if="peer"),
     ),
 }
-"""By number: lesson, point, exercise."""
+"""By number: lesson, dot, exercise."""
