@@ -62,7 +62,7 @@ LAYERS = {
 IMPURE = frozenset({"asyncio", "fcntl", "logging", "os", "select", "selectors", "signal", "socket"})
 IMPURE |= {"subprocess", "threading", "time"}
 
-AT_ONCE = ("__init__", "__main__", "errors", "config", "cli", "control.client")
+AT_ONCE = ("__init__", "__main__", "errors", "config", "cli", "control.client", "control.query")
 """Commands that only query or check start with these: they import only the standard library when
 they are imported themselves."""
 WITH_RICH = ("cli.commands.top", "cli.commands.top_screen")
