@@ -47,6 +47,20 @@ def test_summing_all_from_the_udp_header_finishes_the_checksum(way: Outer, paylo
     assert Ether(bytes(own))[UDP].chksum == checksum
 
 
+@pytest.mark.parametrize("way", [V4, V6], ids=["IPv4", "IPv6"])
+@pytest.mark.parametrize("payload", [b"", b"x", bytes(range(200))])
+def test_a_whole_packet_has_the_ttl_and_the_checksum_that_scapy_computes(
+    way: Outer, payload: bytes
+) -> None:
+    packet = outer.packet(way, payload)
+    expected = Ether(packet)
+    assert (expected[IP].ttl if way.is_ipv4 else expected[IPv6].hlim) == 64
+    for layer in (IP, UDP):
+        if layer in expected:
+            del expected[layer].chksum
+    assert bytes(expected) == packet
+
+
 @pytest.mark.parametrize(("way", "most"), [(V4, 65507), (V6, 65527)])
 def test_a_packet_has_at_most_65535_octets(way: Outer, most: int) -> None:
     assert way.max_payload == most

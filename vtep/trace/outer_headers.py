@@ -12,8 +12,7 @@ from typing import NamedTuple, TypeAlias, cast
 
 from vtep.host import path
 from vtep.trace.outcome import Sent
-from vtep.wire import ethernet, ip, outer
-from vtep.wire.checksum import complement, ones_sum
+from vtep.wire import ethernet, outer
 from vtep.wire.outer import Outer
 
 DESCRIPTION = (
@@ -62,13 +61,8 @@ class OuterRebuilder:
         peer = ipaddress.ip_address(datagram.peer).packed
         source, destination = (ours.address, peer) if is_sent else (peer, ours.address)
         ttl = ours.ttl if is_sent else _USUAL_TTL
-        headers = Outer(bytes(6), source, destination, datagram.port, self._port, ttl - 1)
-        packet = outer.pack(headers, len(payload))[ethernet.HEADER_LEN :] + payload
-        udp_at = headers.udp_at - ethernet.HEADER_LEN
-        # The field holds the sum of the pseudo header, so the whole sum is that of these octets.
-        checksum = complement(ones_sum(packet[udp_at:])) or 0xFFFF
-        at = udp_at + ip.CHECKSUM_AT[ip.UDP]
-        return packet[:at] + checksum.to_bytes(2, "big") + packet[at + 2 :]
+        headers = Outer(bytes(6), source, destination, datagram.port, self._port, ttl)
+        return outer.packet(headers, payload)[ethernet.HEADER_LEN :]
 
 
 def kernel_source(local: str | None, dev: str | None, *, fallback: str) -> SourceOf:

@@ -14,7 +14,6 @@ from vtep.dataplane.fdb import Fdb
 from vtep.dataplane.overlay import AccessPort, Overlay
 from vtep.dataplane.peer import Peer
 from vtep.dataplane.vtep import Vtep
-from vtep.offload.segment import complete_checksum
 from vtep.trace.outcome import Outcome, Sent, inbound, outbound
 from vtep.walk.frames import C1, C2, VirtualContainer
 from vtep.walk.model import TableEntry
@@ -34,9 +33,6 @@ _UNDERLAY = {
 }
 LINUX_PORT = 8472
 """Default destination port of Linux's vxlan device (drivers/net/vxlan)."""
-
-_BEFORE_ROUTER = _TTL - 1
-"""outer.pack adds the 1 that the kernel subtracts from an injected packet; here no one does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,21 +149,17 @@ class VirtualLab:
 
     def datagram(self, source: VirtualHost, sent: Sent, damage: Damage | None = None) -> bytes:
         """Return the packet that the kernel of *source* sends for a datagram to a peer."""
-        destination, payload = self.by_ip[sent.peer], sent.payload
+        destination = self.by_ip[sent.peer]
         headers = outer.Outer(
             mac=destination.mac,
             source=ipaddress.ip_address(source.ip).packed,
             destination=ipaddress.ip_address(destination.ip).packed,
             source_port=sent.port,
             port=source.dstport,
-            ttl=_BEFORE_ROUTER,
+            ttl=_TTL,
         )
-        packet = bytearray(outer.pack(headers, len(payload)) + payload)
+        packet = bytearray(outer.packet(headers, sent.payload))
         packet[6:12] = source.mac
-        partial = virtio.VirtioHeader(
-            virtio.NEEDS_CSUM, 0, 0, 0, headers.udp_at, ip.CHECKSUM_AT[ip.UDP]
-        )
-        complete_checksum(memoryview(packet), partial)
         if damage is not None:
             damage(packet)
         return bytes(packet)

@@ -90,3 +90,16 @@ def pack(outer: Outer, payload: int) -> bytes:
         + packed
         + _UDP.pack(outer.source_port, outer.port, length, pseudo)
     )
+
+
+def packet(outer: Outer, payload: bytes) -> bytes:
+    """Return a whole packet as the next host receives it: TTL as given, UDP checksum complete.
+
+    Raises:
+        ValueError: the payload is longer than `max_payload`.
+    """
+    whole = pack(outer._replace(ttl=outer.ttl - 1), len(payload)) + payload
+    # The checksum field holds the pseudo-header sum, so the sum of these octets is the whole sum.
+    checksum = complement(ones_sum(whole[outer.udp_at :])) or 0xFFFF
+    at = outer.udp_at + ip.CHECKSUM_AT[ip.UDP]
+    return whole[:at] + checksum.to_bytes(2, "big") + whole[at + 2 :]
