@@ -162,7 +162,7 @@ def _first_frame(console: Console, capture: Capture) -> None:
             console.print("\n".join(f"   {line}" for line in diagram(header)), markup=False)
     total = sum(octets for _, octets in _OVERHEAD)
     sum_text = " + ".join(f"{octets} {name}" for name, octets in _OVERHEAD)
-    console.print(f"   The tunnel adds {total} bytes to the IP packet: {sum_text}.")
+    console.print(f"   The tunnel adds {total} bytes to an IP packet:\n   {sum_text}.")
     console.print(
         f"   So vx0 has MTU {1500 - total} where the underlay has 1500. An MTU is the size of an\n"
         "   IP packet: it includes the inner Ethernet header, but not the outer one."
