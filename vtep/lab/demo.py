@@ -23,6 +23,7 @@ from vtep.lab.interrupts import as_interrupt
 from vtep.lab.live import address_of, generate_traffic, listen
 from vtep.lab.topology import Lab, TwoHosts, hosts_with_containers
 from vtep.lab.traffic import iperf3_command, iperf3_result, iperf3_server, ping
+from vtep.lab.wait import GENEROUS_S
 
 VNI = 100
 _OVERHEAD = (
@@ -197,7 +198,7 @@ def _throughput(console: Console, lab: TwoHosts, seconds: int) -> None:
     ):
         task = progress.add_task("iperf3", total=seconds, rate="")
         started, octets = time.monotonic(), _received(lab)
-        while client.exit_code is None and time.monotonic() < started + seconds + 15:
+        while client.exit_code is None and time.monotonic() < started + seconds + GENEROUS_S:
             with contextlib.suppress(LabError):
                 client.wait(0.5)
             now, got = time.monotonic(), _received(lab)
