@@ -73,6 +73,8 @@ def send(
     opened = [socket.create_connection((address, port), _TIMEOUT_S) for _ in range(connections)]
     for connection in opened:
         connection.setblocking(False)
+        if pace is not None:  # else Nagle's algorithm holds back the end of a write
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         writers[connection.fileno()] = connection.send
     number = 0
     with suppress(ConnectionResetError, BrokenPipeError):
