@@ -1,4 +1,4 @@
-"""Capture files: what is written is read again, and a broken file is told in one line."""
+"""pcap: written frames are read again, and a damaged file is an error of one line."""
 
 import io
 import json
@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vtep import pcap as capfile
+from vtep import pcap
 from vtep.pcap import CaptureError, Interface, Record
 
 FRAME = bytes(range(60))
 TIME = 1_795_000_000_123_456_789
 
 
-def pcap(order: str, magic: int, fraction: int, link: int = 1) -> bytes:
+def pcap_file(order: str, magic: int, fraction: int, link: int = 1) -> bytes:
     header = struct.pack(f"{order}IHHiIII", magic, 2, 4, 0, 0, 65535, link)
     return header + struct.pack(f"{order}IIII", 1_795_000_000, fraction, 60, 70) + FRAME
 
@@ -42,12 +42,12 @@ def enhanced(order: str, ticks: int, which: int = 0) -> bytes:
 
 
 def huge() -> bytes:
-    size = capfile.MAX_FRAME + 1
+    size = pcap.MAX_FRAME + 1
     return block("<", 6, struct.pack("<IIIII", 0, 0, 0, size, size) + bytes(size))
 
 
 def read(octets: bytes) -> list[Record]:
-    return list(capfile.read(io.BytesIO(octets)))
+    return list(pcap.read(io.BytesIO(octets)))
 
 
 @pytest.mark.parametrize("order", "<>")
@@ -57,8 +57,8 @@ def test_pcap_is_read_in_both_byte_orders_and_units(order: str) -> None:
         (0xA1B2C3D4, 123456, 1_795_000_000_123_456_000),
         (0xA1B23C4D, 123456789, TIME),
     ):
-        octets = pcap(order, magic, fraction, 101)
-        assert capfile.is_capture(octets)
+        octets = pcap_file(order, magic, fraction, 101)
+        assert pcap.is_capture(octets)
         assert read(octets) == [Record(FRAME, 70, time, interface)]
 
 
@@ -89,9 +89,9 @@ def test_a_simple_packet_is_cut_to_what_its_interface_keeps() -> None:
 
 
 def test_no_more_is_kept_of_an_interface_than_a_line() -> None:
-    blocks = [capfile.section_block("test"), capfile.interface_block("n" * 65535, "d" * 65535)]
-    (record,) = capfile.read(io.BytesIO(b"".join([*blocks, capfile.frame_block(0, b"x", 0)])))
-    assert record.interface == Interface(capfile.ETHERNET, "n" * 256, "d" * 256)
+    blocks = [pcap.section_block("test"), pcap.interface_block("n" * 65535, "d" * 65535)]
+    (record,) = pcap.read(io.BytesIO(b"".join([*blocks, pcap.frame_block(0, b"x", 0)])))
+    assert record.interface == Interface(pcap.ETHERNET, "n" * 256, "d" * 256)
 
 
 def test_a_new_section_forgets_the_interfaces_of_the_old_one() -> None:
@@ -118,14 +118,14 @@ texts = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=
     texts,
 )
 def test_what_is_written_is_read_again(
-    frames: list[tuple[int, bytes, int, list[str], capfile.Direction | None, int]], name: str
+    frames: list[tuple[int, bytes, int, list[str], pcap.CaptureDirection | None, int]], name: str
 ) -> None:
     interfaces = [Interface(1, "vx0", "inner"), Interface(101, name, name * 2)]
-    octets = capfile.section_block("vtep")
+    octets = pcap.section_block("vtep")
     for one in interfaces:
-        octets += capfile.interface_block(one.name, one.description, link=one.link)
+        octets += pcap.interface_block(one.name, one.description, link=one.link)
     for frame in frames:
-        octets += capfile.frame_block(*frame)
+        octets += pcap.frame_block(*frame)
     assert read(octets) == [
         Record(data, size, time, interfaces[which], tuple(comments), direction)
         for which, data, time, comments, direction, size in frames
@@ -135,11 +135,11 @@ def test_what_is_written_is_read_again(
 def test_tshark_reads_what_is_written(tmp_path: Path) -> None:
     path = tmp_path / "two.pcapng"
     path.write_bytes(
-        capfile.section_block("vtep 0.1.0")
-        + capfile.interface_block("vx0", "inner frames")
-        + capfile.interface_block("uplink", link=capfile.RAW_IP)
-        + capfile.frame_block(0, FRAME, TIME, ["flooded to 2 peers", "second"], "out")
-        + capfile.frame_block(1, FRAME, TIME + 1, (), "in", size=1500)
+        pcap.section_block("vtep 0.1.0")
+        + pcap.interface_block("vx0", "inner frames")
+        + pcap.interface_block("uplink", link=pcap.RAW_IP)
+        + pcap.frame_block(0, FRAME, TIME, ["flooded to 2 peers", "second"], "out")
+        + pcap.frame_block(1, FRAME, TIME + 1, (), "in", size=1500)
     )
     names = ["interface_name", "time_epoch", "comment", "len", "cap_len", "packet_flags_direction"]
     fields = [word for name in names for word in ("-e", f"frame.{name}")]
@@ -163,7 +163,7 @@ whole = (
 
 
 @given(
-    st.sampled_from([whole, pcap("<", 0xA1B2C3D4, 1), pcap(">", 0xA1B23C4D, 1)]),
+    st.sampled_from([whole, pcap_file("<", 0xA1B2C3D4, 1), pcap_file(">", 0xA1B23C4D, 1)]),
     st.lists(st.tuples(st.integers(0, 200), st.integers(0, 255)), max_size=3),
     st.integers(0, 300),
 )
@@ -187,9 +187,9 @@ def test_a_broken_file_is_told_in_one_line(
     [
         (b"", ["pcap", "pcapng"]),
         (b"hello world", ["pcap", "pcapng"]),
-        (pcap("<", 0xA1B2C3D4, 0)[:-7], ["frame 1", " 7 "]),
-        (pcap("<", 0xA1B2C3D4, 0)[:30], ["frame 1", " 10 "]),
-        (pcap("<", 0xA1B2C3D4, 0)[:32] + b"\xff" * 8, ["frame 1", "4294967295"]),
+        (pcap_file("<", 0xA1B2C3D4, 0)[:-7], ["frame 1", " 7 "]),
+        (pcap_file("<", 0xA1B2C3D4, 0)[:30], ["frame 1", " 10 "]),
+        (pcap_file("<", 0xA1B2C3D4, 0)[:32] + b"\xff" * 8, ["frame 1", "4294967295"]),
         (section("<")[:-4], ["block 1", " 4 "]),
         (section("<")[:8] + bytes(20), ["block 1", "byte order"]),
         (section("<") + b"\x06\0\0\0\xf0\xff\xff\xff", ["block 2", "4294967280"]),

@@ -25,7 +25,7 @@ GROUP_POLICY = bytes.fromhex("8800002a00006400")
 
 class Example(NamedTuple):
     octets: bytes
-    direction: pcap.Direction
+    direction: pcap.CaptureDirection
     comment: str
 
 

@@ -46,10 +46,10 @@ UDP_LAYOUT = HeaderLayout(
         FieldSpec("udp.length", "Length", 16, "this header, 8 bytes, and the payload"),
         FieldSpec(
             *("udp.checksum", "Checksum", 16),
-            "covers addresses, header and data; 0 is none, which a sender SHOULD send and a"
-            " receiver MUST accept (RFC 7348 section 5)",
+            "covers addresses, header and data; 0 means no checksum: SHOULD be sent, MUST be"
+            " accepted (RFC 7348 section 5)",
             show_hex16,
-            "covers addresses, header and data; 0 is none",
+            "covers addresses, header and data; 0 means no checksum",
         ),
     ),
 )

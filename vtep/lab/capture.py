@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
-from vtep import pcap as capfile
+from vtep import pcap
 from vtep.lab.resource import Resource
 from vtep.lab.wait import GENEROUS_S, wait_until
 
@@ -82,8 +82,8 @@ class Capture(Resource):
 
     def save(self, path: Path) -> None:
         """Write the frames recorded so far to a pcapng file, for tshark and Wireshark."""
-        blocks = [capfile.section_block("vtep.lab"), capfile.interface_block(self._device)]
-        blocks += [capfile.frame_block(0, frame, time=0) for frame in self.frames()]
+        blocks = [pcap.section_block("vtep.lab"), pcap.interface_block(self._device)]
+        blocks += [pcap.frame_block(0, frame, time=0) for frame in self.frames()]
         path.write_bytes(b"".join(blocks))
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Capture files: pcap and pcapng are read, pcapng is written.  Standard library only."""
+"""Capture files: read pcap and pcapng, write pcapng. Standard library only."""
 
 from vtep.pcap.reading import read
 from vtep.pcap.record import (
@@ -7,8 +7,8 @@ from vtep.pcap.record import (
     LINUX_SLL2,
     MAX_FRAME,
     RAW_IP,
+    CaptureDirection,
     CaptureError,
-    Direction,
     Interface,
     Record,
     is_capture,
@@ -21,8 +21,8 @@ __all__ = [
     "LINUX_SLL2",
     "MAX_FRAME",
     "RAW_IP",
+    "CaptureDirection",
     "CaptureError",
-    "Direction",
     "Interface",
     "Record",
     "frame_block",

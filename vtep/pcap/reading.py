@@ -1,8 +1,8 @@
-"""Reading: one frame at a time, so that a file may be of any length and a pipe may still grow.
+"""Read captures one frame at a time: a file may have any length, and a pipe may still grow.
 
 pcap: draft-ietf-opsawg-pcap. pcapng: draft-ietf-opsawg-pcapng; sections, interfaces, enhanced and
-simple packets are read, all other blocks skipped. What a file says of lengths is not believed
-before it is checked, and nothing is kept but the interfaces of a section.
+simple packets are read, all other blocks are skipped. Lengths in a file are checked before use.
+Only the interfaces of the current section are kept in memory.
 """
 
 import struct
@@ -13,26 +13,26 @@ from vtep.pcap.record import (
     MAX_FRAME,
     PCAP_MAGICS,
     PCAPNG_MAGIC,
+    CaptureDirection,
     CaptureError,
-    Direction,
     Interface,
     Record,
 )
 
 MAX_BLOCK = 1 << 24
-"""Octets of a block at most: wireshark's own limit."""
+"""Maximum length of a block in octets, as in Wireshark."""
 
 MAX_INTERFACES = 4096
-"""Of one section."""
+"""Maximum number of interfaces of one section."""
 
 MAX_NAME = 256
-"""Characters that are kept of the name or description of an interface, for as long as it lasts."""
+"""Maximum length of the name and the description of an interface, in characters."""
 
 _SECTION, _INTERFACE, _SIMPLE, _ENHANCED = 0x0A0D0D0A, 1, 3, 6
 _COMMENT, _NAME, _DESCRIPTION, _FLAGS, _RESOLUTION, _OFFSET = 1, 2, 3, 2, 9, 14
-"""Codes of options; some mean one thing in an interface block and another in a packet block."""
+"""Codes of options; the meaning of a code depends on the type of the block."""
 
-_DIRECTIONS: dict[int, Direction] = {1: "in", 2: "out"}
+_DIRECTIONS: dict[int, CaptureDirection] = {1: "in", 2: "out"}
 _NANOSECONDS = 10**9
 
 
@@ -40,11 +40,11 @@ def read(stream: BinaryIO, beginning: bytes = b"") -> Iterator[Record]:
     """Yield the frames of a capture, in the order of the file.
 
     Args:
-        stream: the file, or a pipe.
-        beginning: up to four octets that were read from it already.
+        stream: file or pipe.
+        beginning: octets that were already read from the stream, at most four.
 
     Raises:
-        CaptureError: it is no capture, or is broken; the frames before that place were yielded.
+        CaptureError: not a capture, or damaged; the frames before the damage were yielded.
     """
     beginning += stream.read(4 - len(beginning))
     if beginning in PCAP_MAGICS:
@@ -52,13 +52,13 @@ def read(stream: BinaryIO, beginning: bytes = b"") -> Iterator[Record]:
     elif beginning == PCAPNG_MAGIC:
         yield from _pcapng(stream)
     else:
-        raise CaptureError("neither pcap nor pcapng: the first four octets are of no such file")
+        raise CaptureError("not pcap or pcapng: unknown first four bytes")
 
 
 def _exactly(stream: BinaryIO, count: int, what: str) -> bytes:
     octets = stream.read(count)
     if len(octets) < count:
-        raise CaptureError(f"the file ends inside {what}: {count - len(octets)} octets are missing")
+        raise CaptureError(f"the file ends inside {what}: {count - len(octets)} bytes are missing")
     return octets
 
 
@@ -79,11 +79,11 @@ def _pcap(stream: BinaryIO, order: str, unit: int) -> Iterator[Record]:
 
 def _check_size(kept: int, what: str) -> None:
     if kept > MAX_FRAME:
-        raise CaptureError(f"{what} says it has {kept} octets: at most {MAX_FRAME} can be")
+        raise CaptureError(f"{what}: length {kept} is out of range; the maximum is {MAX_FRAME}")
 
 
 class _Source(NamedTuple):
-    """An interface, and how the times of its frames are told."""
+    """An interface with its maximum captured length, ticks per second and time offset."""
 
     interface: Interface
     snap: int
@@ -106,18 +106,19 @@ def _pcapng(stream: BinaryIO) -> Iterator[Record]:
             body = _exactly(stream, 4, what)
             order = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}.get(body, "")
             if not order:
-                raise CaptureError(f"{what}: no byte order mark in the section header")
+                raise CaptureError(f"{what}: the section header has no byte order magic")
             sources = []
         kind, length = struct.unpack(f"{order}II", kind_octets + length_octets)
         if not 12 + len(body) <= length <= MAX_BLOCK or length % 4:
-            raise CaptureError(f"{what} cannot be {length} octets long")
+            raise CaptureError(f"{what}: length {length} is out of range")
         body += _exactly(stream, length - 12 - len(body), what)
         if _exactly(stream, 4, what) != length_octets:
             raise CaptureError(f"{what}: its two lengths differ")
         try:
             record = _take(order, kind, body, sources, what)
         except (struct.error, IndexError):
-            raise CaptureError(f"{what} contradicts itself or names no interface") from None
+            reason = "its lengths contradict each other, or its interface is unknown"
+            raise CaptureError(f"{what}: {reason}") from None
         if record is not None:
             _check_size(len(record.octets), what)
             yield record
@@ -125,9 +126,9 @@ def _pcapng(stream: BinaryIO) -> Iterator[Record]:
 
 
 def _take(order: str, kind: int, body: bytes, sources: list[_Source], what: str) -> Record | None:
-    """Return the frame of a block if it has one; an interface is added to `sources`.
+    """Return the frame of a block, if it has one; add an interface to `sources`.
 
-    Raises struct.error or IndexError for a block that is too short for what it says.
+    Raises struct.error or IndexError if the block is too short for its content.
     """
     if kind == _ENHANCED:
         return _enhanced(order, body, sources)
@@ -136,9 +137,9 @@ def _take(order: str, kind: int, body: bytes, sources: list[_Source], what: str)
     if kind == _INTERFACE:
         sources.append(_source(order, body))
         if len(sources) > MAX_INTERFACES:
-            raise CaptureError(f"{what}: more than {MAX_INTERFACES} interfaces")
+            raise CaptureError(f"{what}: more than {MAX_INTERFACES} interfaces in one section")
     elif kind == _SECTION and struct.unpack_from(f"{order}H", body, 4) != (1,):
-        raise CaptureError(f"{what}: of a version that is not known")
+        raise CaptureError(f"{what}: unknown version of pcapng")
     return None
 
 

@@ -1,12 +1,12 @@
-"""What stands in a capture file, whichever format it has."""
+"""Records of a capture file, the same for both formats."""
 
 from typing import Literal, NamedTuple
 
 ETHERNET, RAW_IP, LINUX_SLL, LINUX_SLL2 = 1, 101, 113, 276
-"""Link types: what a frame begins with (LINKTYPE_ values of the tcpdump group)."""
+"""Link types: the first header of a frame (LINKTYPE_ values of the tcpdump group)."""
 
 MAX_FRAME = 1 << 18
-"""Octets of a frame at most, as in tcpdump; a file that says more is broken."""
+"""Maximum length of a frame in octets, as in tcpdump; a file with a longer one is damaged."""
 
 PCAPNG_MAGIC = b"\x0a\x0d\x0d\x0a"
 PCAP_MAGICS = {
@@ -15,21 +15,21 @@ PCAP_MAGICS = {
     b"\xa1\xb2\x3c\x4d": (">", 1),
     b"\x4d\x3c\xb2\xa1": ("<", 1),
 }
-"""Byte order, and nanoseconds of one unit of a time's fraction."""
+"""Byte order, and nanoseconds per unit of the fraction of a time."""
 
-Direction = Literal["in", "out"]
+CaptureDirection = Literal["in", "out"]
 
 
 class CaptureError(Exception):
-    """A file that is no capture, or is broken from some place on; one line says where and how."""
+    """A file is not a capture, or is damaged; the message is one line with place and reason."""
 
 
 class Interface(NamedTuple):
-    """Where frames were captured.
+    """The device on which frames were captured.
 
     Attributes:
         link: link type.
-        name, description: of the device; empty where the file says nothing.
+        name, description: name and description of the device; empty if the file has none.
     """
 
     link: int
@@ -41,12 +41,12 @@ class Record(NamedTuple):
     """One captured frame.
 
     Attributes:
-        octets: as many as were kept.
-        size: as many as were on the wire.
-        time: nanoseconds since 1970; None where the file says nothing.
-        interface: where it was captured.
-        comments: what somebody noted about it.
-        direction: seen from the capturing host.
+        octets: captured octets.
+        size: length on the wire, in octets.
+        time: nanoseconds since 1970; None if the file has no time.
+        interface: device on which it was captured.
+        comments: comments on the frame.
+        direction: direction, as seen from the capturing host.
     """
 
     octets: bytes
@@ -54,9 +54,9 @@ class Record(NamedTuple):
     time: int | None
     interface: Interface
     comments: tuple[str, ...] = ()
-    direction: Direction | None = None
+    direction: CaptureDirection | None = None
 
 
 def is_capture(beginning: bytes) -> bool:
-    """Tell whether a file that begins with these octets (four at least) says it is a capture."""
+    """Return whether a file that begins with these octets, at least four, is a capture."""
     return beginning[:4] == PCAPNG_MAGIC or beginning[:4] in PCAP_MAGICS

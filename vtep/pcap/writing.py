@@ -1,13 +1,13 @@
-"""Writing pcapng (draft-ietf-opsawg-pcapng): a section, its interfaces, then frames.
+"""Write pcapng (draft-ietf-opsawg-pcapng): a section, its interfaces, then frames.
 
-Each function returns one block, to be put one behind the other into a file or down a pipe: first a
-section, then the interfaces, which are numbered from 0 in that order.
+Each function returns one block. Write the blocks to a file or pipe in order: the section, the
+interfaces, which are numbered from 0, then the frames.
 """
 
 import struct
 from collections.abc import Sequence
 
-from vtep.pcap.record import ETHERNET, Direction
+from vtep.pcap.record import ETHERNET, CaptureDirection
 
 _DIRECTIONS = {"in": 1, "out": 2}
 _MAX_OPTION = 0xFFFF
@@ -16,7 +16,7 @@ _RESOLUTION = b"\x09"
 
 
 def section_block(application: str) -> bytes:
-    """Return the block that begins a file; `application` wrote it."""
+    """Return the block that begins a file; `application` is the name of the writer."""
     head = struct.pack("=IHHq", 0x1A2B3C4D, 1, 0, -1)
     return _block(0x0A0D0D0A, head + _options((4, application.encode())))
 
@@ -24,7 +24,7 @@ def section_block(application: str) -> bytes:
 def interface_block(
     name: str, description: str = "", *, link: int = ETHERNET, snap: int = 0
 ) -> bytes:
-    """Return the block of one interface; `snap` octets of a frame are kept, 0 for all of them."""
+    """Return the block of an interface; `snap` is the maximum captured length, 0 for no limit."""
     options = [(2, name.encode()), (3, description.encode()), (9, _RESOLUTION)]
     return _block(1, struct.pack("=HHI", link, 0, snap) + _options(*options))
 
@@ -34,18 +34,18 @@ def frame_block(
     octets: bytes,
     time: int,
     comments: Sequence[str] = (),
-    direction: Direction | None = None,
+    direction: CaptureDirection | None = None,
     size: int | None = None,
 ) -> bytes:
     """Return the block of one frame.
 
     Args:
-        interface: its number.
-        octets: those that were kept.
+        interface: number of the interface.
+        octets: captured octets.
         time: nanoseconds since 1970.
-        comments: each is cut to 65535 octets.
-        direction: seen from the capturing host.
-        size: octets on the wire, if not all were kept.
+        comments: comments on the frame, each cut to 65535 octets.
+        direction: direction, as seen from the capturing host.
+        size: length on the wire in octets; None if all octets were captured.
     """
     options = [(1, comment.encode()) for comment in comments]
     if direction is not None:
@@ -61,7 +61,7 @@ def _block(kind: int, body: bytes) -> bytes:
 
 
 def _options(*options: tuple[int, bytes]) -> bytes:
-    """Return options, those without a value left out; nothing at all for none."""
+    """Return the options that have a value; empty if none has."""
     written = b"".join(
         struct.pack("=HH", code, len(value)) + _padded(value)
         for code, value in ((code, value[:_MAX_OPTION]) for code, value in options)

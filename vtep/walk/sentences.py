@@ -251,8 +251,8 @@ def kernel_refuses(
             "dropped: kernel_checksum: wrong outer UDP checksum",
             "The checksum covers the whole datagram, so the kernel detects a bit that changed"
             " inside a router. (A bit that changes on a cable is usually detected earlier, by the"
-            " frame check sequence of Ethernet.) A checksum of 0 means that there is none, and"
-            " is accepted. The VTEP never sees the datagram, so it counts nothing.",
+            " frame check sequence of Ethernet.) A checksum of 0 means that the sender computed"
+            " none, and is accepted. The VTEP never sees the datagram, so it counts nothing.",
         )
     return None
 
