@@ -1,4 +1,4 @@
-"""The course as a learner does it: each lesson's commands in a real lab say what they promise."""
+"""The course as a learner does it: the commands of each lesson print what the page shows."""
 
 import os
 import re
@@ -28,13 +28,13 @@ MAKE_LAB = "python -m vtep.lab shell"
 
 
 class Shell:
-    """The lab's shell, given one command after the other."""
+    """The shell of the lab, which runs one command after the other."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
 
     def run(self, step: Example) -> str:
-        """Return what the command writes; some time is given to what runs in the background."""
+        """Return the output of a command; wait for late output of background jobs."""
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin
         assert stdout
@@ -52,7 +52,7 @@ class Shell:
 
 
 def _shown(said: str, step: Example) -> str:
-    """Return it without our mark, and without what a daemon may log at any time."""
+    """Return the output without our end mark, and without log lines of a daemon."""
     said = said.replace(f"{_END}\n", "")
     return said if _LOG.search(step.output) else _LOG.sub("", said)
 
@@ -76,7 +76,9 @@ def lab(options: list[str], directory: Path) -> Iterator[Shell]:
 def run_lesson(path: Path, directory: Path) -> None:
     lesson = examples(path)
     start = next(step for step in lesson if step.command.startswith(MAKE_LAB))
-    lesson[lesson.index(start)] = start._replace(command="lab")  # shows again what it began with
+    lesson[lesson.index(start)] = start._replace(
+        command="lab"
+    )  # prints the drawing of the start again
     with lab(shlex.split(start.command.removeprefix(MAKE_LAB)), directory) as shell:
         for step in lesson:
             said = shell.run(step)
@@ -90,7 +92,7 @@ def under_way(
     private_namespace: None,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[dict[str, Future[None]]]:
-    """Run the wanted lessons, some at a time, for they mostly wait."""
+    """Run the selected lessons in parallel, because they mostly wait."""
     wanted = {item.name for item in request.session.items}
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         yield {
@@ -101,5 +103,5 @@ def under_way(
 
 
 @pytest.mark.parametrize("lesson", [path.stem for path in LESSONS])
-def test_a_lesson_shows_what_it_promises(lesson: str, under_way: dict[str, Future[None]]) -> None:
+def test_a_lesson_prints_what_it_shows(lesson: str, under_way: dict[str, Future[None]]) -> None:
     under_way[lesson].result()

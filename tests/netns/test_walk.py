@@ -1,4 +1,4 @@
-"""What the walk shows is what the lab does: the same ARP exchange, octet by octet."""
+"""The walk shows the packets of the lab: the same ARP exchange, octet by octet."""
 
 import pytest
 
@@ -19,7 +19,7 @@ AUTO_FLOW_LABEL = 0xFFFFF
 
 
 @pytest.mark.parametrize("family", [4, 6])
-def test_the_packets_of_the_walk_are_those_on_the_underlay(family: Family) -> None:
+def test_the_walk_shows_the_packets_on_the_underlay(family: Family) -> None:
     with Lab() as lab:
         h1, h2 = lab.hosts(2, family=family, wire=True)
         c1, _ = (

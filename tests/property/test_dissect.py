@@ -1,4 +1,4 @@
-"""Whatever the octets are: every bit is in one field, and nothing raises."""
+"""For any octets, dissect puts every bit into one field and never raises."""
 
 import json
 
@@ -12,7 +12,7 @@ from vtep.wire import ip, vxlan
 
 @st.composite
 def framed(draw: st.DrawFn) -> bytes:
-    """Draw a frame, or what an inner one begins with, cut and changed a little."""
+    """Draw a frame, from its outer, IP, VXLAN or inner header on, cut and slightly changed."""
     data = bytearray(draw(st.sampled_from(corpus()))[1])
     for at, value in draw(
         st.lists(st.tuples(st.integers(0, 300), st.integers(0, 255)), max_size=3)

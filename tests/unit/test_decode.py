@@ -1,4 +1,4 @@
-"""`vtep decode`: every kind of verdict, every way in, and what it prints."""
+"""`vtep decode`: verdicts, inputs and output."""
 
 import io
 import json
@@ -28,7 +28,7 @@ ECHO = dict(corpus())["IPv4: ICMP echo"]
 
 
 def decoded(capsys: pytest.CaptureFixture[str], octets: bytes, *options: str) -> dict[str, Any]:
-    """Return what decode says of one frame."""
+    """Return the JSON object of one frame."""
     code = main([octets.hex(), "--json", *options])
     (one,) = json.loads(capsys.readouterr().out)
     verdict = one["verdict"]
@@ -101,27 +101,25 @@ def fragmented(octets: bytes, at: int, more: int) -> bytes:
 
 
 @pytest.mark.parametrize(("at", "more"), [(0, 1), (64, 0)])
-def test_a_fragment_comes_no_further(
-    capsys: pytest.CaptureFixture[str], at: int, more: int
-) -> None:
+def test_a_fragment_has_no_verdict(capsys: pytest.CaptureFixture[str], at: int, more: int) -> None:
     verdict = decoded(capsys, fragmented(BARE, at, more))["verdict"]
     assert (verdict["by"], verdict["what"], verdict["reason"]) == ("kernel", "ignored", "fragment")
 
 
-def test_what_is_assumed_is_said_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_missing_configuration_is_assumed(capsys: pytest.CaptureFixture[str]) -> None:
     vni, peer = decoded(capsys, BARE)["verdict"]["assumed"]
     assert "100" in vni
     assert "--vni" in vni
     assert "10.0.1.41" in peer
     assert "--peer" in peer
-    told = ["--vni", "100", "--peer", "10.0.1.41"]
-    assert decoded(capsys, BARE, *told)["verdict"]["assumed"] == []
-    (sender,) = decoded(capsys, BARE[42:], *told)["verdict"]["assumed"]
+    given = ["--vni", "100", "--peer", "10.0.1.41"]
+    assert decoded(capsys, BARE, *given)["verdict"]["assumed"] == []
+    (sender,) = decoded(capsys, BARE[42:], *given)["verdict"]["assumed"]
     assert sender.startswith("10.0.1.41")
     assert decoded(capsys, BARE, "--accept-any")["verdict"]["assumed"] == [vni]
 
 
-def test_what_is_no_vxlan_has_no_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_frame_without_vxlan_has_no_verdict(capsys: pytest.CaptureFixture[str]) -> None:
     other_port = dict(corpus())["no VXLAN port: ARP"]
     for octets in (ARP[50:], other_port, dict(corpus())["IPv4: UDP"][50:]):
         assert decoded(capsys, octets)["verdict"] is None
@@ -139,7 +137,7 @@ def test_a_whole_frame_is_recognised(octets: bytes, first: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["IPv4: ARP request", "IPv6: ARP request", "IPv4 options: ARP"])
-def test_what_begins_later_is_recognised_too(name: str) -> None:
+def test_a_later_first_header_is_recognised(name: str) -> None:
     frame = dict(corpus())[name]
     udp = frame.index(bytes.fromhex("12b5")) - 2
     assert guess(frame[14:]) == "ip"
@@ -162,7 +160,7 @@ def test_it_learns_from_frame_to_frame(capsys: pytest.CaptureFixture[str]) -> No
     assert (lines[0]["interface"], lines[0]["size"], lines[0]["kept"]) == ("u1", 92, 92)
 
 
-def test_the_capture_of_the_examples_is_as_it_was_made() -> None:
+def test_the_example_capture_is_up_to_date() -> None:
     assert CAPTURE.read_bytes() == capture()
 
 
@@ -202,7 +200,7 @@ def test_link_types(
     assert ("VNI 100" not in capsys.readouterr().out) == (what is None)
 
 
-def test_what_the_capture_left_out_is_not_held_against_the_frame(
+def test_a_frame_cut_by_the_capture_can_be_delivered(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     path = tmp_path / "snapped.pcapng"
@@ -224,7 +222,7 @@ def run(*words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(command, input=given, capture_output=True, timeout=30)
 
 
-def test_a_broken_capture_is_decoded_up_to_where_it_breaks() -> None:
+def test_a_damaged_capture_is_decoded_up_to_the_damage() -> None:
     done = run("--short", "-", given=capture()[:500])
     assert done.returncode == 1
     assert done.stdout.count(b"Frame ") == 2
@@ -260,7 +258,7 @@ def test_bad_usage_is_refused_in_one_line(words: list[str], given: bytes, named:
     assert len(message.splitlines()) == 1
 
 
-def test_it_starts_and_ends_quickly_and_without_scapy_or_rich() -> None:
+def test_it_is_quick_and_imports_neither_scapy_nor_rich() -> None:
     started = time.monotonic()
     assert run("0800000000006400").returncode == 1
     assert time.monotonic() - started < 1.5
@@ -273,7 +271,7 @@ def test_it_starts_and_ends_quickly_and_without_scapy_or_rich() -> None:
     assert done.stderr == b"\n" or done.stderr == b""
 
 
-def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
+def test_a_closed_pipe_is_not_an_error(tmp_path: Path) -> None:
     path = tmp_path / "long.pcapng"
     path.write_bytes(capture() + 200 * pcap.frame_block(0, ARP, 0))
     command = f"{sys.executable} -m vtep decode {path} | head -1"
@@ -284,7 +282,7 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     assert done.stdout.startswith(b"Frame 1: 92 ")
 
 
-def test_colours_are_for_a_terminal_that_wants_them() -> None:
+def test_colour_is_for_a_terminal_without_no_color() -> None:
     assert b"\x1b" not in run(CAPTURE.as_posix()).stdout
     for variables, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
         leader, follower = os.openpty()

@@ -1,4 +1,4 @@
-"""Octets from text: what people paste, and what other programs print of a capture."""
+"""decode.hexdump: octets from pasted text and from the output of other programs."""
 
 import subprocess
 from pathlib import Path
@@ -45,15 +45,15 @@ def captured() -> list[bytes]:
         "words before\n0000  08 00 00 00 00 00 64 00\nand after",
     ],
 )
-def test_one_header_written_in_many_ways(text: str) -> None:
+def test_many_spellings_give_the_same_header(text: str) -> None:
     assert frames_of(text) == [HEADER]
 
 
-def test_an_empty_line_stands_between_frames() -> None:
+def test_an_empty_line_separates_frames() -> None:
     assert frames_of("0800\n0000\n\n \nff\n\n") == [b"\x08\0\0\0", b"\xff"]
 
 
-def test_what_looks_like_octets_behind_them_is_none() -> None:
+def test_characters_after_the_octets_are_ignored() -> None:
     octets = b"feedbeefcafe" + b"ab cd ef"
     assert frames_of(printed("xxd", given=octets)) == [octets]
     assert frames_of(printed("hexdump", "-v", "-C", given=octets)) == [octets]
@@ -69,16 +69,16 @@ def test_what_looks_like_octets_behind_them_is_none() -> None:
     ],
     ids=" ".join,
 )
-def test_what_other_programs_print_of_a_capture(command: list[str]) -> None:
+def test_the_output_of_other_programs_is_read(command: list[str]) -> None:
     assert frames_of(printed(*command)) == captured()
 
 
-def test_without_the_ethernet_header() -> None:
+def test_a_dump_may_lack_the_ethernet_header() -> None:
     assert frames_of(printed("tcpdump", "-r", str(CAPTURE), "-x")) == [f[14:] for f in captured()]
 
 
 @given(st.binary(min_size=1, max_size=100))
-def test_any_octets_come_back_from_a_dump(octets: bytes) -> None:
+def test_a_dump_of_any_octets_is_read(octets: bytes) -> None:
     lines = [
         f"{at:08x}: {octets[at : at + 16].hex(' ', 2):<40} {_characters(octets[at : at + 16])}"
         for at in range(0, len(octets), 16)

@@ -1,10 +1,10 @@
-"""dissect: the fields of a whole frame, every problem it names, and the drawing."""
+"""dissect: the fields of a frame, every problem, and the drawing."""
 
 import time
 
 import pytest
 
-from tests.vectors.corpus import PLAIN, corpus, turned
+from tests.vectors.corpus import PLAIN, corpus, inverted
 from vtep.dissect import Header, diagram, dissect, headers_as_json
 
 FRAMES = dict(corpus())
@@ -48,7 +48,7 @@ def test_the_headers_of_a_frame() -> None:
     assert all(field.meaning and field.source for h in headers for field in h.fields)
 
 
-def test_what_an_extension_of_ip_defines_names_that_one() -> None:
+def test_a_field_names_the_document_that_defines_it() -> None:
     sources = {field.key: field.source for header in dissect(ARP) for field in header.fields}
     assert sources["ip.dscp"] == "RFC 2474 section 3"
     assert sources["ip.ecn"] == "RFC 3168 section 5"
@@ -62,14 +62,14 @@ def test_options_are_counted_and_named() -> None:
     assert options["outer_ipv4/ip.options"] == "1: router alert"
 
 
-def test_padding_is_no_part_of_the_packet() -> None:
+def test_padding_is_a_trailer() -> None:
     padded = dissect(FRAMES["IPv4: ARP padded"])[-1]
     assert (padded.key, padded.length) == ("inner_trailer", 18)
     outer = dissect(ARP + bytes(4))[-1]
     assert (outer.key, outer.at, outer.length) == ("outer_trailer", len(ARP), 4)
 
 
-def test_only_the_ports_given_are_vxlan_and_only_outside() -> None:
+def test_vxlan_is_recognised_by_port_and_only_outside_the_tunnel() -> None:
     assert "vxlan" not in {h.key for h in dissect(ARP, ports=(8472,))}
     assert {h.key.partition("_")[0] for h in dissect(ARP, inner=True)} == {"inner"}
     nested = PLAIN + ARP
@@ -85,25 +85,25 @@ def test_only_the_ports_given_are_vxlan_and_only_outside() -> None:
         (with_octets(ARP, 14, "65"), "outer_ipv4", "version 6 4"),
         (with_octets(ARP, 14, "44"), "outer_ipv4", "header length 16 20"),
         (ARP[:-1], "outer_ipv4", "length field 78 77"),
-        (turned(ARP, 24 * 8), "outer_ipv4", "checksum wrong 0xa473"),
+        (inverted(ARP, 24 * 8), "outer_ipv4", "checksum wrong 0xa473"),
         (with_octets(ARP, 20, "e000"), "outer_ipv4", "reserved flag"),
         (with_octets(ARP, 22, "00"), "outer_ipv4", "TTL 0"),
         (with_octets(ARP, 20, "2000"), "outer_ipv4", "fragment 4.3"),
-        (turned(ARP, 40 * 8), "outer_udp", "UDP checksum wrong"),
+        (inverted(ARP, 40 * 8), "outer_udp", "UDP checksum wrong"),
         (with_octets(ARP, 38, "0039"), "outer_udp", "length field 57 58"),
         (with_octets(ARP, 40, "1678"), "outer_udp", "UDP checksum pseudo"),
-        (turned(ARP, 42 * 8 + 4), "vxlan", "I flag"),
+        (inverted(ARP, 42 * 8 + 4), "vxlan", "I flag"),
         (with_octets(ARP, 56, "01"), "inner_ethernet", "source group"),
         (with_octets(ARP, 56, "000000000000"), "inner_ethernet", "source zero"),
         (with_octets(ARP, 62, "0030"), "inner_ethernet", "length field 48 28"),
         (FRAMES["IPv4: 802.1Q"], "inner_vlan", "tag 6.1"),
         (with_octets(FRAMES["IPv4: 802.1Q"], 64, "afff"), "inner_vlan", "4095"),
         (with_octets(ARP, 64, "0007"), "inner_arp", "not ARP"),
-        (turned(TCP, 100 * 8), "inner_tcp", "TCP checksum wrong"),
+        (inverted(TCP, 100 * 8), "inner_tcp", "TCP checksum wrong"),
         (with_octets(TCP, 96, "40"), "inner_tcp", "header length 16 20"),
         (with_octets(TCP, 97, "03"), "inner_tcp", "SYN FIN RST"),
-        (turned(FRAMES["IPv4: ICMP echo"], 86 * 8), "inner_icmp", "ICMP checksum wrong"),
-        (turned(FRAMES["IPv4: IPv6 echo"], 106 * 8), "inner_icmpv6", "ICMPv6 checksum wrong"),
+        (inverted(FRAMES["IPv4: ICMP echo"], 86 * 8), "inner_icmp", "ICMP checksum wrong"),
+        (inverted(FRAMES["IPv4: IPv6 echo"], 106 * 8), "inner_icmpv6", "ICMPv6 checksum wrong"),
         (with_octets(FRAMES["IPv4: IPv6 UDP"], 110, "0000"), "inner_udp", "UDP checksum 6935"),
         (with_octets(FRAMES["IPv6: ARP request"], 21, "00"), "outer_ipv6", "hop limit 0"),
     ],
@@ -115,7 +115,7 @@ def test_a_problem_is_reported_at_its_header(octets: bytes, key: str, words: str
     assert any(all(word in text for word in wanted) for text in found), found
 
 
-def test_a_checksum_of_zero_is_written_as_all_ones() -> None:
+def test_a_computed_checksum_of_zero_is_expected_as_all_ones() -> None:
     # The checksum itself, added to what it covers, makes the sum all ones and the next one zero.
     octets = with_octets(ARP, 82, ARP[40:42].hex())
     (problem,) = problems(dissect(octets))
@@ -124,7 +124,7 @@ def test_a_checksum_of_zero_is_written_as_all_ones() -> None:
     assert problems(dissect(with_octets(octets, 40, "ffff"))) == []
 
 
-def test_no_more_than_eight_extension_headers_are_read() -> None:
+def test_at_most_eight_extension_headers_are_dissected() -> None:
     chain = b"\x3c\0\1\4\0\0\0\0" * 9 + bytes(8)
     packet = bytes.fromhex("60000000 0050 3c40") + bytes(32) + chain
     headers = dissect(packet, "ip")
@@ -133,7 +133,7 @@ def test_no_more_than_eight_extension_headers_are_read() -> None:
     assert headers[-1].key == "outer_payload"
 
 
-def test_behind_a_routing_header_in_use_no_checksum_is_judged() -> None:
+def test_a_checksum_after_an_active_routing_header_is_unchecked() -> None:
     octets = FRAMES["IPv4: IPv6 routing"]
     at = next(h.at for h in dissect(octets) if h.key == "inner_routing")
     headers = {h.key: h for h in dissect(with_octets(octets, at + 3, "01"))}

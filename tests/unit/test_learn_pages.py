@@ -1,4 +1,4 @@
-"""The course's pages: pictures that GitHub can draw, links that lead somewhere, no drift."""
+"""The pages of the course: pictures that GitHub can draw, valid links, the right questions."""
 
 import re
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def slug(heading: str) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
-def test_links_lead_somewhere(page: Path) -> None:
+def test_every_link_has_a_target(page: Path) -> None:
     for target in _LINK.findall(page.read_text()):
         if target.startswith("https://"):
             continue
@@ -56,7 +56,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", LESSON_PAGES, ids=name)
-def test_a_lesson_has_a_picture_that_can_be_drawn(page: Path) -> None:
+def test_a_lesson_has_a_valid_picture(page: Path) -> None:
     pictures = list(blocks(page.read_text(), "mermaid"))
     assert pictures
     for number, lines in pictures:
@@ -71,12 +71,14 @@ def test_a_lesson_has_a_picture_that_can_be_drawn(page: Path) -> None:
     for title, fields in packets(page):
         ends = -1
         for first, last, label in fields:
-            assert first == ends + 1, f"{title}: {label} does not begin where the one before ends"
+            assert first == ends + 1, (
+                f"{title}: {label} does not begin at the end of the field before"
+            )
             assert last >= first, label
             ends = last
 
 
-def test_the_header_is_drawn_as_the_decoder_sees_it() -> None:
+def test_the_drawn_header_is_that_of_the_decoder() -> None:
     [drawn] = [
         fields
         for page in LESSON_PAGES
@@ -95,7 +97,7 @@ def test_the_header_is_drawn_as_the_decoder_sees_it() -> None:
 
 
 @pytest.mark.parametrize("page", LESSON_PAGES, ids=name)
-def test_a_lesson_asks_what_is_checked(page: Path) -> None:
+def test_a_lesson_has_the_questions_of_the_exercises(page: Path) -> None:
     number = page.name[0]
     asked = dict(re.findall(r"^- \*\*(\d\.\d)\*\* (.*)$", page.read_text(), re.MULTILINE))
     checked = {
@@ -111,14 +113,14 @@ def test_a_lesson_asks_what_is_checked(page: Path) -> None:
     assert f"[{heading.partition('. ')[2]}]({page.name})" in index
 
 
-def test_the_index_shows_how_an_answer_is_checked(tmp_path: Path) -> None:
+def test_the_examples_of_the_index_are_up_to_date(tmp_path: Path) -> None:
     found = examples(COURSE / "README.md")
     assert found
     for example in found:
         assert says(example, run(example, tmp_path)), example
 
 
-def test_all_lessons_are_there() -> None:
+def test_every_lesson_has_a_page() -> None:
     assert [int(page.name[0]) for page in LESSON_PAGES] == list(LESSONS)
 
 
@@ -136,11 +138,11 @@ def test_all_lessons_are_there() -> None:
         ("10.0.1.4.... > x", "10.0.1.4.57344 > x\n", True),
     ],
 )
-def test_dots_stand_for_what_they_should(promised: str, actual: str, expected: bool) -> None:
+def test_dots_match_any_text_or_lines(promised: str, actual: str, expected: bool) -> None:
     assert says(Example("x", promised, 1), actual) == expected
 
 
-def test_a_command_goes_on_behind_its_prompt(tmp_path: Path) -> None:
+def test_a_command_continues_after_its_prompt(tmp_path: Path) -> None:
     text = "```console\nlab$ cat <<END\n> one\n>\n> END\none\n\n$ vtep walk\n...\n```\n"
     page = tmp_path / "page.md"
     page.write_text(text)

@@ -83,12 +83,12 @@ def test_pcapng_is_read_in_both_byte_orders(order: str) -> None:
     assert [r.time for r in records] == times
 
 
-def test_a_simple_packet_is_cut_to_what_its_interface_keeps() -> None:
+def test_a_simple_packet_is_cut_to_the_limit_of_its_interface() -> None:
     octets = section("<") + interface("<", snap=20) + block("<", 3, struct.pack("<I", 60) + FRAME)
     assert [(r.octets, r.size) for r in read(octets)] == [(FRAME[:20], 60)]
 
 
-def test_no_more_is_kept_of_an_interface_than_a_line() -> None:
+def test_the_name_of_an_interface_is_limited() -> None:
     blocks = [pcap.section_block("test"), pcap.interface_block("n" * 65535, "d" * 65535)]
     (record,) = pcap.read(io.BytesIO(b"".join([*blocks, pcap.frame_block(0, b"x", 0)])))
     assert record.interface == Interface(pcap.ETHERNET, "n" * 256, "d" * 256)
@@ -117,7 +117,7 @@ texts = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=
     ),
     texts,
 )
-def test_what_is_written_is_read_again(
+def test_written_frames_are_read_again(
     frames: list[tuple[int, bytes, int, list[str], pcap.CaptureDirection | None, int]], name: str
 ) -> None:
     interfaces = [Interface(1, "vx0", "inner"), Interface(101, name, name * 2)]
@@ -132,7 +132,7 @@ def test_what_is_written_is_read_again(
     ]
 
 
-def test_tshark_reads_what_is_written(tmp_path: Path) -> None:
+def test_tshark_reads_written_frames(tmp_path: Path) -> None:
     path = tmp_path / "two.pcapng"
     path.write_bytes(
         pcap.section_block("vtep 0.1.0")
@@ -167,7 +167,7 @@ whole = (
     st.lists(st.tuples(st.integers(0, 200), st.integers(0, 255)), max_size=3),
     st.integers(0, 300),
 )
-def test_a_broken_file_is_told_in_one_line(
+def test_a_damaged_file_is_an_error_of_one_line(
     octets: bytes, changes: list[tuple[int, int]], size: int
 ) -> None:
     broken = bytearray(octets)

@@ -1,4 +1,4 @@
-"""The walk's engine: sizes, decisions and bytes, held against scapy and against the real tables."""
+"""walk.engine: sizes, decisions and bytes, compared with scapy and with the tables."""
 
 import dataclasses
 import json
@@ -42,7 +42,7 @@ def at(way: Walk, host: str, place: str) -> Station:
 
 
 def octets(station: Station) -> bytes:
-    """Return the frame as it leaves a station, if no piece was too long to be shown."""
+    """Return the frame as it leaves a station, if no piece is shortened."""
     whole = b"".join(one.octets for one in station.pieces if one.sign != "-")
     assert len(whole) == station.size
     return whole
@@ -63,7 +63,7 @@ def test_every_frame_is_longer_by_the_overhead_on_the_underlay(
         assert way.arrived
 
 
-def test_the_first_question_is_flooded_to_two_and_the_rest_goes_to_one() -> None:
+def test_the_first_request_is_flooded_and_the_rest_is_unicast() -> None:
     result = run(Options())
     h1, h2 = (at(way, host, "vtep") for way, host in zip(result.walks, ("h1", "h2"), strict=False))
     assert h1.decision.startswith("broadcast")
@@ -94,7 +94,7 @@ def test_the_tables_fill_as_frames_pass() -> None:
 
 
 @pytest.mark.parametrize("options", CASES, ids=str)
-def test_scapy_reads_the_same_packet_and_finds_every_checksum_right(options: Options) -> None:
+def test_scapy_builds_the_same_packet_with_the_same_checksums(options: Options) -> None:
     for way in run(options).walks:
         packet = octets(at(way, "underlay", "wire"))
         outer = Ether(packet)
@@ -111,7 +111,7 @@ def test_scapy_reads_the_same_packet_and_finds_every_checksum_right(options: Opt
         assert {C1.mac, C2.mac} & {packet[-way.stations[0].size :][6:12]}
 
 
-def test_a_container_gets_what_the_other_sent() -> None:
+def test_a_container_receives_the_frame_of_the_other() -> None:
     for options in CASES:
         for way in run(options).walks:
             if not way.key.startswith("tcp"):
@@ -119,9 +119,7 @@ def test_a_container_gets_what_the_other_sent() -> None:
 
 
 @pytest.mark.parametrize(("ipv6", "mss"), [(False, 1410), (True, 1390)])
-def test_the_mss_of_a_syn_is_lowered_both_ways_and_the_station_says_so(
-    ipv6: bool, mss: int
-) -> None:
+def test_the_mss_of_a_syn_is_lowered_in_both_directions(ipv6: bool, mss: int) -> None:
     result = run(Options(inner="tcp", inner_ipv6=ipv6))
     for way, host in zip(result.walks[2:], ("h1", "h2"), strict=True):
         station = at(way, host, "vtep")
@@ -156,7 +154,7 @@ def test_a_tag_is_on_the_trunk_only() -> None:
     assert octets(at(way, "h2", "br0")) == octets(way.stations[0])
 
 
-def test_the_vni_and_the_underlay_are_those_asked_for() -> None:
+def test_the_packet_has_the_vni_and_the_underlay_of_the_options() -> None:
     way = walk("neighbor_solicitation", vni=0xABCDEF, ipv6=True, inner_ipv6=True)
     packet = Ether(octets(at(way, "underlay", "wire")))
     assert packet[VXLAN].vni == 0xABCDEF
@@ -169,7 +167,7 @@ def test_the_vni_and_the_underlay_are_those_asked_for() -> None:
     assert (packet[IP].ttl, packet[IP].flags, packet[IP].id) == (64, "DF", 0)
 
 
-def test_the_recap_is_worked_out() -> None:
+def test_the_recap_follows_the_options() -> None:
     answers = [lesson.answer for lesson in run(Options(ipv6=True, underlay_mtu=9000)).recap]
     assert answers[0].startswith("40 IPv6 + 8 UDP + 8 VXLAN + 14 Ethernet = 70")
     assert "9000 - 70 = 8930" in answers[0]
@@ -190,7 +188,7 @@ def test_stations_add_up_and_are_numbered(options: Options) -> None:
         assert way.arrived == (way.stations[-1].drop is None)
 
 
-def test_json_holds_it_all_and_is_the_same_in_every_process() -> None:
+def test_json_is_complete_and_the_same_in_every_process() -> None:
     text = json.dumps(result_as_json(run(Options(inner="udp"))))
     code = (
         "import json, sys; from vtep.walk.engine import run;"
@@ -247,7 +245,7 @@ def test_a_wrong_option_is_refused_with_its_name_and_value(
     assert len(message.splitlines()) == 1
 
 
-def test_options_are_made_of_texts() -> None:
+def test_options_are_read_from_texts() -> None:
     texts = {"inner": "tcp", "vni": "7", "ipv6": "true", "inner-ipv6": "", "what_if": "vni"}
     made = Options(inner="tcp", vni=7, ipv6=True, inner_ipv6=True, what_if="vni")
     assert from_texts(texts) == made

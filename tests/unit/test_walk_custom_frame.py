@@ -1,4 +1,4 @@
-"""Frames of one's own: every way to write one, and octets that nobody would send."""
+"""walk.custom_frame: every spelling of a frame, and walks of any octets."""
 
 import json
 import struct
@@ -28,15 +28,15 @@ FRAME = frame()
 @pytest.mark.parametrize("written", [FRAME.hex(), FRAME.hex(":"), FRAME.hex(" ").upper(),
                                      "0x" + FRAME.hex(), FRAME.hex("-", 2),
                                      "\\x" + FRAME.hex(",").replace(",", "\\x")])  # fmt: skip
-def test_hexadecimal_is_read_however_it_is_spaced(written: str) -> None:
+def test_hexadecimal_is_read_with_any_separator(written: str) -> None:
     assert read_frame(written) == FRAME
 
 
-def test_hexadecimal_may_be_longer_than_the_name_of_a_file() -> None:
+def test_hexadecimal_may_be_longer_than_a_file_name() -> None:
     assert read_frame((FRAME + bytes(3000)).hex()) == FRAME + bytes(3000)
 
 
-def test_a_capture_file_is_read_by_the_number_of_the_frame(tmp_path: Path) -> None:
+def test_a_frame_of_a_capture_is_selected_by_number(tmp_path: Path) -> None:
     frames = [Ether(FRAME), Ether(frame(inner=ARP()))]
     wrpcap(str(tmp_path / "a.pcap"), frames)
     wrpcapng(str(tmp_path / "b:2.pcapng"), frames)
@@ -46,7 +46,7 @@ def test_a_capture_file_is_read_by_the_number_of_the_frame(tmp_path: Path) -> No
     assert read_frame(f"{tmp_path}/b:2.pcapng:2") == bytes(frames[1])
 
 
-def test_an_expression_is_built_with_the_addresses_of_the_containers() -> None:
+def test_an_expression_gets_the_addresses_of_the_containers() -> None:
     built = Ether(read_frame("Ether()/Dot1Q(vlan=7)/IP()/UDP(dport=53)/Raw(b'x')"))
     assert (built.src, built.dst, built[Dot1Q].vlan) == (
         "02:42:ac:12:00:0b",
@@ -108,7 +108,7 @@ def test_a_capture_without_that_frame_is_refused(
     assert [word for word in words if word not in message] == []
 
 
-def test_a_frame_to_nobody_known_is_flooded_and_one_to_its_own_side_goes_nowhere() -> None:
+def test_an_unknown_destination_is_flooded_and_a_local_one_is_not_sent() -> None:
     (walk,) = run(Options(frame=FRAME)).walks
     assert walk.stations[2].decision.startswith("unknown unicast")
     assert walk.arrived
@@ -120,8 +120,8 @@ def test_a_frame_to_nobody_known_is_flooded_and_one_to_its_own_side_goes_nowhere
     assert [one.key for one in walk.stations[2].pieces if one.sign == "-"] == ["inner_vlan"]
 
 
-def test_a_bridge_passes_what_the_kernel_passes_and_drops_what_it_drops() -> None:
-    """As seen of a Linux bridge without spanning tree, and with a port of MTU 1450."""
+def test_a_bridge_forwards_and_drops_the_same_frames_as_the_kernel() -> None:
+    """Observed on a Linux bridge without spanning tree, with a port of MTU 1450."""
     group, link_local = b"\x01\x00\x5e\x00\x00\x01", b"\x01\x80\xc2\x00\x00"
     plain, tagged = FRAME[:14], frame(vlan=7)[:18]
     for passes, sent in (
@@ -138,7 +138,7 @@ def test_a_bridge_passes_what_the_kernel_passes_and_drops_what_it_drops() -> Non
         assert ("would drop" not in decision) == passes, sent[:20].hex()
 
 
-def test_a_long_frame_is_shown_in_part_and_its_size_told() -> None:
+def test_a_long_frame_is_shortened_but_keeps_its_size() -> None:
     data = FRAME[:14] + bytes(MAX_WALK_FRAME - 14)
     result = run(Options(frame=data, underlay_mtu=9216, mtu=9166))
     assert result.walks[0].stations[-1].drop == Drop.OVERSIZE
@@ -148,21 +148,21 @@ def test_a_long_frame_is_shown_in_part_and_its_size_told() -> None:
     assert (len(payload.octets), payload.size) == (MAX_SHOWN, MAX_WALK_FRAME - 64)
 
 
-def test_a_tower_of_tags_is_shown_in_part_too() -> None:
+def test_a_frame_of_many_tags_is_shortened_too() -> None:
     tower = FRAME[:12] + struct.pack(">HH", 0x8100, 7) * 2000
     assert len(dissect(tower)) == MAX_HEADERS + 1
     result = run(Options(frame=tower, underlay_mtu=9216))
     assert len(json.dumps(result_as_json(result))) < 100_000
 
 
-def seeming(octets: bytes, ethertype: int, tags: int) -> bytes:
-    """Return what begins like a frame of some kind, and goes on with any octets."""
+def plausible(octets: bytes, ethertype: int, tags: int) -> bytes:
+    """Return a frame that begins with a known EtherType and continues with any octets."""
     tag = struct.pack(">HH", 0x8100, 7) * tags
     return FRAME[:12] + tag + struct.pack(">H", ethertype) + octets
 
 
 FRAMES = st.binary(max_size=120) | st.builds(
-    seeming,
+    plausible,
     st.binary(max_size=90) | st.builds(bytes.__add__, st.sampled_from(
         [b"\x45\x00\x00\x40", b"\x60\x00\x00\x00\x00\x20", b"\x4f\x00", b"\x00\x01\x08\x00\x06\x04"]
     ), st.binary(max_size=90)),
@@ -177,7 +177,7 @@ FRAMES = st.binary(max_size=120) | st.builds(
     st.booleans(),
     st.sampled_from([None, "vni", "flag", "port", "checksum", "peer"]),
 )
-def test_any_octets_can_walk(
+def test_any_octets_can_be_walked(
     octets: bytes, vlan: int | None, ipv6: bool, what_if: str | None
 ) -> None:
     result = run(Options(frame=octets, vlan=vlan, ipv6=ipv6, what_if=what_if))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""docs/walk.md: each example of the page says what stands there."""
+"""docs/walk.md: every example prints the shown output."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ EXAMPLES = examples(PAGE)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
-def test_an_example_of_the_page_says_what_the_page_shows(example: Example, tmp_path: Path) -> None:
+def test_an_example_prints_the_output_of_the_page(example: Example, tmp_path: Path) -> None:
     ping = Ether(src="02:42:ac:12:00:0b", dst="02:42:ac:12:00:0c") / IP(src="172.18.0.11") / ICMP()
     wrpcap(str(tmp_path / "ping.pcap"), [ping, ping / bytes(16)])
     printed = run(example, tmp_path)
@@ -27,7 +27,7 @@ def test_every_option_has_an_example() -> None:
     assert [option for option in options.split() if option not in commands] == []
 
 
-def test_a_page_is_read_as_it_is_written(tmp_path: Path) -> None:
+def test_the_examples_of_a_page_are_found_and_compared(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# A\n```console\n$ echo \\\n    a\na\n$ true\n```\n```sh\n$ no\n```\n")
     first, second = examples(page)

@@ -1,4 +1,4 @@
-"""The exercises: a right answer in many spellings, and a wrong one that is told with a hint."""
+"""walk.course.exercises: right answers in many spellings, and hints for wrong ones."""
 
 import pytest
 
@@ -41,12 +41,12 @@ def test_every_lesson_has_two_or_three_exercises() -> None:
 
 
 @pytest.mark.parametrize("number", EXERCISES)
-def test_what_is_right_is_right_however_it_is_spelt(number: str) -> None:
+def test_a_right_answer_is_right_in_every_spelling(number: str) -> None:
     assert [spelt for spelt in RIGHT[number] if not is_right(number, spelt)] == []
 
 
 @pytest.mark.parametrize("number", EXERCISES)
-def test_what_is_wrong_is_wrong(number: str) -> None:
+def test_a_wrong_answer_is_wrong(number: str) -> None:
     others = {spelt for spelts in RIGHT.values() for spelt in spelts}
     wrong = [
         "",
@@ -64,7 +64,7 @@ def test_what_is_wrong_is_wrong(number: str) -> None:
     assert sum(is_right(number, one) for one in others) <= len(RIGHT[number]) + 2
 
 
-def test_answers_are_told_one_by_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_answer_gets_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert check_answers(["1.2=50", "1.3=70 octets"]) == 0
     assert capsys.readouterr().out == "1.2 right\n1.3 right\n"
     assert check_answers(["1.2=51", "1.3=70"]) == 1

@@ -30,7 +30,7 @@ def lines(options: Options, *, colour: bool = False, verbose: bool = False) -> l
     return list(Text(colour=colour, verbose=verbose).lines(run(options)))
 
 
-def test_text_answers_the_three_questions() -> None:
+def test_the_text_answers_the_three_questions() -> None:
     text = " ".join(" ".join(lines(Options())).split())
     assert "20 IPv4 + 8 UDP + 8 VXLAN + 14 Ethernet = 50" in text
     assert "24 bits in the VXLAN header" in text
@@ -38,7 +38,7 @@ def test_text_answers_the_three_questions() -> None:
     assert "+ 02:42:ac:12:00:0c is behind 10.0.1.41" in text
 
 
-def test_text_can_be_read_in_one_sitting() -> None:
+def test_the_text_is_short_and_repeats_no_explanation() -> None:
     shown = lines(Options())
     assert len(shown) < 230
     assert all(len(line) <= WIDTH for line in shown)
@@ -46,7 +46,7 @@ def test_text_can_be_read_in_one_sitting() -> None:
     assert len(explained) == 1
 
 
-def test_signs_stand_there_without_colour_and_colour_changes_nothing_else() -> None:
+def test_colour_adds_nothing_but_colour() -> None:
     plain, coloured = lines(Options(inner="tcp")), lines(Options(inner="tcp"), colour=True)
     assert plain == [ESCAPE.sub("", line) for line in coloured]
     for sign, code in (("+", "32"), ("-", "31"), ("~", "33")):
@@ -54,12 +54,12 @@ def test_signs_stand_there_without_colour_and_colour_changes_nothing_else() -> N
         assert len(signed) > 1
 
 
-def test_verbose_has_every_piece_at_every_station() -> None:
+def test_verbose_shows_every_piece_at_every_station() -> None:
     shown = lines(Options(inner="arp"), verbose=True)
     assert len([line for line in shown if "VXLAN             8  08 00" in line]) == 14
 
 
-def test_a_terminal_gets_colour_unless_its_owner_has_said_no() -> None:
+def test_a_terminal_gets_colour_unless_no_color_is_set() -> None:
     for no_color, expected in (("", True), ("1", False)):
         end, terminal = pty.openpty()
         subprocess.run(
@@ -74,7 +74,7 @@ def test_a_terminal_gets_colour_unless_its_owner_has_said_no() -> None:
         os.close(terminal)
 
 
-def test_reasons_and_bytes_fit_a_narrow_terminal() -> None:
+def test_the_text_fits_a_narrow_terminal() -> None:
     end, terminal = pty.openpty()
     termios.tcsetwinsize(terminal, (24, 70))
     command = [sys.executable, "-m", "vtep", "walk", "--verbose", "--inner", "arp"]
@@ -84,17 +84,17 @@ def test_reasons_and_bytes_fit_a_narrow_terminal() -> None:
         with suppress(OSError), os.fdopen(end, "rb", 0) as printed:  # EIO: nobody has it open
             while octets := printed.read(1 << 16):
                 shown += octets
-    told = [line for line in ESCAPE.sub("", shown.decode()).splitlines() if line[:7].isspace()]
-    assert 60 < max(map(len, told)) <= 70
+    details = [line for line in ESCAPE.sub("", shown.decode()).splitlines() if line[:7].isspace()]
+    assert 60 < max(map(len, details)) <= 70
 
 
 @pytest.mark.parametrize("words", [["--json", "--html", "x"], ["--brief", "-v"], ["-v", "--check"]])
-def test_only_one_thing_can_be_printed(words: list[str]) -> None:
+def test_only_one_output_format_is_allowed(words: list[str]) -> None:
     with pytest.raises(UsageError, match=f"not allowed with argument .*{words[0]}"):
         main(words)
 
 
-def test_a_page_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_page_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"--html .*none/a\.html: .*No such file or directory"):
         main(["--html", f"{tmp_path}/none/a.html"])
 

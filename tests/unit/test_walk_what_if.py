@@ -1,4 +1,4 @@
-"""What goes wrong: where the frame ends, what is counted, and that tshark shows it as is said."""
+"""Faults of a walk: where the frame ends, the counters, and the tshark commands of the hints."""
 
 import shlex
 import subprocess
@@ -36,7 +36,7 @@ def counted(result: Result, host: str) -> dict[str, int]:
         ("checksum", "h2", "u2", "kernel_checksum"),
     ],
 )
-def test_the_frame_ends_where_it_is_said_and_is_counted_there_alone(
+def test_the_frame_ends_at_one_place_and_is_counted_there_only(
     name: str, host: str, place: str, drop: str, ipv6: bool
 ) -> None:
     result = broken(name, ipv6=ipv6, inner_ipv6=ipv6)
@@ -50,14 +50,14 @@ def test_the_frame_ends_where_it_is_said_and_is_counted_there_alone(
     assert any(drop in hint.says for hint in result.hints) == bool(by_vtep)
 
 
-def test_what_is_wrong_with_one_host_does_not_touch_the_third() -> None:
+def test_a_fault_of_one_host_does_not_affect_the_third() -> None:
     assert broken("vni").counters["h3"]["overlays"]["100"]["rx_frames"] == 1
     assert broken("peer").counters["h3"]["overlays"]["100"]["rx_frames"] == 1
     assert counted(broken("flag"), "h3") == {"bad_flags": 1}
     assert broken("vni", vni=0xFFFFFF).walks[-1].stations[-1].drop == "unknown_vni"
 
 
-def test_a_long_ping_follows_an_exchange_that_works() -> None:
+def test_a_long_ping_follows_a_successful_exchange() -> None:
     result = broken("mtu")
     assert [walk.arrived for walk in result.walks] == [True, True, False]
     station = at(result.walks[-1], "h1", "br0")
@@ -68,7 +68,7 @@ def test_a_long_ping_follows_an_exchange_that_works() -> None:
     assert ping.command == "ping -M do -c 1 -s 1423 172.18.0.12"
 
 
-def test_a_frame_of_your_own_fails_in_the_same_way() -> None:
+def test_a_custom_frame_meets_the_same_fault() -> None:
     frame = bytes.fromhex("0242ac12000c0242ac12000b88b5") + bytes(46)
     for name in ("vni", "flag", "port", "checksum", "peer"):
         ours, theirs = broken(name, frame=frame).walks[-1], broken(name).walks[-1]
@@ -76,7 +76,7 @@ def test_a_frame_of_your_own_fails_in_the_same_way() -> None:
 
 
 @pytest.mark.parametrize("name", ["vni", "flag", "port", "checksum", "peer"])
-def test_tshark_shows_the_packet_with_the_filter_that_is_told(name: str, tmp_path: Path) -> None:
+def test_tshark_shows_the_packet_with_the_filter_of_the_hint(name: str, tmp_path: Path) -> None:
     result = broken(name)
     packet = octets(at(result.walks[0], "underlay", "wire"))
     good = octets(at(run(Options()).walks[1], "underlay", "wire"))

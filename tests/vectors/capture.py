@@ -1,13 +1,13 @@
-"""Ask the running Linux kernel for the vectors of kernel.toml, and print that file.
+"""Print kernel.toml: have the running Linux kernel make its vectors.
 
     unshare -n .venv/bin/python -m tests.vectors.capture > tests/vectors/kernel.toml
 
-Needs root; everything happens in the private network namespace, where it builds
+Needs root. It uses only the private network namespace, in which it builds
 
     tin (TAP, virtio header) -- br0 -- tout (TAP, no offloads)      vx (kernel vxlan) -- u1 == u2
 
-A super-frame written to `tin` leaves by `tout`, which accepts no offloads: so the kernel's own code
-cuts it and finishes its checksums. A frame sent out of `vx` is captured, whole, on `u2`.
+A GSO frame written to `tin` leaves through `tout`, which accepts no offloads. So the kernel
+segments it and completes its checksums. A frame sent out of `vx` is captured on `u2`.
 """
 
 import os
@@ -55,11 +55,11 @@ def wait_for_forwarding() -> None:
     raise SystemExit("the bridge ports do not forward")
 
 
-def unfinished(frame: Packet) -> tuple[bytes, int, int]:
-    """Return the frame with only the pseudo-header sum in its checksum field, and where that is.
+def with_partial_checksum(frame: Packet) -> tuple[bytes, int, int]:
+    """Return the frame with a partial checksum, its start, and the offset of the checksum field.
 
-    Taking what header and payload add away from the checksum that scapy made leaves the pseudo
-    header: a way to its sum that owes nothing to ours.
+    Subtracting header and payload from scapy's checksum leaves the sum of the pseudo-header. So
+    that sum does not come from the code under test.
     """
     raw = bytearray(bytes(frame))
     whole = Ether(bytes(raw))
@@ -80,7 +80,7 @@ def tcp(flags: str, options: Sequence[tuple[str, object]] = ()) -> Packet:
 
 
 def cases() -> list[tuple[str, Packet, int, int]]:
-    """Name, whole (super-)frame, gso_type, gso_size."""
+    """Return name, unsegmented frame, gso_type and gso_size of each case."""
     ether = Ether(src=A, dst=B)
     four = ether / IP(src="10.9.0.1", dst="10.9.0.2", id=65534, flags="DF")
     six = ether / IPv6(src="fd00::1", dst="fd00::2")
@@ -88,7 +88,7 @@ def cases() -> list[tuple[str, Packet, int, int]]:
     routed = ether / IP(src="10.9.0.1", dst="10.9.0.2", options=IPOption_RR(routers=["0.0.0.0"]))
     ports = UDP(sport=1111, dport=2222)
     udp = ports / Raw(PAYLOAD)
-    # With its own checksum as payload a datagram sums to nothing: sent as 0xffff.
+    # A datagram whose payload is its own checksum sums to zero, which is sent as 0xffff.
     zero = ports / Raw(bytes(four / ports / Raw(bytes(2)))[40:42])
     return [
         ("TCP over IPv4, timestamps, PSH and FIN", four / tcp("FPA", STAMPS), 1, 20),
@@ -100,14 +100,14 @@ def cases() -> list[tuple[str, Packet, int, int]]:
         ("UDP datagrams over IPv4", four / udp, 5, 24),
         ("UDP datagrams over IPv6", six / udp, 5, 38),
         ("UDP datagrams over IPv6, hop-by-hop", six / IPv6ExtHdrHopByHop() / udp, 5, 50),
-        ("UDP checksum to finish, odd length", four / udp, 0, 0),
-        ("UDP checksum to finish, comes out as zero", four / zero, 0, 0),
-        ("TCP checksum to finish, IPv6", six / tcp("PA"), 0, 0),
+        ("UDP partial checksum, odd length", four / udp, 0, 0),
+        ("UDP partial checksum, result zero", four / zero, 0, 0),
+        ("TCP partial checksum, IPv6", six / tcp("PA"), 0, 0),
     ]
 
 
 def read_all(fd: int) -> Iterator[bytes]:
-    """What comes out of `fd` until nothing more does for half a second."""
+    """Yield reads from `fd` until it is silent for half a second."""
     while select.select([fd], [], [], 0.5)[0]:
         yield os.read(fd, 70000)
 
@@ -120,10 +120,10 @@ def print_offloads() -> None:
     run("ip link set br0 up")
     wait_for_forwarding()
     for name, frame, kind, size in cases():
-        raw, start, offset = unfinished(frame)
+        raw, start, offset = with_partial_checksum(frame)
         header = (1, kind, start + 20 if kind else 0, size, start, offset)
         os.write(source, VIRTIO.pack(*header) + raw)
-        # The bridge speaks of its own (IGMP), too.
+        # The bridge sends frames of its own (IGMP), too.
         out = [one for one in read_all(sink) if one[VIRTIO.size :].startswith(raw[:12])]
         assert all(VIRTIO.unpack_from(one)[:2] == (0, 0) for one in out), (name, out)
         print(f'\n[[offload]]\nname = "{name}"\nvirtio = {list(header)}')

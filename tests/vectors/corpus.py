@@ -1,4 +1,4 @@
-"""A corpus of VXLAN frames, good ones and bad ones, always the same; scapy writes the good ones."""
+"""A fixed corpus of valid and invalid VXLAN frames; scapy builds the valid ones."""
 
 import random
 import tomllib
@@ -32,7 +32,7 @@ PLAIN = bytes.fromhex("0800000000006400")
 
 
 def inner_frames() -> Iterator[Named]:
-    """Yield whole frames that hosts send."""
+    """Yield inner frames."""
     to_b, to_all = Ether(src=A, dst=B), Ether(src=A, dst="ff:ff:ff:ff:ff:ff")
     data = Raw(bytes(range(40)))
     syn = TCP(sport=40000, dport=80, flags="S", options=[("MSS", 1460), ("NOP", None)])
@@ -75,14 +75,14 @@ def inner_frames() -> Iterator[Named]:
         "802.3 too long": Dot3(src=A, dst=B, len=200) / LLC(dsap=0x42, ssap=0x42, ctrl=3) / data,
         "802.3 tagged": to_b / Dot1Q(vlan=10, type=43) / LLC(dsap=0x42, ssap=0x42, ctrl=3) / data,
         "from a group": Ether(src="01:00:5e:00:00:01", dst=B) / IP(**IPS) / ICMP(),
-        "from nobody": Ether(src="00:00:00:00:00:00", dst=B) / IP(**IPS) / ICMP(),
+        "from zero": Ether(src="00:00:00:00:00:00", dst=B) / IP(**IPS) / ICMP(),
     }
     for name, packet in packets.items():
         yield name, bytes(packet)
 
 
 def underlays() -> Iterator[tuple[str, Packet]]:
-    """Yield what may stand around a datagram."""
+    """Yield outer headers for a datagram."""
     macs = Ether(src="02:00:00:00:01:01", dst="02:00:00:00:01:02")
     v4 = IP(src="10.0.1.41", dst="10.0.1.4", flags="DF", id=0)
     v6 = IPv6(src="fd01::41", dst="fd01::4")
@@ -103,7 +103,7 @@ def underlays() -> Iterator[tuple[str, Packet]]:
 
 
 def vxlan_headers() -> Iterator[Named]:
-    """Yield VXLAN headers by what is special about them; headers.toml has more of them."""
+    """Yield VXLAN headers, those of headers.toml and more."""
     for vector in tomllib.loads((HERE / "headers.toml").read_text())["vxlan"]:
         yield vector["name"], bytes.fromhex(vector["hex"])
     for name, text in {
@@ -118,7 +118,7 @@ def vxlan_headers() -> Iterator[Named]:
 
 
 def with_field(frame: bytes, at: int, value: int) -> bytes:
-    """Return a frame with another 16-bit number at an offset."""
+    """Return a frame with a 16-bit number replaced."""
     return frame[:at] + value.to_bytes(2, "big") + frame[at + 2 :]
 
 
@@ -159,18 +159,18 @@ def _corpus() -> Iterator[Named]:
         for size in sorted(number.sample(range(14, len(whole)), 16)):
             yield f"{name} cut to {size}", whole[:size]
         for bit in sorted(number.sample(range(96, len(whole) * 8), 16)):
-            yield f"{name} with bit {bit} turned", turned(whole, bit)
+            yield f"{name} with bit {bit} inverted", inverted(whole, bit)
     for name, inner in inners.items():
         datagram = PLAIN + inner
         size = number.randrange(22, len(datagram))
         yield f"{name}, datagram cut to {size}", bytes(outers["IPv4"] / Raw(datagram[:size]))
         bit = number.randrange(8 * 20, 8 * len(datagram))
-        changed = turned(datagram, bit)
-        yield f"{name}, bit {bit} of the datagram turned", bytes(outers["IPv4"] / Raw(changed))
+        changed = inverted(datagram, bit)
+        yield f"{name}, bit {bit} of the datagram inverted", bytes(outers["IPv4"] / Raw(changed))
 
 
-def turned(octets: bytes, bit: int) -> bytes:
-    """Return octets with one bit turned, counted from the first."""
+def inverted(octets: bytes, bit: int) -> bytes:
+    """Return octets with one bit inverted, counted from the first."""
     changed = bytearray(octets)
     changed[bit // 8] ^= 0x80 >> bit % 8
     return bytes(changed)

@@ -1,7 +1,7 @@
-"""tshark and `vtep decode` read the same of a corpus of frames, good and bad: field by field.
+"""tshark and `vtep decode` find the same fields in a corpus of valid and invalid frames.
 
-Both are asked once for all frames. Every field of ours that tshark has a name for is compared with
-what tshark says at the same octet, and every field of those names that tshark shows must be ours.
+Each program runs once for all frames. Every field of `vtep decode` that tshark knows is compared
+with tshark's field at the same octet, and vice versa.
 """
 
 import json
@@ -54,20 +54,20 @@ def decode(path: Path) -> list[dict[str, Any]]:
 
 
 BY_DESIGN = {
-    "no VXLAN port: ARP": "tshark takes the source port for a VXLAN port too; no VTEP does",
-    "outer IP length 0": "tshark takes 0 for a super-frame of the sender; no receiver does",
+    "no VXLAN port: ARP": "tshark takes the source port as a VXLAN port, too; no VTEP does",
+    "outer IP length 0": "tshark takes 0 as a GSO frame of the sender; no receiver does",
     "inner IP length 0": "the same",
 }
-"""Frames that tshark reads in another way than a VTEP."""
+"""Frames that tshark reads differently from a VTEP."""
 
 
 def read_alike(decoded: dict[str, Any]) -> int:
-    """Return the octet up to which both read a frame in one way."""
+    """Return the octet up to which both programs read a frame in the same way."""
     for header in decoded["headers"]:
         # The EtherType says IPv4, the header 6: tshark believes the header, Linux the EtherType.
         if any(problem.startswith("the version is") for problem in header["problems"]):
             return int(header["at"])
-        # tshark does not look behind a first fragment unless that is cut short.
+        # tshark does not dissect the payload of a first fragment unless it is cut short.
         values = {field["key"]: field["value"] for field in header["fields"]}
         if values.get("ip.more_fragments") and header["problems"]:
             return int(header["at"] + header["length"])
@@ -75,18 +75,18 @@ def read_alike(decoded: dict[str, Any]) -> int:
 
 
 def difference(at: At, ours: Shown | None, theirs: Shown | None) -> bool:
-    """Tell whether the two differ in more than how far they read."""
+    """Return whether two values differ, except where one program stopped reading earlier."""
     if ours is None:
         return True
     if theirs is None:
         return not ours.broken
     if ours.value != theirs.value and at[0] in CHECKSUMS:
-        # Of what is cut short tshark sums up what is there; we say that it was not checked.
+        # tshark sums the present part of a cut packet; vtep reports that it was not checked.
         return ours.value != UNCHECKED
     return ours.value != theirs.value
 
 
-def test_every_field_that_tshark_has_too_is_equal(capture: Path) -> None:
+def test_every_field_that_tshark_knows_has_the_same_value(capture: Path) -> None:
     assert len(corpus()) >= 200
     started = time.monotonic()
     decoded = decode(capture)

@@ -1,4 +1,4 @@
-"""Wireshark reads what we pack: the VXLAN header, and every checksum we finish or change."""
+"""Wireshark accepts our VXLAN header, and every checksum we complete or change."""
 
 import json
 import shutil
@@ -27,7 +27,7 @@ Fields = dict[str, list[str]]
 
 
 def outer(datagram: bytes) -> bytes:
-    """An underlay frame around a datagram, as the socket's kernel would send it."""
+    """Return the underlay frame that the kernel of a socket would send for a datagram."""
     length = 8 + len(datagram)
     udp = struct.pack(">HHHH", 50000, vxlan.PORT, length, 0)
     pseudo = ADDRESSES + struct.pack(">HH", ip.UDP, length)
@@ -38,7 +38,7 @@ def outer(datagram: bytes) -> bytes:
 
 
 def dissect(path: Path, datagrams: list[bytes]) -> list[Fields]:
-    """All fields of all layers of each datagram, as tshark sees them, outer ones first."""
+    """Return all fields that tshark finds in each datagram, outer layers first."""
     capture = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
     for frame in map(outer, datagrams):
         capture += struct.pack("<IIII", 0, 0, len(frame), len(frame)) + frame
@@ -67,7 +67,7 @@ def collect(node: Any, fields: Fields, name: str = "") -> None:
 
 
 def statuses(fields: Fields) -> list[str]:
-    """Verdict of tshark on every checksum of a datagram, headers inside VXLAN included."""
+    """Return tshark's result for every checksum of a datagram, inner headers included."""
     names = [name for name in fields if name.endswith(".checksum.status")]
     return [status for name in names for status in fields[name]]
 
@@ -78,7 +78,7 @@ def _tshark() -> None:
 
 
 def all_rows() -> list[tuple[str, bytes]]:
-    """Everything we make of the kernel's vectors, as datagrams of VNI 100."""
+    """Return the segments of all kernel vectors, as datagrams of VNI 100."""
     rows = []
     for vector in OFFLOADS:
         frame = bytearray.fromhex(vector["hex"])
@@ -102,7 +102,7 @@ def test_tshark_reads_the_vni_and_the_flags_we_pack(tmp_path: Path) -> None:
     assert [fields["vxlan.reserved8"] for fields in seen] == [["0"]] * len(vnis)
 
 
-def test_tshark_finds_every_checksum_right_and_every_octet_in_place(tmp_path: Path) -> None:
+def test_tshark_finds_every_checksum_correct_and_every_octet_in_place(tmp_path: Path) -> None:
     rows = all_rows()
     seen = dissect(tmp_path / "rows.pcap", [datagram for _, datagram in rows])
     for (name, datagram), fields in zip(rows, seen, strict=True):
@@ -112,7 +112,7 @@ def test_tshark_finds_every_checksum_right_and_every_octet_in_place(tmp_path: Pa
         assert outer(datagram).hex() in fields["frame_raw"], name
 
 
-def test_tshark_would_notice_a_wrong_checksum(tmp_path: Path) -> None:
+def test_tshark_reports_a_wrong_checksum(tmp_path: Path) -> None:
     (name, datagram), *_ = all_rows()
     broken = datagram[:-1] + bytes([datagram[-1] ^ 1])
     (fields,) = dissect(tmp_path / "broken.pcap", [broken])
@@ -120,7 +120,9 @@ def test_tshark_would_notice_a_wrong_checksum(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("padding", [b"", b"\x01"], ids=["aligned option", "odd option"])
-def test_tshark_finds_a_clamped_syn_right(tmp_path: Path, padding: bytes) -> None:
+def test_tshark_finds_the_checksums_of_a_clamped_syn_correct(
+    tmp_path: Path, padding: bytes
+) -> None:
     options = (padding + bytes.fromhex("020405b40402")).ljust(8, b"\x00")
     tcp = struct.pack(">HHIIBBHHH", 40000, 80, 1, 0, 7 << 4, 2, 64240, 0, 0) + options
     packet = struct.pack(">BBHHHBBH", 0x45, 0, 48, 1, 0x4000, 64, ip.TCP, 0) + ADDRESSES

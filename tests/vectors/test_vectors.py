@@ -1,4 +1,4 @@
-"""Published and captured bytes: parsed into the fields beside them, and packed back from those."""
+"""Published and captured octets are parsed into the given fields, and packed from them again."""
 
 import struct
 import sys
@@ -44,7 +44,7 @@ def test_vxlan_header(vector: Vector) -> None:
     if "vni" in vector and not vector["reserved"]:
         assert vxlan.pack(vector["vni"]) == raw
         assert bytes(VXLAN(flags=8, vni=vector["vni"])) == raw
-    # With all flags at once scapy sees GBP and GPE in one, and loses count of the octets.
+    # With all flags set, scapy sees GBP and GPE at once, and miscounts the octets.
     if "vni" in vector and raw[0] != 0xFF:
         assert VXLAN(raw).vni == vector["vni"]
 
@@ -87,7 +87,7 @@ def test_checksum_update(vector: Vector) -> None:
 
 
 @vectors(KERNEL["offload"])
-def test_offloads_come_out_as_the_kernel_does_them(vector: Vector) -> None:
+def test_offloads_give_the_frames_of_the_kernel(vector: Vector) -> None:
     frame = bytearray.fromhex(vector["hex"])
     header = virtio.VirtioHeader(*vector["virtio"])
     if header.gso_type == virtio.GSO_NONE:
@@ -97,14 +97,14 @@ def test_offloads_come_out_as_the_kernel_does_them(vector: Vector) -> None:
         rows = segmented(memoryview(frame), header, 1450, b"")
         assert rows is not None
         out = [bytes.fromhex(row) for row in vector["out"]]
-        # The kernel counts IDs up with DF set, too, where they say nothing; ours stay.
+        # The kernel increments the ID even with DF set, where it has no meaning; ours stays.
         assert by_flow(map(bytes, rows), without_id=True) == by_flow(out, without_id=True)
         assert all(add_words(ipv4_header(row)) == 0xFFFF for row in rows if row[12:14] == IPV4)
         assert frame.hex() == vector["hex"]
 
 
 @vectors(KERNEL["offload"])
-def test_pseudo_header_sum_is_what_an_unfinished_frame_carries(vector: Vector) -> None:
+def test_a_partial_checksum_is_the_pseudo_header_sum(vector: Vector) -> None:
     frame = bytes.fromhex(vector["hex"])
     *_, start, offset = vector["virtio"]
     found = ip.locate(frame)
@@ -115,7 +115,7 @@ def test_pseudo_header_sum_is_what_an_unfinished_frame_carries(vector: Vector) -
 
 
 @vectors(KERNEL["datagram"])
-def test_datagram_of_the_kernel(vector: Vector) -> None:
+def test_a_datagram_of_the_kernel_is_parsed_and_packed(vector: Vector) -> None:
     raw, inner = bytes.fromhex(vector["hex"]), bytes.fromhex(vector["inner"])
     assert vxlan.parse(raw) == vector["vni"]
     assert not vxlan.reserved_bits(raw)
@@ -124,7 +124,7 @@ def test_datagram_of_the_kernel(vector: Vector) -> None:
 
 
 @vectors(KERNEL["datagram"])
-def test_scapy_reads_the_same_in_a_datagram(vector: Vector) -> None:
+def test_scapy_finds_the_same_headers_in_a_datagram(vector: Vector) -> None:
     outer = Ether(bytes.fromhex(vector["outer"]) + bytes.fromhex(vector["hex"]))
     assert outer[UDP].dport == vxlan.PORT
     assert outer[VXLAN].vni == vxlan.parse(bytes.fromhex(vector["hex"]))

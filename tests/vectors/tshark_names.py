@@ -1,11 +1,11 @@
-"""Our names of fields, and tshark's: what decode and tshark say of a frame, to be compared."""
+"""Field names of vtep and tshark, and the values of both for a frame, for comparison."""
 
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 At = tuple[str, int]
-"""A field: tshark's name, and the octet of the frame it begins at."""
+"""A field: tshark's name, and its first octet in the frame."""
 
 
 def number(field: dict[str, Any]) -> int:
@@ -181,10 +181,10 @@ SAME_AS = {
 """tshark has names of its own for an 802.1ad tag."""
 
 EARLIER = frozenset({"ipv6.tclass.ecn", "ipv6.fraghdr.more"})
-"""tshark puts these where the word begins that they are in, one octet before their own."""
+"""tshark reports these at the start of their word, one octet before their own."""
 
 ILLEGAL_ZERO = 4
-"""tshark calls a missing UDP checksum over IPv6 illegal; for a tunnel it is not (RFC 6935)."""
+"""tshark reports a missing UDP checksum over IPv6 as illegal; a tunnel may omit it (RFC 6935)."""
 
 CHECKSUMS = frozenset(
     f"{layer}.checksum.status" for layer in ("ip", "udp", "tcp", "icmp", "icmpv6")
@@ -199,10 +199,10 @@ SAME_AS = {
 """tshark has names of its own for an 802.1ad tag."""
 
 EARLIER = frozenset({"ipv6.tclass.ecn", "ipv6.fraghdr.more"})
-"""tshark puts these where the word begins that they are in, one octet before their own."""
+"""tshark reports these at the start of their word, one octet before their own."""
 
 ILLEGAL_ZERO = 4
-"""tshark calls a missing UDP checksum over IPv6 illegal; for a tunnel it is not (RFC 6935)."""
+"""tshark reports a missing UDP checksum over IPv6 as illegal; a tunnel may omit it (RFC 6935)."""
 
 CHECKSUMS = frozenset(
     f"{layer}.checksum.status" for layer in ("ip", "udp", "tcp", "icmp", "icmpv6")
@@ -211,18 +211,18 @@ NAMES = {name for known in KNOWN.values() for name, _ in known.values()}
 NAMES |= {*VXLAN, *CHECKSUMS, "tcp.flags.res", "tcp.flags.ae"}
 
 BROKEN = ("cut short", "length", "the version is", "not ARP for")
-"""Problems of a header at which tshark stops in the middle of it, or reads it as another one."""
+"""Problems at which tshark stops inside a header, or reads it as a different one."""
 
 
 class Shown(NamedTuple):
-    """One value; `broken` if the header it is in has one of the problems above."""
+    """One value; `broken` if its header has one of the problems above."""
 
     value: int | str
     broken: bool = False
 
 
 def of_decode(one: dict[str, Any]) -> Iterator[tuple[At, Shown]]:
-    """Yield what decode says of a frame, by tshark's names."""
+    """Yield the fields of decode, by tshark's names."""
     for header in one["headers"]:
         kind = header["key"].removeprefix("inner_").removeprefix("outer_")
         broken = any(word in problem for problem in header["problems"] for word in BROKEN)
@@ -258,11 +258,11 @@ def _of_header(header: dict[str, Any], kind: str) -> Iterator[tuple[At, int | st
 
 
 def of_tshark(packet: ElementTree.Element) -> Iterator[tuple[At, Shown]]:
-    """Yield what tshark shows of a packet under the names we know."""
+    """Yield the fields of tshark that have a name in NAMES."""
     for field in packet.iter("field"):
         name = field.get("name", "")
         name = SAME_AS.get(name, name)
-        # A hidden ip.version is IPv6's, too.
+        # IPv6 also has a hidden ip.version.
         if name not in NAMES or field.get("hide") == "yes":
             continue
         shown = field.get("show", "")
