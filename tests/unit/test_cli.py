@@ -1,4 +1,4 @@
-"""The command as people meet it: run as a process, its output and exit code looked at."""
+"""The command line, run as a process: output, errors and exit codes."""
 
 import os
 import re
@@ -24,7 +24,7 @@ JOIN = "check --tap vx0 --vni 100 --peer 10.0.1.41"
 def run(
     *words: str, environ: Mapping[str, str] | None = None, folder: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run `python -m vtep` in `folder` with no VTEP_* variables but those of `environ`."""
+    """Run `python -m vtep` in `folder`, with the VTEP_* variables of `environ` only."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("VTEP_")}
     kept["PYTHONPATH"] = str(Path(__file__).parents[2])
     return subprocess.run(
@@ -39,7 +39,7 @@ def run(
 
 
 def complaint(done: subprocess.CompletedProcess[str]) -> str:
-    """Return the one line that a mistake is answered with, without its prefix."""
+    """Return the error of a failed command, which is one line, without its prefix."""
     assert done.returncode == 2, done
     assert done.stdout == ""
     lines = done.stderr.splitlines()
@@ -53,7 +53,7 @@ def assert_named(line: str, named: Sequence[str]) -> None:
     assert [part for part in named if part not in line] == [], line
 
 
-def test_check_prints_a_line_per_overlay_in_the_words_of_ip_link() -> None:
+def test_check_prints_a_line_per_overlay_with_the_keywords_of_ip_link() -> None:
     done = run(*f"{JOIN} --peer h2 --bridge br0 --local 10.0.1.4".split())
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
@@ -63,7 +63,7 @@ def test_check_prints_a_line_per_overlay_in_the_words_of_ip_link() -> None:
 
 
 def shell(command: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run a shell command in which "vtep" is ours."""
+    """Run a shell command; "vtep" in it is this version."""
     return subprocess.run(
         ["bash", "-c", command.replace("vtep", f"{sys.executable} -m vtep")],
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])} | environ,
@@ -75,7 +75,7 @@ def shell(command: str, **environ: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("words", ["walk", "walk --json", "decode 0800", "--help"])
-def test_output_without_room_or_reader_is_told_or_let_go(words: str) -> None:
+def test_a_full_disk_is_an_error_and_a_closed_output_is_not(words: str) -> None:
     full = shell(f"vtep {words} > /dev/full")
     assert full.returncode == 1
     [said] = full.stderr.splitlines()
@@ -83,12 +83,12 @@ def test_output_without_room_or_reader_is_told_or_let_go(words: str) -> None:
     assert shell(f"vtep {words} >&-").stderr == ""
 
 
-def test_standard_input_that_is_closed_is_told_in_one_line() -> None:
+def test_a_closed_standard_input_is_one_line() -> None:
     done = shell("vtep decode - <&-")
     assert_named(complaint(done), ["standard input", "closed"])
 
 
-def test_a_comment_of_letters_that_the_terminal_lacks_is_printed_all_the_same() -> None:
+def test_characters_that_the_terminal_lacks_are_printed_as_escapes() -> None:
     blocks = [
         section_block("x"),
         interface_block("\u2603"),
@@ -107,7 +107,7 @@ def test_flags_have_the_names_of_ip_link_as_aliases() -> None:
     assert run(*JOIN.split(), "--maxaddress", "-1").stderr.startswith("vtep: error: max-address -1")
 
 
-def test_variables_alone_will_do() -> None:
+def test_variables_alone_are_enough() -> None:
     environ = {"VTEP_TAP": "vx9", "VTEP_VNI": "0", "VTEP_PEER": "10.0.1.41,10.0.1.42"}
     assert run("check", environ=environ).stdout.startswith(
         "tap vx9 vni 0 dstport 4789 peers 10.0.1.41,10.0.1.42 "
@@ -144,7 +144,7 @@ def test_the_examples_of_help_are_valid() -> None:
     [["--help"], ["--version"], JOIN.split(), ["check", "-c", "vtep.toml"], ["--vni", "x"]],
     ids=" ".join,
 )
-def test_what_only_asks_or_checks_imports_nothing_heavy(words: list[str], tmp_path: Path) -> None:
+def test_commands_that_only_check_import_nothing_heavy(words: list[str], tmp_path: Path) -> None:
     (tmp_path / "vtep.toml").write_text('[[overlay]]\nvni = 1\ntap = "a"\npeers = ["h"]\n')
     done = run(*words, environ={"PYTHONPROFILEIMPORTTIME": "1"}, folder=tmp_path)
     imported = set(re.findall(r"^import time:.*\| +(\S+)$", done.stderr, re.MULTILINE))
@@ -232,14 +232,14 @@ def test_a_mistake_in_flags_is_one_line_that_names_it(
         ),
     ],
 )
-def test_what_cannot_be_opened_is_said_before_a_device_is_touched(
+def test_a_socket_that_cannot_be_opened_is_reported_before_a_device_is_changed(
     words: str, named: list[str], tmp_path: Path
 ) -> None:
     join = [*JOIN.removeprefix("check ").split(), *(() if "control" in words else NO_SOCKET)]
     assert_named(complaint(run(*join, *words.split(), folder=tmp_path)), named)
 
 
-def test_a_mistake_stays_one_line_whatever_is_in_it(tmp_path: Path) -> None:
+def test_a_mistake_with_line_breaks_stays_one_line(tmp_path: Path) -> None:
     assert "'1\\n2'" in complaint(run("check", "--vni", "1\n2"))
     assert complaint(run("check", "-c", "a\nb", folder=tmp_path)).startswith("a b: No such file")
 
@@ -308,7 +308,7 @@ TRUNK = TWO.replace('"b"', '"a"')
         ('a = 1\nb = "', ["vtep.toml: line 2", "Unterminated string"]),
     ],
 )
-def test_a_mistake_in_the_file_is_one_line_that_says_where(
+def test_a_mistake_in_the_file_is_one_line_with_its_place(
     text: str, named: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "vtep.toml").write_text(text)

@@ -13,7 +13,7 @@ import pytest
 from tests.frames import IP, MAC_A, MAC_B, TCP, frame
 from tests.memory import PEER_1, PEER_2
 from tests.unit.api_daemon import ApiDaemon, until
-from vtep.cli.commands.capture import _copy
+from vtep.cli.commands.capture import copy_blocks
 from vtep.cli.commands.streaming import BlockSplitter, Interrupts
 from vtep.control.http.limits import Limits
 from vtep.pcap import ETHERNET, RAW_IP, Record, read
@@ -253,7 +253,9 @@ def test_a_full_disk_keeps_whole_blocks(tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(octets) - 10, limits[1]))
     try:
         with pytest.raises(OSError, match="File too large"):
-            _copy(iter([octets[:500], octets[500:]]), BlockSplitter(), str(path), Interrupts())
+            copy_blocks(
+                iter([octets[:500], octets[500:]]), BlockSplitter(), str(path), Interrupts()
+            )
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert 0 < path.stat().st_size <= 500

@@ -32,8 +32,8 @@ def test_a_file_comes_with_a_policy_that_allows_only_the_page_itself(
             writer.write(f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
             head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
             writer.close()
-        told = dict(line.split(": ", 1) for line in head.splitlines()[1:])
-        assert HEADERS.items() <= told.items()
+        headers = dict(line.split(": ", 1) for line in head.splitlines()[1:])
+        assert HEADERS.items() <= headers.items()
         assert body == TEXTS["index.html" if path == "/" else path[1:]]
 
     asyncio.run(look())

@@ -62,8 +62,8 @@ def test_an_injected_gso_frame_is_written_as_the_kernel_segments_it(tag: int) ->
 def test_the_times_are_of_the_clock_and_the_interfaces_those_of_the_tap() -> None:
     vtep, port, _ = make()
     written = writer(vtep, "other0", "vx0", snaplen=100)
-    told = outcome(vtep, port, frame(), virtio.PLAIN)
-    octets = written.header() + written.blocks(told, "a note") + written.losses(7)
+    plain = outcome(vtep, port, frame(), virtio.PLAIN)
+    octets = written.header() + written.blocks(plain, "a note") + written.losses(7)
     found = list(read(io.BytesIO(octets)))
     assert [one.interface.name for one in found] == ["vx0", "vx0-underlay", "vx0-underlay"]
     assert {one.time for one in found} == {1_795_544_693_123_456_789}

@@ -53,7 +53,7 @@ def main(words: Sequence[str]) -> int:
     with Interrupts().deferred() as interrupts:
         try:
             with client.stream("/v1/capture", query, timeout=None) as parts:
-                _copy(parts, splitter, path, interrupts)
+                copy_blocks(parts, splitter, path, interrupts)
         except (KeyboardInterrupt, BrokenPipeError):
             pass
         except Gone as error:
@@ -90,7 +90,7 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     return parser.parse_intermixed_args(words)
 
 
-def _copy(
+def copy_blocks(
     parts: Iterator[bytes], splitter: BlockSplitter, path: str, interrupts: Interrupts
 ) -> None:
     """Copy a stream in whole blocks to its end; create the file when there is data for it.
