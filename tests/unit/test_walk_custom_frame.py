@@ -18,7 +18,7 @@ from vtep.walk.custom_frame import read_frame
 from vtep.walk.engine import run
 from vtep.walk.frames import C1, C2, arp
 from vtep.walk.html import page
-from vtep.walk.model import MAX_SHOWN, result_as_json
+from vtep.walk.model import MAX_PIECE, result_as_json
 from vtep.walk.options import MAX_WALK_FRAME, Options
 from vtep.walk.text import Text
 
@@ -145,7 +145,7 @@ def test_a_long_frame_is_shortened_but_keeps_its_size() -> None:
     result = run(Options(frame=data[:-50], underlay_mtu=9216))
     assert result.walks[0].arrived
     payload = result.walks[0].stations[-1].pieces[-1]
-    assert (len(payload.octets), payload.size) == (MAX_SHOWN, MAX_WALK_FRAME - 64)
+    assert (len(payload.octets), payload.size) == (MAX_PIECE, MAX_WALK_FRAME - 64)
 
 
 def test_a_frame_of_many_tags_is_shortened_too() -> None:

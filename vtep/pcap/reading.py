@@ -82,7 +82,7 @@ def _check_size(kept: int, what: str) -> None:
         raise CaptureError(f"{what}: length {kept} is out of range; the maximum is {MAX_FRAME}")
 
 
-class _Source(NamedTuple):
+class _CaptureSource(NamedTuple):
     """An interface with its maximum captured length, ticks per second and time offset."""
 
     interface: Interface
@@ -93,7 +93,7 @@ class _Source(NamedTuple):
 
 def _pcapng(stream: BinaryIO) -> Iterator[Record]:
     order = ""
-    sources: list[_Source] = []
+    sources: list[_CaptureSource] = []
     number = 0
     kind_octets = PCAPNG_MAGIC
     while kind_octets:
@@ -125,7 +125,9 @@ def _pcapng(stream: BinaryIO) -> Iterator[Record]:
         kind_octets = stream.read(4)
 
 
-def _take(order: str, kind: int, body: bytes, sources: list[_Source], what: str) -> Record | None:
+def _take(
+    order: str, kind: int, body: bytes, sources: list[_CaptureSource], what: str
+) -> Record | None:
     """Return the frame of a block, if it has one; add an interface to `sources`.
 
     Raises struct.error or IndexError if the block is too short for its content.
@@ -153,7 +155,7 @@ def _options(order: str, octets: bytes) -> Iterator[tuple[int, bytes]]:
         at += 4 + (length + 3 & ~3)
 
 
-def _source(order: str, body: bytes) -> _Source:
+def _source(order: str, body: bytes) -> _CaptureSource:
     link, _, snap = struct.unpack_from(f"{order}HHI", body)
     options = dict(_options(order, body[8:]))
     resolution = options.get(_RESOLUTION, b"\x06")[0]
@@ -161,10 +163,10 @@ def _source(order: str, body: bytes) -> _Source:
     (offset,) = struct.unpack(f"{order}q", options.get(_OFFSET, bytes(8)))
     name, description = (_text(options.get(code, b""))[:MAX_NAME] for code in (_NAME, _DESCRIPTION))
     interface = Interface(link, name, description)
-    return _Source(interface, snap, (2 if resolution & 0x80 else 10) ** exponent, offset)
+    return _CaptureSource(interface, snap, (2 if resolution & 0x80 else 10) ** exponent, offset)
 
 
-def _enhanced(order: str, body: bytes, sources: list[_Source]) -> Record:
+def _enhanced(order: str, body: bytes, sources: list[_CaptureSource]) -> Record:
     which, high, low, kept, size = struct.unpack_from(f"{order}IIIII", body)
     source = sources[which]
     if kept > len(body) - 20:
@@ -183,7 +185,7 @@ def _enhanced(order: str, body: bytes, sources: list[_Source]) -> Record:
     return Record(octets, size, time, source.interface, tuple(comments), direction)
 
 
-def _simple(order: str, body: bytes, sources: list[_Source]) -> Record:
+def _simple(order: str, body: bytes, sources: list[_CaptureSource]) -> Record:
     (size,) = struct.unpack_from(f"{order}I", body)
     source = sources[0]
     kept = min(size, source.snap or size, len(body) - 4)

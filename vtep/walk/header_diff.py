@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from vtep.dissect import Field, Header, dissect
-from vtep.walk.model import MAX_SHOWN, Piece, Sign
+from vtep.walk.model import MAX_PIECE, Piece, Sign
 from vtep.wire import ethernet, ip, vxlan
 
 _MAX_TAGS = 4
@@ -93,7 +93,7 @@ def piece(span: PieceSpan, sign: Sign, octets: bytes, headers: Iterable[Header])
         for field in header.fields
         if at * 8 <= field.at and field.at + field.bits <= (at + length) * 8
     )
-    return Piece(sign, key, name, octets[at : at + length][:MAX_SHOWN], length, fields, at)
+    return Piece(sign, key, name, octets[at : at + length][:MAX_PIECE], length, fields, at)
 
 
 def compare(before: bytes, after: bytes) -> tuple[Piece, ...]:

@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from vtep.dissect import Field, Header, headers_as_json
 
-MAX_SHOWN = 128
+MAX_PIECE = 128
 """Maximum number of octets of one piece in a result; its `size` is the full length."""
 
 Sign: TypeAlias = Literal["", "+", "-", "~"]
@@ -19,7 +19,7 @@ class Piece:
         sign: "+" added here, "-" removed here, "~" changed here, "" unchanged.
         key: "outer_ethernet", "outer_ipv4", "outer_udp", "vxlan", "inner_ethernet", "data", ...
         name: name for people.
-        octets: its octets, at most MAX_SHOWN.
+        octets: its octets, at most MAX_PIECE.
         size: its full length, in octets.
         fields: its fields; empty if the sign is "".
         at: position of its first octet in the octets from which the fields count.
