@@ -1,6 +1,7 @@
 """Fixtures of the whole suite: the private namespace, and failure of skipped tests in CI."""
 
 import os
+import signal
 from collections.abc import Generator
 from typing import Any, TypeVar
 
@@ -12,6 +13,14 @@ from vtep.lab import LabError, enter
 if os.geteuid() != 0:
     # A process with numpy's threads cannot create a user namespace, which ordinary users need.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# `nohup` and the `&` of a shell ignore these signals, and every program under test inherits that.
+for _number, _handler in (
+    (signal.SIGHUP, signal.SIG_DFL),
+    (signal.SIGINT, signal.default_int_handler),
+):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _handler)
 
 # The duration of an example depends more on the machine than on the code.
 settings.register_profile("vtep", deadline=None)
