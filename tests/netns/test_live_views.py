@@ -199,6 +199,8 @@ def test_top_shows_rates_and_restores_the_terminal(site: Site) -> None:
         site.command("top") as nowhere,
     ):
         assert ping(site.lab.c1, site.lab.c2.address)
+        target = (site.lab.h1.address, vxlan.PORT)
+        site.stranger.sendto(vxlan.pack(TRUNK_VNI) + frame(MAC_B), target)
         for terminal in (first, second):
             screen = shown(terminal, b"unknown_peer: the sender")
             assert b"\x1b[?1049h" in screen
