@@ -51,7 +51,7 @@ _INNER_HOPS = "routers that may still forward it; the tunnel does not count"
 _DIFFERENTIATED = (
     FieldSpec("ip.dscp", "DSCP", 6, "class of service", source="RFC 2474 section 3"),
     FieldSpec(
-        *("ip.ecn", "ECN", 2, "congestion notification: whether routers may mark, and did"),
+        *("ip.ecn", "ECN", 2, "whether routers may mark congestion, and whether one did"),
         _show_ecn,
         source="RFC 3168 section 5",
     ),
@@ -73,7 +73,7 @@ IPV4_LAYOUT = HeaderLayout(
         FieldSpec("ip.reserved", "Reserved", 1, "zero"),
         FieldSpec(
             *("ip.dont_fragment", "DF", 1),
-            "1: routers must not fragment it; a VTEP never may (RFC 7348 section 4.3)",
+            "1: routers must not fragment it; a VTEP never does (RFC 7348 section 4.3)",
             str,
             "1: routers must not fragment it",
         ),

@@ -69,8 +69,7 @@ def introduction() -> str:
         " configuration holds the addresses of the other VTEPs, its peers (h3 is a third host),"
         " and a number that identifies the overlay, the VNI. The configuration does not say behind"
         " which peer a MAC address is. The VTEP learns that from frames and keeps it in a table,"
-        " the FDB (forwarding database). The steps below were taken by the code that forwards in"
-        " vtep."
+        " the FDB (forwarding database). The code that forwards in vtep took the steps below."
     )
 
 
