@@ -7,11 +7,14 @@ not include writing it into the slots, which the kernel does for the daemon, nor
 import time
 from collections.abc import Iterable, Sequence
 
+from vtep.dataplane.decap import Delivery
 from vtep.dataplane.decap_spans import Message
 from vtep.dataplane.overlay import AccessPort, Overlay
-from vtep.dataplane.vtep import LARGE_SLOTS, SMALL_SLOTS, Vtep
+from vtep.dataplane.peer import Transmit
+from vtep.dataplane.vtep import Vtep
+from vtep.dataplane.worker import LARGE_SLOTS, SMALL_SLOTS, Worker
 from vtep.wire import virtio, vxlan
-from vtep.wire.slot import TAP_AT, UDP_AT, Place, Slots
+from vtep.wire.slot import TAP_AT, UDP_AT, SlotArray, SlotRef
 
 OWN_MAC = bytes.fromhex("0200000000fe")
 """MAC of a container on this host."""
@@ -41,12 +44,12 @@ class Endpoint:
                 Overlay(vni=vni, port=port, peers=addresses, mtu=_MTU, max_address=0, ageing=1e9)
             )
         self.merged = 0
-        self._vtep = Vtep(self.overlays, frozenset({"10.0.1.4"}), _PORT)
-        self._small, self._large = self._vtep.pool.small, self._vtep.pool.large
+        self._worker = Worker(Vtep(self.overlays, frozenset({"10.0.1.4"}), _PORT))
+        self._small, self._large = self._worker.pool.small, self._worker.pool.large
 
     def drops(self) -> int:
         """Return the number of dropped frames and datagrams."""
-        return self._vtep.inbound.drops.total() + sum(one.drops.total() for one in self.overlays)
+        return self._worker.vtep.drops.total() + sum(one.drops.total() for one in self.overlays)
 
     def encapsulate(self, overlay: Overlay, frames: Sequence[bytes]) -> float:
         """Return the seconds for encapsulating *frames*, as read from the overlay's TAP.
@@ -70,8 +73,12 @@ class Endpoint:
     def datagrams(self, overlay: Overlay, frame: bytes) -> int:
         """Return the number of datagrams for *frame*, as read from the overlay's TAP."""
         places = [_put(self._small, 0, TAP_AT, _PLAIN + frame)]
-        made = self._vtep.outbound.encapsulate(overlay.port, places, _NOW)
-        return sum(len(transmit.peers) for transmit in made)
+        made: list[int] = []
+        self._worker.begin_batch(_NOW)
+        self._worker.encap.encapsulate(
+            overlay.port, places, lambda transmit: made.append(len(transmit.next_hop.peers))
+        )
+        return sum(made)
 
     def decapsulate(self, messages: Sequence[tuple[int, str, bytes]]) -> float:
         """Return the seconds for decapsulating *messages*, each (VNI, sender, frame)."""
@@ -94,21 +101,28 @@ class Endpoint:
             received.append(Message(slots, number, end, sender, len(header) + len(frames[0])))
         return self._decapsulate(received)
 
-    def _encapsulate(self, overlay: Overlay, places: Sequence[Place]) -> float:
+    def _encapsulate(self, overlay: Overlay, places: Sequence[SlotRef]) -> float:
         started = time.perf_counter()
-        for transmit in self._vtep.outbound.encapsulate(overlay.port, places, _NOW):
-            for _ in transmit.peers:
-                pass
+        self._worker.begin_batch(_NOW)
+        self._worker.encap.encapsulate(overlay.port, places, _send)
         return time.perf_counter() - started
 
     def _decapsulate(self, received: Sequence[Message]) -> float:
+        deliveries: list[Delivery] = []
         started = time.perf_counter()
-        deliveries = self._vtep.inbound.decapsulate(received, _NOW)
+        self._worker.begin_batch(_NOW)
+        self._worker.decap.decapsulate(received, deliveries.append)
         seconds = time.perf_counter() - started
         self.merged += sum(
             one.parts[0][virtio.GSO_TYPE_AT] != virtio.GSO_NONE for one in deliveries
         )
         return seconds
+
+
+def _send(transmit: Transmit) -> None:
+    """Loop over the peers, as the daemon does."""
+    for _ in transmit.next_hop.peers:
+        pass
 
 
 def address(peer: int) -> str:
@@ -129,7 +143,7 @@ def fill(overlay: Overlay, macs: Iterable[bytes]) -> None:
         learn(one, peers[number % len(peers)], _NOW)
 
 
-def _put(slots: Slots, number: int, at: int, octets: bytes) -> Place:
+def _put(slots: SlotArray, number: int, at: int, octets: bytes) -> SlotRef:
     """Put a frame, with the header in front of it, into a slot at *at*."""
     end = at + len(octets)
     slots.views[number][at:end] = octets

@@ -169,7 +169,7 @@ def test_without_what_it_needs_it_is_the_socket_and_one_line_says_so() -> None:
                 (
                     "warning",
                     "uplink socket, not inject: it needs net.ipv4.conf.all.rp_filter=2 (it is 1): "
-                    "set that, or let --uplink-setup do it",
+                    "set that, or use --uplink-setup",
                 )
             ]
             assert not lab.h1.has_link("vx0-up")

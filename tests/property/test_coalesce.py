@@ -119,11 +119,11 @@ def test_what_is_delivered_is_what_arrived_in_its_order(
     frames: list[bytes], bounds: list[int]
 ) -> None:
     # With a small MTU one valid checksum in 65535 looks unfinished, and its frame is cut finer.
-    vtep, _, overlay = make(clamp_mss=False, mtu=9000)
+    worker, _, overlay = make(clamp_mss=False, mtu=9000)
     batch = messages(frames, bounds)
     deliveries = []
     for start in range(0, len(batch), BATCH):
-        deliveries += decapsulate(vtep, batch[start : start + BATCH], 0.0)
+        deliveries += decapsulate(worker, batch[start : start + BATCH], 0.0)
     dropped = overlay.drops.total()
     out = [raw for delivery in deliveries for raw in cut_again(delivery)]
     assert len(out) + dropped == len(frames)
@@ -142,11 +142,11 @@ def test_one_flow_with_df_set_becomes_one_super_frame_over_the_bounds_of_message
     is_plain_ack = all(one[headers.l4 + 13] & ~0x08 == 0x10 for one in frames)
     if (headers.version == 4 and not frames[0][20] & 0x40) or not is_plain_ack:
         return
-    vtep, _, _ = make()
+    worker, _, _ = make()
     batch = messages(frames, bounds)
     payload = sum(len(one) - 34 for one in frames)
     if len(batch) <= BATCH and payload < 60_000:
-        [delivery] = decapsulate(vtep, batch, 0.0)
+        [delivery] = decapsulate(worker, batch, 0.0)
         raw = bytes(delivery.parts[0][virtio.HEADER_LEN :])
         found = ip.locate(raw)
         assert found is not None
@@ -166,20 +166,20 @@ def test_two_senders_are_never_joined() -> None:
     rows = segmented(memoryview(raw), header, 65535, PREFIX)
     assert rows is not None
     for peers, count in (([PEER_1, PEER_1], 1), ([PEER_1, PEERS[1][0]], 2)):
-        vtep, _, _ = make()
+        worker, _, _ = make()
         batch = [(bytes(row), peer, 0) for row, peer in zip(rows, peers, strict=True)]
-        assert len(decapsulate(vtep, batch, 0.0)) == count
+        assert len(decapsulate(worker, batch, 0.0)) == count
 
 
 @given(arrivals(), st.lists(st.integers(0, 60), max_size=6))
 def test_with_trust_in_the_outer_checksum_nothing_else_changes(
     frames: list[bytes], bounds: list[int]
 ) -> None:
-    vtep, _, overlay = make(clamp_mss=False, mtu=9000, trust=True)
+    worker, _, overlay = make(clamp_mss=False, mtu=9000, trust=True)
     batch = messages(frames, bounds)
     deliveries = []
     for start in range(0, len(batch), BATCH):
-        deliveries += decapsulate(vtep, batch[start : start + BATCH], 0.0)
+        deliveries += decapsulate(worker, batch[start : start + BATCH], 0.0)
     assert overlay.traffic.rx_frames + overlay.drops.total() == len(frames)
     if all(is_right(one) for one in frames):
         out = [raw for delivery in deliveries for raw in cut_again(delivery)]
@@ -200,14 +200,14 @@ def is_right(raw: bytes) -> bool:
 def test_nothing_of_an_earlier_batch_is_delivered_again(
     batches: list[list[bytes]], bounds: list[int]
 ) -> None:
-    vtep, _, overlay = make(clamp_mss=False, mtu=9000)
+    worker, _, overlay = make(clamp_mss=False, mtu=9000)
     for number, frames in enumerate(batches):
         before = overlay.traffic.rx_frames + overlay.drops.total()
         batch = messages(frames, bounds)[:BATCH]
         arrived = sum(1 if not size else -(-len(raw) // size) for raw, _, size in batch)
         out = [
             raw
-            for delivery in decapsulate(vtep, batch, float(number))
+            for delivery in decapsulate(worker, batch, float(number))
             for raw in cut_again(delivery)
         ]
         dropped = overlay.drops.total()

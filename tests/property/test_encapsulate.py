@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.flows import by_flow
 from tests.frames import ARP, IP, TCP, UDP, IPv6, frame
-from tests.memory import PEERS, datagrams, encapsulate, make
+from tests.memory import PEERS, Transport, datagrams, encapsulate, make
 from tests.segmenting import segmented
 from vtep.wire import ip, virtio, vxlan
 from vtep.wire.virtio import VirtioHeader
@@ -75,9 +75,9 @@ def plainly(raw: bytes, header: VirtioHeader) -> list[bytes]:
 
 @given(st.lists(bulk() | single(), min_size=1, max_size=16), st.sampled_from([1, 5, 64]))
 def test_a_batch_leaves_as_each_frame_alone(batch: Sequence[Frame], most: int) -> None:
-    vtep, port, overlay = make(clamp_mss=False, mtu=MTU, peers=PEERS[:1])
-    vtep.outbound.max_segments = most
-    transmits = encapsulate(vtep, port, batch, 0.0)
+    worker, port, overlay = make(clamp_mss=False, mtu=MTU, peers=PEERS[:1])
+    worker.vtep.use_transport(Transport(max_segments=most))
+    transmits = encapsulate(worker, port, batch, 0.0)
     sent = datagrams(transmits)
     expected = [row for raw, header in batch for row in plainly(raw, header)]
     assert all(datagram.startswith(PREFIX) for datagram in sent)
@@ -90,7 +90,7 @@ def test_a_batch_leaves_as_each_frame_alone(batch: Sequence[Frame], most: int) -
 
 @given(st.lists(bulk(), min_size=2, max_size=12))
 def test_one_lane_keeps_the_order_of_all_its_flows(batch: Sequence[Frame]) -> None:
-    vtep, port, _ = make(clamp_mss=False, mtu=MTU, peers=PEERS[:1])
-    sent = datagrams(encapsulate(vtep, port, batch, 0.0))
+    worker, port, _ = make(clamp_mss=False, mtu=MTU, peers=PEERS[:1])
+    sent = datagrams(encapsulate(worker, port, batch, 0.0))
     expected = [PREFIX + row for raw, header in batch for row in plainly(raw, header)]
     assert sent == expected  # with one source port there is one lane

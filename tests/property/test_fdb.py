@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from vtep.dataplane.fdb import ROOM_LIMIT, Fdb
-from vtep.dataplane.peer import LOCAL, Peer
+from vtep.dataplane.fdb import LOCAL, ROOM_LIMIT, Destination, Fdb
+from vtep.dataplane.peer import Peer
 
 AGEING = 10.0
 MACS = st.integers(0, 20).map(lambda n: n.to_bytes(6, "big"))
@@ -17,7 +17,7 @@ PEERS = st.sampled_from([LOCAL, Peer("10.0.1.1", ()), Peer("10.0.1.2", ())])
 class FdbAgainstModel(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.heard: dict[bytes, tuple[Peer, float]] = {}
+        self.heard: dict[bytes, tuple[Destination, float]] = {}
         self.now = 0.0
         self.learned = self.moved = self.expired = self.refused = 0
 
@@ -34,7 +34,7 @@ class FdbAgainstModel(RuleBasedStateMachine):
             self.expired += 1
 
     @rule(mac=MACS, peer=PEERS)
-    def learn(self, mac: bytes, peer: Peer) -> None:
+    def learn(self, mac: bytes, peer: Destination) -> None:
         self.fdb.learn(mac, peer, self.now)
         if mac not in self.heard:
             if self.fdb.max_address and len(self.heard) == self.fdb.max_address:
@@ -74,7 +74,8 @@ class FdbAgainstModel(RuleBasedStateMachine):
         for number in range(21):
             mac = number.to_bytes(6, "big")
             expected = live[mac][0] if mac in live else None
-            assert self.fdb.lookup(mac, self.now) is expected
+            entry = self.fdb.lookup(mac, self.now)
+            assert (entry.destination if entry is not None else None) is expected
 
     @invariant()
     def counts_what_the_model_counts(self) -> None:
@@ -88,22 +89,23 @@ TestFdb = FdbAgainstModel.TestCase
 
 
 @given(st.lists(st.tuples(st.sets(MACS), st.integers(0, 5)), min_size=1, max_size=12))
-def test_a_walk_tells_each_mac_once_and_forgets_none(rounds: list[tuple[set[bytes], int]]) -> None:
+def test_an_iteration_yields_each_mac_once_and_misses_none(
+    rounds: list[tuple[set[bytes], int]],
+) -> None:
     fdb = Fdb(AGEING, 0)
     now = 0.0
     for number in range(10):
         fdb.learn(number.to_bytes(6, "big"), LOCAL, now)
     all_along = {mac for mac, _, _ in fdb.entries(now)}
-    walk = fdb.walk()
-    told: list[bytes] = []
+    iteration = fdb.iterate()
+    found: list[bytes] = []
     for heard, steps in rounds:
         now += AGEING * 0.6
         for mac in heard:
             fdb.learn(mac, LOCAL, now)
         fdb.expire(now)
         all_along &= {mac for mac, _, _ in fdb.entries(now)}
-        assert all(len(one.told) <= len(fdb) for one in fdb._walks)  # however long it lasts
-        told += [step[0] for step in islice(walk, steps) if step is not None]
-    told += [step[0] for step in walk if step is not None]
-    assert len(told) == len(set(told))
-    assert set(told) >= all_along
+        found += [step[0] for step in islice(iteration, steps) if step is not None]
+    found += [step[0] for step in iteration if step is not None]
+    assert len(found) == len(set(found))
+    assert set(found) >= all_along

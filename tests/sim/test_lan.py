@@ -7,9 +7,18 @@ that follows to its destination; what reached a TAP is returned by host.
 from collections import defaultdict
 
 from tests.frames import BROADCAST, MAC_A, MAC_B, MAC_C, frame, mac
-from tests.memory import datagrams, decapsulate, delivered, encapsulate, joined, receive_raw, send
+from tests.memory import (
+    datagrams,
+    decapsulate,
+    delivered,
+    encapsulate,
+    joined,
+    receive_raw,
+    send,
+    worker_of,
+)
 from vtep.dataplane.overlay import AccessPort, Overlay
-from vtep.dataplane.vtep import Vtep
+from vtep.dataplane.worker import Worker
 from vtep.wire import virtio
 
 VNI = 100
@@ -21,35 +30,35 @@ class Lan:
     def __init__(self, hosts: int, ageing: float = 300.0) -> None:
         self.now = 0.0
         addresses = [f"10.0.1.{number}" for number in range(1, hosts + 1)]
-        self.vteps: dict[str, Vtep] = {}
+        self.workers: dict[str, Worker] = {}
         self.ports: dict[str, AccessPort] = {}
         for number, ip in enumerate(addresses):
             port = AccessPort("vx0", bytes([2, 255, 0, 0, 0, number]))
             peers = [(other, (other, 4789)) for other in addresses if other != ip]
             overlay = Overlay(vni=VNI, port=port, peers=peers, mtu=1450, ageing=ageing)
             self.ports[ip] = port
-            self.vteps[ip] = Vtep([overlay], frozenset({ip}), 4789)
+            self.workers[ip] = worker_of([overlay], [ip])
         self.datagrams = 0
         self.down: set[str] = set()
 
     def say(self, ip: str, src: str, dst: str) -> dict[str, list[bytes]]:
         heard: dict[str, list[bytes]] = defaultdict(list)
         data = frame(src=src, dst=dst)
-        for transmit in send(self.vteps[ip], self.ports[ip], data, now=self.now):
-            for peer in transmit.peers:
+        for transmit in send(self.workers[ip], self.ports[ip], data, now=self.now):
+            for peer in transmit.next_hop.peers:
                 self.datagrams += 1
                 if peer.ip in self.down:
                     continue
-                deliveries = receive_raw(self.vteps[peer.ip], joined(transmit), ip, now=self.now)
+                deliveries = receive_raw(self.workers[peer.ip], joined(transmit), ip, now=self.now)
                 heard[peer.ip] += delivered(deliveries)
         return {ip: frames for ip, frames in heard.items() if frames}
 
     def restart(self, ip: str) -> None:
-        old = self.vteps[ip].overlays[VNI]
+        old = self.workers[ip].vtep.overlays[VNI]
         port = AccessPort("vx0", old.port.mac)
         peers = [(peer.ip, peer.address) for peer in old.flood]
         overlay = Overlay(vni=VNI, port=port, peers=peers, mtu=1450, ageing=old.fdb.ageing)
-        self.ports[ip], self.vteps[ip] = port, Vtep([overlay], frozenset({ip}), 4789)
+        self.ports[ip], self.workers[ip] = port, worker_of([overlay], [ip])
 
 
 H1, H2, H3 = "10.0.1.1", "10.0.1.2", "10.0.1.3"
@@ -101,16 +110,16 @@ def test_a_vtep_that_was_restarted_is_understood_by_the_others_at_once() -> None
     lan.restart(H2)
     assert set(lan.say(H1, MAC_A, MAC_B)) == {H2}
     assert set(lan.say(H2, MAC_B, MAC_A)) == {H1}
-    assert lan.vteps[H2].overlays[VNI].flooded.total() == 0
+    assert lan.workers[H2].vtep.overlays[VNI].flooded.total() == 0
 
 
 def test_a_batch_keeps_its_order() -> None:
     lan = Lan(2)
     frames = [frame() + bytes([number]) for number in range(32)]
     batch = [(data, virtio.PLAIN) for data in frames]
-    transmits = encapsulate(lan.vteps[H1], lan.ports[H1], batch, 0.0)
+    transmits = encapsulate(lan.workers[H1], lan.ports[H1], batch, 0.0)
     arrived = [(datagram, H1, 0) for datagram in datagrams(transmits)]
-    assert delivered(decapsulate(lan.vteps[H2], arrived, 0.0)) == frames
+    assert delivered(decapsulate(lan.workers[H2], arrived, 0.0)) == frames
 
 
 def test_the_lan_uses_macs_of_its_own() -> None:

@@ -64,26 +64,26 @@ class ApiDaemon:
 
     def __init__(self, path: Path, limits: Limits | None = None, **options: Any) -> None:
         self.path = path
-        self.vtep, self.port, self.overlay = make(lanes=64, **options)
+        self.worker, self.port, self.overlay = make(source_ports=64, **options)
         self.forwarder = MemoryForwarder()
         overlay = OverlayConfig(vni=100, tap="vx0", accept_any=True)
         config = Config(UnderlayConfig(local=LOCAL), (overlay,))
-        devices = MemoryDevices(self.vtep, {self.port: None})
+        devices = MemoryDevices(self.worker.vtep, {self.port: None})
         context = DaemonContext(config, devices, self.forwarder)
         self.application = make_application(context, limits)
 
     def out(self, data: bytes, header: virtio.VirtioHeader = virtio.PLAIN) -> None:
         """Forward a frame read from the TAP, and trace it if there is a tracer."""
         raw = virtio.pack(header) + data
-        slots, number = put(slots_of(self.vtep), TAP_AT, raw)
+        slots, number = put(slots_of(self.worker), TAP_AT, raw, is_small=False)
         place = (slots, number, TAP_AT + len(raw))
-        self._trace(observe.outbound(self.vtep, self.port, place, 0.0, ports=PORTS))
+        self._trace(observe.outbound(self.worker, self.port, place, 0.0, ports=PORTS))
 
     def into(self, datagram: bytes, sender: str, size: int = 0) -> None:
         """Forward a message from the underlay, and trace it if there is a tracer."""
-        slots, number = put(slots_of(self.vtep), UDP_AT, datagram)
+        slots, number = put(slots_of(self.worker), UDP_AT, datagram, is_small=False)
         message = Message(slots, number, UDP_AT + len(datagram), sender, size or len(datagram))
-        self._trace(observe.inbound(self.vtep, message, 0.0, port=60001))
+        self._trace(observe.inbound(self.worker, message, 0.0, port=60001))
 
     def _trace(self, outcome: observe.Outcome) -> None:
         if self.forwarder.tracer is not None:
@@ -93,7 +93,7 @@ class ApiDaemon:
     def is_watched(self) -> bool:
         """Tell whether a tracer or a callback is installed."""
         overlay = self.overlay
-        return any((self.forwarder.tracer, overlay.fdb.watch, overlay.on_unknown))
+        return any((self.forwarder.tracer, overlay.fdb.on_change, overlay.on_flood))
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:

@@ -41,22 +41,22 @@ def totals(found: list[dict[str, Any]]) -> Counter[str]:
 
 
 def test_a_flood_of_macs_is_reported_in_few_lines_that_add_up() -> None:
-    vtep, port, overlay = make(ageing=10.0, max_address=FLOOD)
-    subscriber = Subscriber(vtep, EventFilter())
+    worker, port, overlay = make(ageing=10.0, max_address=FLOOD)
+    subscriber = Subscriber(worker.vtep, EventFilter())
     found = []
-    with EventHub(vtep).subscribe(subscriber):
+    with EventHub(worker.vtep).subscribe(subscriber):
         for number in range(FLOOD):
-            receive(vtep, heard(number))
+            receive(worker, heard(number))
         subscriber.tick()
         found += subscriber.take()
         assert len(found) < 200
         for number in range(500):
-            receive(vtep, heard(number), PEER_2)
-            send(vtep, port, mac_of(FLOOD + number) + heard(0)[6:])
-            receive(vtep, heard(FLOOD + number))
-            receive(vtep, heard(number), "10.9.9.9")
+            receive(worker, heard(number), PEER_2)
+            send(worker, port, mac_of(FLOOD + number) + heard(0)[6:])
+            receive(worker, heard(FLOOD + number))
+            receive(worker, heard(number), "10.9.9.9")
         for _ in range(2):
-            vtep.expire(11.0)
+            worker.vtep.expire(11.0)
         subscriber.tick()
         found += subscriber.take()
     assert len(found) < 400
@@ -73,17 +73,17 @@ def test_a_flood_of_macs_is_reported_in_few_lines_that_add_up() -> None:
     assert (dropped["place"], dropped["reason"], dropped["vni"]) == ("vni 100", "unknown_peer", 100)
     [more] = [e for e in found if e["event"] == "learned" and "mac" not in e]
     assert monitor.text(more) == f"dev vx0 vni 100 ... and {more['count']} more learned"
-    assert overlay.fdb.watch is None
-    assert overlay.on_unknown is None
+    assert overlay.fdb.on_change is None
+    assert overlay.on_flood is None
 
 
 def test_a_subscriber_that_does_not_read_gets_the_count_later() -> None:
-    vtep, _, _ = make()
-    subscriber = Subscriber(vtep, EventFilter(frozenset({"moved"})), max_queued=100)
-    with EventHub(vtep).subscribe(subscriber):
-        receive(vtep, frame())
+    worker, _, _ = make()
+    subscriber = Subscriber(worker.vtep, EventFilter(frozenset({"moved"})), max_queued=100)
+    with EventHub(worker.vtep).subscribe(subscriber):
+        receive(worker, frame())
         for number in range(5000):
-            receive(vtep, frame(), (PEER_1, PEER_2)[number % 2])
+            receive(worker, frame(), (PEER_1, PEER_2)[number % 2])
             subscriber.tick()
         waiting = subscriber.take()
         assert len(waiting) <= 101
@@ -92,21 +92,21 @@ def test_a_subscriber_that_does_not_read_gets_the_count_later() -> None:
 
 
 def test_each_subscriber_gets_the_events_of_its_filter() -> None:
-    vtep, port, _ = make()
+    worker, port, _ = make()
     moves, other, drops = (
-        Subscriber(vtep, wanted)
+        Subscriber(worker.vtep, wanted)
         for wanted in (
             EventFilter(frozenset({"moved"})),
             EventFilter(vni=7),
             EventFilter(frozenset({"dropped"}), harmless=True),
         )
     )
-    hub = EventHub(vtep)
+    hub = EventHub(worker.vtep)
     with hub.subscribe(moves), hub.subscribe(other), hub.subscribe(drops):
-        receive(vtep, frame())
-        receive(vtep, frame(), PEER_2)
-        send(vtep, port, frame(src=MAC_B, dst=MAC_A))
-        send(vtep, port, frame(dst=MAC_B))
+        receive(worker, frame())
+        receive(worker, frame(), PEER_2)
+        send(worker, port, frame(src=MAC_B, dst=MAC_A))
+        send(worker, port, frame(dst=MAC_B))
         for subscriber in (moves, other, drops):
             subscriber.tick()
     assert totals(moves.take()) == {"moved": 2}

@@ -5,12 +5,17 @@ import tracemalloc
 
 import pytest
 
-from vtep.dataplane.fdb import SWEEP_LIMIT, Fdb
-from vtep.dataplane.peer import LOCAL, Peer
+from vtep.dataplane.fdb import LOCAL, SWEEP_LIMIT, Destination, Fdb
+from vtep.dataplane.peer import Peer
 
 A = bytes.fromhex("02000000000a")
 PEER_1 = Peer("10.0.1.1", ("10.0.1.1", 4789))
 PEER_2 = Peer("10.0.1.2", ("10.0.1.2", 4789))
+
+
+def where(fdb: Fdb, mac: bytes, now: float) -> Destination | None:
+    entry = fdb.lookup(mac, now)
+    return entry.destination if entry is not None else None
 
 
 def test_nothing_is_known_at_first() -> None:
@@ -20,7 +25,7 @@ def test_nothing_is_known_at_first() -> None:
 def test_a_learned_mac_is_found_until_it_is_ageing_seconds_old() -> None:
     fdb = Fdb(300, 0)
     fdb.learn(A, PEER_1, 10.0)
-    assert fdb.lookup(A, 309.9) is PEER_1
+    assert where(fdb, A, 309.9) is PEER_1
     assert fdb.lookup(A, 310.0) is None
 
 
@@ -31,16 +36,16 @@ def test_only_hearing_a_mac_keeps_it_alive() -> None:
         fdb.lookup(A, float(now))
     assert fdb.lookup(A, 300.0) is None
     fdb.learn(A, PEER_1, 299.0)
-    assert fdb.lookup(A, 598.0) is PEER_1
+    assert where(fdb, A, 598.0) is PEER_1
 
 
 def test_a_mac_heard_elsewhere_moves_at_once() -> None:
     fdb = Fdb(300, 0)
     fdb.learn(A, PEER_1, 0.0)
     fdb.learn(A, PEER_2, 0.1)
-    assert fdb.lookup(A, 0.1) is PEER_2
+    assert where(fdb, A, 0.1) is PEER_2
     fdb.learn(A, LOCAL, 0.2)
-    assert fdb.lookup(A, 0.2) is LOCAL
+    assert where(fdb, A, 0.2) is LOCAL
     assert (fdb.learned, fdb.moved) == (1, 2)
 
 
@@ -71,7 +76,7 @@ def test_an_entry_refreshed_while_the_sweep_is_under_way_stays() -> None:
     fdb.expire(300.0)
     fdb.learn(first, PEER_1, 301.0)
     fdb.expire(301.0)
-    assert fdb.lookup(first, 301.0) is PEER_1
+    assert where(fdb, first, 301.0) is PEER_1
     assert len(fdb) == 1
 
 
@@ -82,7 +87,7 @@ def test_a_full_table_learns_nothing_new_but_still_refreshes_and_moves() -> None
     assert (len(fdb), fdb.refused) == (2, 1)
     assert fdb.lookup((2).to_bytes(6, "big"), 0.0) is None
     fdb.learn(bytes(6), PEER_2, 1.0)
-    assert fdb.lookup(bytes(6), 1.0) is PEER_2
+    assert where(fdb, bytes(6), 1.0) is PEER_2
 
 
 def test_a_full_table_makes_room_for_the_living() -> None:
@@ -93,7 +98,7 @@ def test_a_full_table_makes_room_for_the_living() -> None:
     fdb.learn(new, PEER_2, 299.0)
     assert fdb.lookup(new, 299.0) is None
     fdb.learn(new, PEER_2, 300.0)
-    assert fdb.lookup(new, 300.0) is PEER_2
+    assert where(fdb, new, 300.0) is PEER_2
     assert (len(fdb), fdb.expired, fdb.refused) == (2, 1, 1)
 
 
@@ -101,7 +106,7 @@ def test_a_dead_mac_heard_elsewhere_is_learned_and_did_not_move() -> None:
     fdb = Fdb(300, 0)
     fdb.learn(A, PEER_1, 0.0)
     fdb.learn(A, PEER_2, 300.0)
-    assert fdb.lookup(A, 300.0) is PEER_2
+    assert where(fdb, A, 300.0) is PEER_2
     assert (fdb.learned, fdb.moved, fdb.expired) == (2, 0, 1)
 
 
@@ -139,7 +144,7 @@ def test_a_full_table_finds_the_dead_entry_wherever_it_is() -> None:
         new = (dead + 1000).to_bytes(6, "big")
         for _ in range(100):
             fdb.learn(new, PEER_2, now)
-        assert fdb.lookup(new, now) is PEER_2
+        assert where(fdb, new, now) is PEER_2
         macs[dead] = new
 
 
@@ -161,3 +166,23 @@ def test_octets_of_an_entry_in_a_million(batch: int, most: int) -> None:
         tracemalloc.stop()
     assert len(fdb) == count
     assert 0 < octets / count < most
+
+
+def test_every_change_that_moves_frames_starts_a_new_generation() -> None:
+    fdb = Fdb(300, 1)
+    seen = [fdb.generation.number]
+
+    def step() -> bool:
+        seen.append(fdb.generation.number)
+        return seen[-1] > seen[-2]
+
+    fdb.learn(A, PEER_1, 0.0)
+    assert step()
+    fdb.learn(A, PEER_1, 1.0)
+    assert not step()
+    fdb.learn(A, PEER_2, 2.0)
+    assert step()
+    fdb.learn(bytes(6), PEER_2, 2.0)  # refused: the table is full
+    assert not step()
+    fdb.expire(302.0)
+    assert step()

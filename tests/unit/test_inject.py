@@ -1,38 +1,34 @@
+"""The prefixes of injected packets: what they say of the datagrams behind them."""
+
 import struct
 
 import pytest
 
 from tests.unit.test_outer import V4, V6
 from tests.unit.test_segment import TCP4, TCP_FRAME, TCP_PAYLOAD_AT
-from vtep.offload.inject import MAX_PAYLOAD, Envelope, Whole
-from vtep.offload.segment import Cut, plan
+from vtep.offload.inject import MAX_PAYLOAD, GsoFrame, GsoLayout, OuterTemplate
 from vtep.wire import outer, virtio, vxlan
 from vtep.wire.outer import Outer
 
-BOTH = pytest.mark.parametrize("way", [V4, V6], ids=["IPv4", "IPv6"])
+BOTH = pytest.mark.parametrize("path", [V4, V6], ids=["IPv4", "IPv6"])
 DATAGRAM = vxlan.pack(100) + TCP_FRAME
+LAYOUT = GsoLayout(TCP4, 14, TCP_PAYLOAD_AT, 40)
 
 
-def cut(gso_size: int = 40) -> Cut:
-    found = plan(TCP_FRAME, TCP4._replace(gso_size=gso_size), 1450)
-    assert found is not None
-    return found
-
-
-def parsed(front: bytes) -> tuple[virtio.VirtioHeader, int, int, bytes]:
-    """The virtio header, its two further offsets, and what stands behind it."""
-    outer_l4, inner_l3 = struct.unpack_from("<HH", front, 20)
-    return virtio.parse(front), outer_l4, inner_l3, front[virtio.TUNNEL_HEADER_LEN :]
+def parsed(prefix: bytes) -> tuple[virtio.VirtioHeader, int, int, bytes]:
+    """The virtio header, its two further offsets, and the outer headers."""
+    outer_l4, inner_l3 = struct.unpack_from("<HH", prefix, 20)
+    return virtio.parse(prefix), outer_l4, inner_l3, prefix[virtio.TUNNEL_HEADER_LEN :]
 
 
 @BOTH
-def test_a_super_frame_says_where_everything_is(way: Outer) -> None:
-    front = Envelope(way).super_frame(Whole(TCP4, cut()))
-    header, outer_l4, inner_l3, headers = parsed(front)
+def test_the_prefix_of_a_gso_frame_says_where_each_header_is(path: Outer) -> None:
+    prefix = OuterTemplate(path).gso_frame(GsoFrame.of(LAYOUT, len(TCP_FRAME)))
+    header, outer_l4, inner_l3, headers = parsed(prefix)
     packet = headers + DATAGRAM
-    assert headers == outer.pack(way, len(DATAGRAM))
+    assert headers == outer.pack(path, len(DATAGRAM))
     assert header.flags == virtio.NEEDS_CSUM | virtio.UDP_TUNNEL_CSUM
-    assert header.gso_type == virtio.GSO_TCPV4 | (0x20 if way is V4 else 0x40)
+    assert header.gso_type == virtio.GSO_TCPV4 | (0x20 if path is V4 else 0x40)
     assert header.gso_size == 40
     assert packet[header.hdr_len :] == TCP_FRAME[TCP_PAYLOAD_AT:]
     assert packet[header.csum_start :] == TCP_FRAME[34:]
@@ -42,52 +38,47 @@ def test_a_super_frame_says_where_everything_is(way: Outer) -> None:
 
 
 @BOTH
-def test_datagrams_in_a_row_are_cut_by_their_length(way: Outer) -> None:
-    header, outer_l4, inner_l3, headers = parsed(Envelope(way).datagrams(1000, 300))
-    assert headers == outer.pack(way, 1000)
+def test_datagrams_in_a_row_are_segmented_by_their_length(path: Outer) -> None:
+    header, outer_l4, inner_l3, headers = parsed(OuterTemplate(path).datagrams(1000, 300))
+    assert headers == outer.pack(path, 1000)
     udp = len(headers) - 8
     assert header == (virtio.NEEDS_CSUM, virtio.GSO_UDP_L4, len(headers), 300, udp, 6)
     assert (outer_l4, inner_l3) == (0, 0)
 
 
 @BOTH
-def test_one_datagram_needs_its_checksum_only(way: Outer) -> None:
-    header, outer_l4, inner_l3, headers = parsed(Envelope(way).datagrams(1000))
-    assert headers == outer.pack(way, 1000)
+def test_one_datagram_needs_only_its_checksum(path: Outer) -> None:
+    header, outer_l4, inner_l3, headers = parsed(OuterTemplate(path).datagrams(1000))
+    assert headers == outer.pack(path, 1000)
     assert header == (virtio.NEEDS_CSUM, virtio.GSO_NONE, 0, 0, len(headers) - 8, 6)
     assert (outer_l4, inner_l3) == (0, 0)
 
 
 @BOTH
-def test_what_fits_one_packet_has_room_in_its_length_fields(way: Outer) -> None:
-    assert parsed(Envelope(way).datagrams(MAX_PAYLOAD, 1000))[3] == outer.pack(way, MAX_PAYLOAD)
-    if way is V4:
+def test_the_longest_packet_has_room_in_its_length_fields(path: Outer) -> None:
+    template = OuterTemplate(path)
+    assert parsed(template.datagrams(MAX_PAYLOAD, 1000))[3] == outer.pack(path, MAX_PAYLOAD)
+    if path is V4:
         with pytest.raises(ValueError, match="do not fit"):
-            Envelope(way).datagrams(MAX_PAYLOAD + 1, 1000)
+            template.datagrams(MAX_PAYLOAD + 1, 1000)
 
 
-@pytest.mark.parametrize(("end", "fits"), [(MAX_PAYLOAD - 8, True), (MAX_PAYLOAD - 7, False)])
-def test_a_whole_knows_what_becomes_of_it(end: int, fits: bool) -> None:
-    headers = cut().headers._replace(end=end)
-    whole = Whole(TCP4, Cut(headers, TCP_PAYLOAD_AT, 1398, one_id=False))
-    payload = end - TCP_PAYLOAD_AT
-    assert whole.length == end + 8
-    assert whole.rows == -(-payload // 1398)
-    assert whole.octets == payload + whole.rows * (8 + TCP_PAYLOAD_AT)
-    assert whole.fits == fits
+@pytest.mark.parametrize("payload", [1, 1398, 1399, 60000])
+def test_a_gso_frame_knows_its_datagrams(payload: int) -> None:
+    gso = GsoFrame.of(GsoLayout(TCP4, 14, TCP_PAYLOAD_AT, 1398), TCP_PAYLOAD_AT + payload)
+    assert gso.length == 8 + TCP_PAYLOAD_AT + payload
+    assert gso.segments == -(-payload // 1398)
+    assert gso.octets == payload + gso.segments * (8 + TCP_PAYLOAD_AT)
 
 
-def test_what_is_remembered_is_bounded() -> None:
-    envelope = Envelope(V4)
-    for number in range(5000):
-        envelope.datagrams(number + 8)
-        envelope.super_frame(Whole(TCP4, cut()))
-        assert len(envelope._datagrams) <= 2048
-        assert len(envelope._super_frames) <= 2048
-
-
-def test_a_front_is_made_once() -> None:
-    envelope, whole = Envelope(V4), Whole(TCP4, cut())
-    assert envelope.datagrams(100) is envelope.datagrams(100)
-    assert envelope.super_frame(whole) is envelope.super_frame(whole)
-    assert envelope.super_frame(whole) != envelope.super_frame(Whole(TCP4, cut(39)))
+def test_the_prefix_depends_on_length_layout_and_path() -> None:
+    template = OuterTemplate(V4)
+    prefixes = {
+        template.gso_frame(GsoFrame.of(layout, end))
+        for layout in (LAYOUT, LAYOUT._replace(size=39))
+        for end in (1000, 1001)
+    }
+    assert len(prefixes) == 4
+    for number in range(5000):  # more than are kept
+        template.datagrams(number + 8)
+    assert template.gso_frame(GsoFrame.of(LAYOUT, 1000)) in prefixes

@@ -35,10 +35,11 @@ OFFLINE = "dissect pcap decode walk"
 LAYERS = {
     "__init__": _layer(),
     "errors": _layer(pure=True),
+    "bounded_cache": _layer(pure=True),
     "log": _layer(),
     # bytes and decisions: no I/O, no clock
     "wire": _layer(others="numpy", pure=True),
-    "offload": _layer("wire", "numpy", pure=True),
+    "offload": _layer("bounded_cache wire", "numpy", pure=True),
     "dataplane": _layer("wire offload", pure=True),
     # for people, from bytes
     "dissect": _layer("wire", pure=True),

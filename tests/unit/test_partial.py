@@ -53,17 +53,17 @@ def test_what_has_no_such_checksum_is_never_partial() -> None:
     ],
 )
 def test_the_virtio_header_says_what_is_left_to_do(inner: Any, expected: tuple[int, ...]) -> None:
-    assert partial.describe(*begun(inner), max_packet=1450) == expected
+    assert partial.virtio_header_for(*begun(inner), max_packet=1450) == expected
 
 
 def test_a_udp_packet_above_the_mtu_cannot_be_described() -> None:
-    assert partial.describe(*begun(V4 / UDP() / bytes(9000)), max_packet=1450) is None
+    assert partial.virtio_header_for(*begun(V4 / UDP() / bytes(9000)), max_packet=1450) is None
 
 
 def test_a_super_frame_with_an_impossible_tcp_header_cannot_be_described() -> None:
     data, headers = begun(V4 / TCP() / bytes(9000))
     data[headers.l4 + 12] = 0x10
-    assert partial.describe(data, headers, max_packet=1450) is None
+    assert partial.virtio_header_for(data, headers, max_packet=1450) is None
 
 
 def test_shifting_moves_the_offsets_and_leaves_a_plain_header_plain() -> None:

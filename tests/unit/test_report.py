@@ -9,13 +9,13 @@ from vtep.dataplane.counters import Drop
 
 
 def test_the_counters_of_a_few_frames() -> None:
-    vtep, port, _ = make()
-    receive(vtep, frame(src=MAC_B), PEER_1)
-    send(vtep, port, frame(dst=MAC_B))
-    receive(vtep, frame(), vni=7)
-    receive(vtep, frame(), "192.0.2.1")
-    send(vtep, port, b"")
-    tree = json.loads(json.dumps(report.counters(vtep)))
+    worker, port, _ = make()
+    receive(worker, frame(src=MAC_B), PEER_1)
+    send(worker, port, frame(dst=MAC_B))
+    receive(worker, frame(), vni=7)
+    receive(worker, frame(), "192.0.2.1")
+    send(worker, port, b"")
+    tree = json.loads(json.dumps(report.counters(worker.vtep)))
     one = {"tx_frames": 1, "tx_bytes": 60, "rx_frames": 1, "rx_bytes": 60}
     none = dict.fromkeys(one, 0)
     assert tree == {
@@ -44,10 +44,10 @@ def test_the_counters_of_a_few_frames() -> None:
 
 
 def test_the_fdb_of_both_sides_with_ages() -> None:
-    vtep, port, _ = make()
-    receive(vtep, frame(src=MAC_B), PEER_1, now=1.0)
-    send(vtep, port, frame(src=MAC_A, dst=MAC_B), now=3.0)
-    entries = report.fdb(vtep, 4.5)
+    worker, port, _ = make()
+    receive(worker, frame(src=MAC_B), PEER_1, now=1.0)
+    send(worker, port, frame(src=MAC_A, dst=MAC_B), now=3.0)
+    entries = report.fdb(worker.vtep, 4.5)
     assert entries == [
         {"mac": MAC_B, "vni": 100, "dst": PEER_1, "age": 3.5},
         {"mac": MAC_A, "vni": 100, "dst": "local", "age": 1.5},
@@ -56,13 +56,13 @@ def test_the_fdb_of_both_sides_with_ages() -> None:
 
 
 def test_drops_are_listed_by_place_but_for_the_harmless() -> None:
-    vtep, port, overlay = make()
-    receive(vtep, frame(), vni=7)
-    send(vtep, port, b"")
-    send(vtep, port, frame(dst=MAC_A))
+    worker, port, overlay = make()
+    receive(worker, frame(), vni=7)
+    send(worker, port, b"")
+    send(worker, port, frame(dst=MAC_A))
     assert overlay.drops == {Drop.LOCAL_DESTINATION: 1}
-    receive(vtep, frame(), "192.0.2.1")
-    assert report.drops(vtep) == {
+    receive(worker, frame(), "192.0.2.1")
+    assert report.drops(worker.vtep) == {
         ("underlay", Drop.UNKNOWN_VNI): 1,
         ("tap vx0", Drop.RUNT): 1,
         ("vni 100", Drop.UNKNOWN_PEER): 1,
@@ -70,5 +70,5 @@ def test_drops_are_listed_by_place_but_for_the_harmless() -> None:
 
 
 def test_a_trunk_tap_is_listed_once() -> None:
-    vtep, port, _, _ = trunk()
-    assert report.ports(vtep) == [port]
+    worker, port, _, _ = trunk()
+    assert report.ports(worker.vtep) == [port]

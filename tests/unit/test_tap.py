@@ -39,7 +39,7 @@ def packet_socket(dev: str) -> socket.socket:
 
 
 def read(device: Tap, slots: list[memoryview]) -> list[int]:
-    return list(takewhile(bool, map(device.read, slots)))
+    return list(takewhile(bool, map(device.read, zip(slots, strict=True))))
 
 
 def buffers(count: int) -> list[memoryview]:

@@ -8,7 +8,7 @@ import pytest
 from tests.frames import IP, TCP, frame
 from tests.memory import PEER_1, make, pseudo_sum, put, slots_of, trunk
 from vtep.dataplane.overlay import AccessPort
-from vtep.dataplane.vtep import Vtep
+from vtep.dataplane.worker import Worker
 from vtep.pcap import read
 from vtep.trace import outcome as observe
 from vtep.trace.outer_headers import OuterRebuilder, Source
@@ -24,17 +24,18 @@ BULK = (
 )
 
 
-def writer(vtep: Vtep, *taps: str, snaplen: int = 65535) -> PcapngWriter:
+def writer(worker: Worker, *taps: str, snaplen: int = 65535) -> PcapngWriter:
     rebuilder = OuterRebuilder(4789, lambda _: Source(bytes([10, 0, 1, 4]), 64))
-    return PcapngWriter(taps, vtep.overlays, rebuilder, snaplen, lambda: 1_795_544_693_123_456_789)
+    overlays = worker.vtep.overlays
+    return PcapngWriter(taps, overlays, rebuilder, snaplen, lambda: 1_795_544_693_123_456_789)
 
 
 def outcome(
-    vtep: Vtep, port: AccessPort, data: bytes, header: virtio.VirtioHeader
+    worker: Worker, port: AccessPort, data: bytes, header: virtio.VirtioHeader
 ) -> observe.Outcome:
     raw = virtio.pack(header) + data
-    slots, number = put(slots_of(vtep), TAP_AT, raw)
-    return observe.outbound(vtep, port, (slots, number, TAP_AT + len(raw)), 0.0, ports=range(64))
+    slots, number = put(slots_of(worker), TAP_AT, raw, is_small=False)
+    return observe.outbound(worker, port, (slots, number, TAP_AT + len(raw)), 0.0, ports=range(64))
 
 
 @pytest.mark.parametrize("tag", [0, 4])
@@ -52,7 +53,7 @@ def test_an_injected_gso_frame_is_written_as_the_kernel_segments_it(tag: int) ->
     assert len(cut.datagrams) == 4 * len(overlay.flood)
     untagged = bulk[:12] + bulk[12 + tag :]
     whole = [
-        one._replace(payload=vxlan.pack(overlay.vni) + untagged, rows=4)
+        one._replace(payload=vxlan.pack(overlay.vni) + untagged, segments=4)
         for one in cut.datagrams[::4]
     ]
     written = writer(vtep, port.name)

@@ -38,7 +38,7 @@ def address(underlay: Underlay) -> tuple[str | int, ...]:
 
 
 def receive(device: Underlay, slots: list[memoryview]) -> list[tuple[int, str, int]]:
-    return [found for found in map(device.receive, slots) if found is not None]
+    return [found for found in map(device.receive, zip(slots, strict=True)) if found is not None]
 
 
 def buffers(count: int) -> list[memoryview]:
@@ -234,7 +234,7 @@ def test_more_segments_than_the_kernel_takes_go_in_smaller_sends() -> None:
     sent = b"".join(number.to_bytes(2, "big") for number in range(300))
     parts = (sent[:100], memoryview(sent)[100:])
     assert a.send(parts, address(b), 2) == errno.EINVAL
-    assert a.send_apart(parts, address(b), 2, 0, errno.EINVAL) == []
+    assert a.send_unsegmented(parts, address(b), 2, 0, errno.EINVAL) == []
     assert a.segments == 64
     slots = buffers(300)
     received = receive(b, slots)
@@ -251,7 +251,7 @@ def test_a_kernel_that_cannot_cut_gets_them_one_by_one() -> None:
     for many in (3, 200):
         sent = bytes(range(many))
         assert a.send((sent,), address(b), 1) == errno.EINVAL
-        assert a.send_apart((sent,), address(b), 1, 0, errno.EINVAL) == []
+        assert a.send_unsegmented((sent,), address(b), 1, 0, errno.EINVAL) == []
         assert a.segments == 1
         slots = buffers(many)
         received = receive(b, slots)
@@ -274,7 +274,7 @@ def test_of_datagrams_too_large_for_the_path_only_those_are_lost(error: int) -> 
     with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IP)) as wire:
         wire.bind(("v1", ETH_P_IP))
         wire.settimeout(5)
-        failed = a.send_apart((octets,), peer, 1400, 0, error)
+        failed = a.send_unsegmented((octets,), peer, 1400, 0, error)
         assert [(len(one), why) for one, why in failed] == [(1400, errno.EMSGSIZE)] * 3
         assert wire.recv(2000).endswith(b"short")
     assert a.segments == segments

@@ -1,306 +1,316 @@
-"""Batches from the devices to the Vtep and back: what the event loop calls.
+"""The event loop's side of forwarding: read frames, hand them to the worker, send and write.
 
-A readable TAP or socket is drained for one bounded batch; what is left makes it readable again, so
-that no side waits behind more than one batch of another.  All sides share one pool of slots: a
-batch has left it before the next is read.
+Each readiness event reads at most one batch. If data is left, the loop reports the descriptor
+again, so no direction starves another. Both directions share one pool of slots: a batch has left it
+before the next one is read.
+
+A frame takes one of two paths:
+
+    alone       on an idle link: one read, one lookup in the flow cache, one send or write
+    in a batch  while frames wait: as many as the poll budget allows go through the worker together
 """
 
 import asyncio
 import errno
-import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
-from vtep import log
+from vtep.daemon.keep_warm import KeepWarm
+from vtep.daemon.poll_stats import PollBudget, PollStats
 from vtep.daemon.setup import Runtime
-from vtep.dataplane.decap import Delivery
+from vtep.daemon.traced import TracedReaders, Tracer
+from vtep.dataplane.decap import Delivery, count_undelivered
 from vtep.dataplane.decap_spans import Message
-from vtep.dataplane.encap_queue import Route, Transmit
 from vtep.dataplane.overlay import AccessPort
-from vtep.dataplane.peer import Peer
+from vtep.dataplane.peer import Transmit
 from vtep.host.linux import Buffer
 from vtep.host.tap import Tap
-from vtep.host.underlay import CANNOT_CUT
 from vtep.offload.finish import finish
-from vtep.offload.inject import Envelopes, Whole
-from vtep.trace.outcome import Outcome, apart, inbound, outbound
 from vtep.wire import virtio
-from vtep.wire.slot import SMALL_MAX, TAP_AT, UDP_AT, Place
+from vtep.wire.slot import SMALL_END, TAP_AT, UDP_AT, SlotRef
 
-_INJECTOR_GONE = (errno.EIO, errno.EBADFD)
-_GROWTH, _MOST_AT_ONCE = 4, 64
-"""How fast a batch may grow while a device always has more, and how large."""
-_MOST_WATCHED = 16
-
-
-class Batches:
-    """How one direction was handled so far.
-
-    Attributes:
-        frames: frames or messages read.
-        sizes: how many batches there were of 0, 1, 2-3, 4-7, ... 64 of them.
-        busy: seconds spent on them.
-    """
-
-    __slots__ = ("busy", "frames", "sizes")
-
-    def __init__(self) -> None:
-        self.frames = 0
-        self.sizes = [0] * (_MOST_AT_ONCE.bit_length() + 1)
-        self.busy = 0.0
-
-    # HOT PATH
-    def count(self, got: int, began: float) -> None:
-        """Note a batch of *got*, begun at *began* by the monotonic clock."""
-        self.frames += got
-        self.sizes[got.bit_length()] += 1
-        self.busy += time.monotonic() - began
+_GSO_TYPE_AT = TAP_AT + virtio.GSO_TYPE_AT
 
 
 class Forwarder:
-    """Moves batches between the devices and the Vtep.
+    """Moves frames between the devices and the worker.
+
+    Args:
+        runtime: the open devices, the tables and the worker.
+        keep_warm: rehearse the path of single frames while the link is idle.
 
     Attributes:
-        encap, decap: what was done so far, to the underlay and from it.
-        witness: is told what became of each frame, which goes alone while there is one; it may
-            take itself away.  None, as usual, costs nothing.
+        encap, decap: statistics of the batches to the underlay and from it.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
-        self.encap, self.decap = Batches(), Batches()
-        self.tracer: Callable[[Outcome], None] | None = None
-        self._vtep = runtime.vtep
+    def __init__(self, runtime: Runtime, *, keep_warm: bool = False) -> None:
+        self.encap, self.decap = PollStats(), PollStats()
+        self._worker = worker = runtime.worker
         self._taps = runtime.taps
         self._underlay = runtime.underlay
-        self._uplink = runtime.uplink
-        self._pool = runtime.vtep.pool
-        self._tap_views = [slot[TAP_AT:] for slot in self._pool.large.views]
-        self._patience: dict[Tap | None, int] = dict.fromkeys((None, *runtime.taps.values()), 1)
-        self._udp_views = [slot[UDP_AT:] for slot in self._pool.large.views]
+        self._wants_warmth = keep_warm
+        self._warm: KeepWarm | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tracer: Tracer | None = None
+        self._traced = TracedReaders(
+            worker, self._underlay, self._send, self._deliver, lambda: self._tracer
+        )
         self._write = {
-            port: tap.write if tap.takes_uso else partial(_write_what_it_takes, tap)
-            for port, tap in runtime.taps.items()
+            port: tap.write if tap.takes_uso else partial(_write_finished, tap)
+            for port, tap in self._taps.items()
         }
-        self._vtep.outbound.max_segments = self._underlay.segments
+        self._tap_budgets = {tap: PollBudget() for tap in self._taps.values()}
+        self._udp_budget = PollBudget()
+        # For each small slot, each large slot, and each large slot behind a full small one.
+        large, small = worker.pool.large.views, worker.pool.small.views
+        self._tap_small = [slot[TAP_AT:SMALL_END] for slot in small]
+        self._tap_large = [slot[TAP_AT:] for slot in large]
+        self._udp_small = [slot[UDP_AT:SMALL_END] for slot in small]
+        self._udp_large = [slot[UDP_AT:] for slot in large]
+        self._overflow = [slot[SMALL_END:] for slot in large]
+        self._tap_is_small = self._udp_is_small = True
+        self._readers = self._make_readers()
+
+    @property
+    def tracer(self) -> Tracer | None:
+        """Callback for the outcome of every frame; while set, frames are handled one at a time.
+
+        It may reset itself. Setting it replaces the readers, so None (the default) costs nothing.
+        """
+        return self._tracer
+
+    @tracer.setter
+    def tracer(self, tracer: Tracer | None) -> None:
+        was_traced, self._tracer = self._tracer is not None, tracer
+        if was_traced is not (tracer is not None):
+            self._readers = self._make_readers()
+            self._register()
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to forward."""
-        for port, tap in self._taps.items():
-            loop.add_reader(tap.fileno(), self._from_tap, port, tap)
-        loop.add_reader(self._underlay.fileno(), self._from_underlay)
+        self._loop = loop
+        if self._wants_warmth:
+            self._warm = KeepWarm(loop, self._rehearse)
+        self._register()
 
     def stop(self, loop: asyncio.AbstractEventLoop) -> None:
         """Stop forwarding; to be called before any device is closed."""
-        for tap in self._taps.values():
-            loop.remove_reader(tap.fileno())
-        loop.remove_reader(self._underlay.fileno())
+        self._loop = None
+        if self._warm is not None:
+            self._warm.stop()
+        for fd in self._readers:
+            loop.remove_reader(fd)
 
-    # HOT PATH
+    def poll(self, fd: int) -> None:
+        """Do what the event loop does when descriptor *fd* of a device is readable."""
+        self._readers[fd]()
+
+    def _make_readers(self) -> dict[int, Callable[[], None]]:
+        """Return the callback of each descriptor: the traced ones while there is a tracer."""
+        taps = self._taps.items()
+        if self._tracer is not None:
+            traced = self._traced
+            from_tap = {
+                tap.fileno(): partial(traced.from_tap, port, tap, self.encap) for port, tap in taps
+            }
+            return {**from_tap, self._underlay.fileno(): partial(traced.from_underlay, self.decap)}
+        return {
+            **{tap.fileno(): partial(self._from_tap, port, tap) for port, tap in taps},
+            self._underlay.fileno(): self._from_underlay,
+        }
+
+    def _register(self) -> None:
+        if self._loop is not None:
+            for fd, reader in self._readers.items():
+                self._loop.add_reader(fd, reader)
+
+    # -- from a TAP to the underlay
+
+    # HOT PATH: bench rtt, udp, tcp
     def _from_tap(self, port: AccessPort, tap: Tap) -> None:
         """Forward one batch of frames from a TAP to the underlay."""
-        if self.tracer is not None:
-            self._watch_tap(port, tap)
-            return
-        large, small = self._pool.large, self._pool.small
-        read, views = tap.read, self._tap_views
-        frames: list[Place] = []
-        number = short = got = injected = 0
         now = time.monotonic()
-        asked = self._patience[tap]
-        for _ in range(asked):
-            octets = read(views[number])
+        self._worker.begin_batch(now)
+        budget = self._tap_budgets[tap]
+        if budget.frames == 1:
+            got = self._one_from_tap(port, tap, now)
+        else:
+            got = self._batch_from_tap(port, tap, budget.frames)
+        budget.adapt(got, now)
+        self.encap.count(got, now)
+
+    # HOT PATH: bench rtt
+    def _one_from_tap(self, port: AccessPort, tap: Tap, now: float) -> int:
+        """Forward the one frame of an idle link; return the number of frames read."""
+        octets = tap.read((self._tap_large[0],))
+        if not octets:
+            return 0
+        worker = self._worker
+        large, end = worker.pool.large, TAP_AT + octets
+        slot = large.views[0]
+        if self._warm is not None and self._warm.extend(now):
+            worker.encap.remember(port, slot, end)
+        transmit = worker.encap.encapsulate_one(port, slot, end)
+        if transmit is not None:
+            self._send(transmit)
+        else:
+            worker.encap.encapsulate(port, ((large, 0, end),), self._send)
+        return 1
+
+    # HOT PATH: bench udp, tcp
+    def _batch_from_tap(self, port: AccessPort, tap: Tap, budget: int) -> int:
+        """Forward up to *budget* frames; return the number of frames read."""
+        worker, read = self._worker, tap.read
+        large, small = worker.pool.large, worker.pool.small
+        frames: list[SlotRef] = []
+        number = short = got = 0
+        is_small = self._tap_is_small
+        while got < budget:
+            # Frames are read directly into small slots while they are small.
+            if is_small:
+                octets = read((self._tap_small[short], self._overflow[number]))
+                slot = small.views[short]
+            else:
+                octets = read((self._tap_large[number],))
+                slot = large.views[number]
             if not octets:
                 break
             got += 1
             end = TAP_AT + octets
-            if octets > SMALL_MAX and self._uplink is not None:
-                if frames:
-                    self._send(self._vtep.outbound.encapsulate(port, frames, now))
-                    frames.clear()
-                    short = 0
-                slot = large.views[number]
-                uncut = self._vtep.outbound.uncut(port, slot, end, now)
-                if uncut is not None:
-                    self._inject_uncut(slot[UDP_AT:end], *uncut)
-                    number = 0
-                    injected += 1
-                    if injected == len(large):
-                        break
-                    continue
-            if octets > SMALL_MAX or asked == 1:
-                frames.append((large, number, end))
-                number += 1
-                if number == len(large):
-                    break
-            else:
-                small.views[short][TAP_AT:end] = views[number][:octets]
+            if end <= SMALL_END and not slot[_GSO_TYPE_AT]:
+                if not is_small:
+                    small.views[short][TAP_AT:end] = slot[TAP_AT:end]
+                    is_small = True
                 frames.append((small, short, end))
                 short += 1
-        self._patience[tap] = _patience(got, asked)
-        if frames or not got:
-            self._send(self._vtep.outbound.encapsulate(port, frames, now))
-        self.encap.count(got, now)
-
-    # HOT PATH
-    def _send(self, transmits: Iterable[Transmit]) -> None:
-        """Send, or inject, what becomes of frames."""
-        send = self._underlay.send
-        for transmit in transmits:
-            _, parts, peers, segment_size, lane, _, whole = transmit
-            for peer in peers:
-                if whole is not None:
-                    self._inject_uncut(parts[0], whole, Route(lane, transmit.overlay, peer.alone))
+                continue
+            if is_small:
+                end_of_small = min(end, SMALL_END)
+                large.views[number][TAP_AT:end_of_small] = slot[TAP_AT:end_of_small]
+                slot = large.views[number]
+                is_small = False
+            if not frames:
+                transmit = worker.encap.encapsulate_whole(port, slot, end)
+                if transmit is not None:
+                    self._send(transmit)
                     continue
-                if peer.envelopes is not None:
-                    self._inject(transmit, peer, peer.envelopes)
-                    continue
-                error = send(parts, peer.address, segment_size, lane)
-                if error:
-                    self._not_sent(transmit, peer, error)
+            frames.append((large, number, end))
+            number += 1
+            if number == len(large):
+                break
+        self._tap_is_small = is_small
+        worker.encap.encapsulate(port, frames, self._send)
+        return got
 
-    # HOT PATH
-    def _inject_uncut(self, part: memoryview, whole: Whole, route: Route) -> None:
-        """Write a super-frame, its VXLAN header in front, into the uplink TAP for each peer."""
-        lane, overlay, peers, _, _ = route
-        for peer in peers:
-            envelopes, uplink = peer.envelopes, self._uplink
-            error = errno.EIO  # for one that it has failed for a moment ago
-            if uplink is not None and envelopes is not None:
-                error = uplink.injector.write((envelopes[lane].super_frame(whole), part))
-                uplink.injected += not error
-            if error:
-                transmit = Transmit(overlay, (part,), peers, 0, lane, whole.octets, whole)
-                self._not_injected(transmit, peer, error)
+    # HOT PATH: bench rtt, udp, tcp
+    def _send(self, transmit: Transmit) -> None:
+        """Send to each peer of a next hop."""
+        for peer in transmit.next_hop.peers:
+            peer.transport.send(transmit, peer)
 
-    # HOT PATH
-    def _inject(self, transmit: Transmit, peer: Peer, envelopes: Envelopes) -> None:
-        """Write datagrams that are to leave for *peer* into the uplink TAP, in one packet."""
-        _, parts, _, segment_size, lane, octets, _ = transmit
-        uplink = self._uplink
-        assert uplink is not None
-        front = envelopes[lane].datagrams(octets, segment_size)
-        error = uplink.injector.write((front, *parts))
-        uplink.injected += not error
-        if error:
-            self._not_injected(transmit, peer, error)
+    # -- from the underlay to the TAPs
 
-    def _not_injected(self, transmit: Transmit, peer: Peer, error: int) -> None:
-        """Count what the uplink TAP did not take, and do without it when it is gone."""
-        self._vtep.outbound.inject_failed(transmit, peer, error)
-        uplink = self._uplink
-        if error in _INJECTOR_GONE and uplink is not None and uplink.failed is None:
-            uplink.fail(f"{uplink.injector.name} was set down or deleted", self._vtep.peers())
-
-    def _not_sent(self, transmit: Transmit, peer: Peer, error: int) -> None:
-        """Send in smaller pieces what the kernel would not cut; count what is left."""
-        _, parts, _, size, lane, _, _ = transmit
-        segments = self._underlay.segments
-        if not size or error not in CANNOT_CUT:
-            self._vtep.outbound.send_failed(transmit, peer, error)
-            return
-        for octets, why in self._underlay.send_apart(parts, peer.address, size, lane, error):
-            left = transmit._replace(parts=(octets,), octets=len(octets))
-            self._vtep.outbound.send_failed(left, peer, why)
-        if self._underlay.segments < segments:
-            self._vtep.outbound.max_segments = segments = self._underlay.segments
-            many = f"at most {segments} datagrams" if segments > 1 else "each datagram alone"
-            log.info(
-                f"UDP_SEGMENT failed ({os.strerror(error)}): sending {many} from now on",
-                udp_segment=segments,
-            )
-
-    # HOT PATH
+    # HOT PATH: bench rtt, udp, tcp
     def _from_underlay(self) -> None:
         """Forward one batch of datagrams from the underlay to the TAPs."""
-        if self.tracer is not None:
-            self._watch_underlay()
-            return
-        large, small = self._pool.large, self._pool.small
-        receive, views = self._underlay.receive, self._udp_views
-        batch: list[Message] = []
-        number = short = got = at_once = 0
         now = time.monotonic()
-        asked = self._patience[None]
-        for _ in range(asked):
-            received = receive(views[number])
+        self._worker.begin_batch(now)
+        budget = self._udp_budget
+        if budget.frames == 1:
+            got = self._one_from_underlay(now)
+        else:
+            got = self._batch_from_underlay(budget.frames)
+        budget.adapt(got, now)
+        self.decap.count(got, now)
+
+    # HOT PATH: bench rtt
+    def _one_from_underlay(self, now: float) -> int:
+        """Forward the one message of an idle link; return the number of messages read."""
+        received = self._underlay.receive((self._udp_large[0],))
+        if received is None:
+            return 0
+        octets, sender, size = received
+        decap, large, end = self._worker.decap, self._worker.pool.large, UDP_AT + octets
+        if not size:
+            slot = large.views[0]
+            if self._warm is not None and self._warm.extend(now):
+                decap.remember(slot, end, sender)
+            delivery = decap.decapsulate_one(slot, end, sender, is_alone=True)
+            if delivery is not None:
+                self._deliver(delivery)
+                return 1
+        decap.decapsulate((Message(large, 0, end, sender, size or octets),), self._deliver)
+        return 1
+
+    # HOT PATH: bench udp, tcp
+    def _batch_from_underlay(self, budget: int) -> int:
+        """Forward up to *budget* messages; return the number of messages read."""
+        worker, receive = self._worker, self._underlay.receive
+        large, small = worker.pool.large, worker.pool.small
+        messages: list[Message] = []
+        number = short = got = long_ones = 0
+        is_small = self._udp_is_small
+        while got < budget and long_ones < len(large):
+            # Messages are received directly into small slots while they are small.
+            if is_small:
+                received = receive((self._udp_small[short], self._overflow[number]))
+                slot = small.views[short]
+            else:
+                received = receive((self._udp_large[number],))
+                slot = large.views[number]
             if received is None:
                 break
             got += 1
             octets, sender, size = received
             end = UDP_AT + octets
-            if not size and not batch:
-                delivery = self._vtep.inbound.at_once(large.views[number], end, sender, now)
+            fits_small = end <= SMALL_END
+            if is_small and not fits_small:
+                large.views[number][UDP_AT:SMALL_END] = slot[UDP_AT:SMALL_END]
+                slot = large.views[number]
+                is_small = False
+            long_ones += not fits_small
+            if not size and not messages:
+                delivery = worker.decap.decapsulate_one(slot, end, sender, is_alone=False)
                 if delivery is not None:
                     self._deliver(delivery)
-                    at_once += octets > SMALL_MAX
-                    if at_once == len(large):
-                        break
+                    is_small = fits_small
                     continue
-            if octets > SMALL_MAX or asked == 1:
-                batch.append(Message(large, number, end, sender, size or octets))
-                number += 1
-                if number == len(large):
-                    break
-            else:
-                small.views[short][UDP_AT:end] = views[number][:octets]
-                batch.append(Message(small, short, end, sender, size or octets))
+            if fits_small:
+                if not is_small:
+                    small.views[short][UDP_AT:end] = slot[UDP_AT:end]
+                    is_small = True
+                messages.append(Message(small, short, end, sender, size or octets))
                 short += 1
-        self._patience[None] = _patience(got, asked)
-        if batch or not got:
-            for delivery in self._vtep.inbound.decapsulate(batch, now):
-                self._deliver(delivery)
-        self.decap.count(got, now)
+            else:
+                messages.append(Message(large, number, end, sender, size or octets))
+                number += 1
+        self._udp_is_small = is_small
+        worker.decap.decapsulate(messages, self._deliver)
+        return got
 
-    # HOT PATH
+    # HOT PATH: bench rtt, udp, tcp
     def _deliver(self, delivery: Delivery) -> None:
+        """Write a frame to its TAP."""
         error = self._write[delivery.overlay.port](delivery.parts)
         if error:
-            self._vtep.inbound.write_failed(delivery, error)
+            count_undelivered(delivery, error)
 
-    # -- one by one, while somebody looks
-
-    def _watch_tap(self, port: AccessPort, tap: Tap) -> None:
-        """Forward some frames from a TAP, each alone, and tell the witness of them."""
-        large, now, got = self._pool.large, time.monotonic(), 0
-        ports = self._underlay.ports
-        while (tracer := self.tracer) and got < _MOST_WATCHED:
-            octets = tap.read(self._tap_views[0])
-            if not octets:
-                break
-            got += 1
-            place = (large, 0, TAP_AT + octets)
-            tracer(outbound(self._vtep, port, place, now, self._send, ports))
-        self.encap.count(got, now)
-
-    def _watch_underlay(self) -> None:
-        """Forward some messages from the underlay, each alone, and tell the witness of them."""
-        large, now, got = self._pool.large, time.monotonic(), 0
-        underlay = self._underlay
-        while (tracer := self.tracer) and got < _MOST_WATCHED:
-            received = underlay.receive(self._udp_views[0])
-            if received is None:
-                break
-            got += 1
-            octets, sender, size = received
-            message = Message(large, 0, UDP_AT + octets, sender, size or octets)
-            for part in apart(message):
-                tracer(inbound(self._vtep, part, now, self._deliver, underlay.source_port))
-        self.decap.count(got, now)
+    def _rehearse(self) -> None:
+        """Poll all idle descriptors, and repeat the last single frames up to the send."""
+        if self._tracer is not None:
+            return
+        for port, tap in self._taps.items():
+            if self._tap_budgets[tap].frames == 1:
+                self._from_tap(port, tap)
+        if self._udp_budget.frames == 1:
+            self._from_underlay()
+        self._worker.encap.rehearse()
+        self._worker.decap.rehearse()
 
 
-# HOT PATH
-def _patience(got: int, asked: int) -> int:
-    """Return how often to ask a device next time: as often as it had something, or more.
-
-    To ask once too often costs as much as a frame, and the one frame of an idle network should
-    not wait for it.
-    """
-    return min(got * _GROWTH, _MOST_AT_ONCE) if got == asked else max(got, 1)
-
-
-def _write_what_it_takes(tap: Tap, parts: Sequence[Buffer]) -> int:
-    """Write a frame, finished first where the TAP cannot be told what is left to do.
+def _write_finished(tap: Tap, parts: Sequence[Buffer]) -> int:
+    """Write a frame, finished first where the TAP takes no such virtio header.
 
     Returns 0, or an errno.
     """

@@ -165,7 +165,7 @@ async def _keep_house(runtime: Runtime) -> None:
         now = time.monotonic()
         runtime.vtep.expire(now)
         if runtime.uplink is not None:
-            runtime.uplink.find_ways(runtime.vtep.peers())
+            runtime.uplink.resolve_peers()
         _check_devices(runtime)
         _count_losses(runtime)
         say_drops(now)
@@ -182,10 +182,10 @@ def _check_devices(runtime: Runtime) -> None:
 
 def _count_losses(runtime: Runtime) -> None:
     """Count what the kernel dropped before we could read it."""
-    drops = runtime.vtep.inbound.drops
+    drops = runtime.vtep.drops
     drops[Drop.RECEIVE_FULL] = runtime.underlay.overflows()
     if runtime.uplink is not None:
-        too_large, refused = runtime.uplink.lost(runtime.vtep.peers())
+        too_large, refused = runtime.uplink.poll_drops()
         drops += Counter({Drop.UNDERLAY_MTU: too_large, Drop.NOT_FORWARDED: refused})
     now = procfs.tx_dropped({port.name for port in runtime.taps})
     for port, tap in runtime.taps.items():

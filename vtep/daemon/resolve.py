@@ -28,7 +28,7 @@ _MAX_IP_PACKET = 65535
 
 
 @dataclass(frozen=True, slots=True)
-class OverlayPlan:
+class ResolvedOverlay:
     """An overlay and its peers, each as (IP as text, socket address)."""
 
     config: OverlayConfig
@@ -36,17 +36,17 @@ class OverlayPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class TapPlan:
+class ResolvedTap:
     """A TAP, its MTU, the bridge it becomes a port of, and the overlays on it."""
 
     name: str
     mtu: int
     bridge: Link | None
-    overlays: tuple[OverlayPlan, ...]
+    overlays: tuple[ResolvedOverlay, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ResolvedConfig:
     """All that is to be opened.
 
     Attributes:
@@ -61,10 +61,10 @@ class Plan:
     local: str
     addresses: frozenset[str]
     underlay_mtu: int
-    taps: tuple[TapPlan, ...]
+    taps: tuple[ResolvedTap, ...]
 
 
-def make_plan(config: Config, net: Netlink, bridge_of: Callable[[str], str]) -> Plan:
+def resolve_config(config: Config, net: Netlink, bridge_of: Callable[[str], str]) -> ResolvedConfig:
     """Find out what *config* means on this host.
 
     Args:
@@ -97,16 +97,16 @@ def make_plan(config: Config, net: Netlink, bridge_of: Callable[[str], str]) -> 
         mtus[overlay.tap] = min(mtu, mtus.get(overlay.tap, mtu))
         on_tap.setdefault(overlay.tap, []).append(overlay)
     taps = tuple(
-        TapPlan(
+        ResolvedTap(
             name=name,
             mtu=mtus[name],
             bridge=_bridge(overlays[0], net, bridge_of),
-            overlays=tuple(OverlayPlan(one, _peers(one, found)) for one in overlays),
+            overlays=tuple(ResolvedOverlay(one, _peers(one, found)) for one in overlays),
         )
         for name, overlays in on_tap.items()
     )
     source = next((route.source for route in routes.values()), None)
-    return Plan(
+    return ResolvedConfig(
         family=family,
         local=local or source or _address_of(underlay, family, net),
         addresses=addresses | ({local} if local else set()),

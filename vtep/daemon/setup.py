@@ -1,7 +1,7 @@
-"""From a Config to open devices, and back: what is changed on the host is undone in reverse.
+"""Open the devices of a Config; revert every change on the host in reverse order at exit.
 
-Each undoing is noted before its change is made, so that an exception between any two steps, a
-signal's too, leaves the host as it was.
+The callback that reverts a change is registered before the change is made. So an exception or a
+signal between any two steps leaves the host as it was.
 """
 
 import errno
@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from vtep.config.model import Config, UnderlayConfig
-from vtep.daemon.inject import Uplink, open_uplink
-from vtep.daemon.resolve import Plan, TapPlan, make_plan
+from vtep.daemon.inject import InjectUplink, open_uplink
+from vtep.daemon.resolve import ResolvedConfig, ResolvedTap, resolve_config
+from vtep.daemon.socket_transport import SocketTransport
 from vtep.dataplane.overlay import AccessPort, Overlay
 from vtep.dataplane.vtep import Vtep
+from vtep.dataplane.worker import Worker
 from vtep.errors import HostError
 from vtep.host import docker, linux, procfs
 from vtep.host.netlink import Netlink
@@ -24,28 +26,30 @@ from vtep.host.underlay import Underlay
 from vtep.wire.flow import source_ports
 
 _HIGH_MAC = b"\xfe"
-"""A bridge takes the lowest MAC of its ports: ours is not to change that of a bridge in use."""
+"""A bridge takes the lowest MAC of its ports; this first octet keeps ours from being the lowest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Open devices and the Vtep between them.
+    """Open devices, and the tables and the worker between them.
 
     Attributes:
-        vtep: what to do with frames and datagrams.
+        vtep: the tables.
+        worker: forwards frames by the tables.
         taps: the open TAP of each access port.
-        underlay: the open UDP socket.
-        uplink: where whole packets are injected; None where the socket sends all.
-        local: the underlay address we send from; "0.0.0.0" or "::" where it depends.
+        underlay: the open UDP sockets.
+        uplink: where whole packets are injected; None if the sockets send everything.
+        local: the underlay address we send from; "0.0.0.0" or "::" if it depends on the route.
         underlay_mtu: octets of the largest IP packet towards every peer.
-        bridges: the bridge each TAP was made a port of, by access port; the others are not in it.
-        watched: the numbers of devices that must stay while we run, by name.
+        bridges: the bridge of each access port whose TAP was made a port of one.
+        watched: interface indexes, by name, of the devices that must stay while we run.
     """
 
     vtep: Vtep
+    worker: Worker
     taps: dict[AccessPort, Tap]
     underlay: Underlay
-    uplink: Uplink | None
+    uplink: InjectUplink | None
     local: str
     underlay_mtu: int
     bridges: dict[AccessPort, str]
@@ -54,18 +58,17 @@ class Runtime:
 
 @contextmanager
 def bring_up(config: Config) -> Iterator[Runtime]:
-    """Open all that *config* names; on leaving, undo it.
+    """Open all devices that *config* names; on exit, close them and revert all changes.
 
-    A TAP that did not exist goes away; an existing persistent one gets back the MTU, the bridge
-    and the state it had, of which only what differs is changed.  Both ends use netlink: enter
-    before and leave after uvloop runs.
+    A TAP that did not exist is removed. An existing persistent TAP gets back its MTU, bridge and
+    state. Entry and exit use netlink: enter before and exit after uvloop runs.
 
     Raises:
-        HostError: it cannot be; nothing is left behind.
+        HostError: a device cannot be opened or set up; nothing is left behind.
     """
     with ExitStack() as undo:
         with Netlink() as net:
-            plan = make_plan(config, net, docker.bridge_of)
+            plan = resolve_config(config, net, docker.bridge_of)
             underlay = _open_underlay(config, plan, net)
             undo.callback(underlay.close)
             taps: dict[AccessPort, Tap] = {}
@@ -83,18 +86,15 @@ def bring_up(config: Config) -> Iterator[Runtime]:
                 if tap_plan.bridge is not None:
                     bridges[port] = tap_plan.bridge.name
                 overlays += _overlays(tap_plan, port)
-            uplink = open_uplink(config.underlay, plan, underlay.ports, net, undo)
-        vtep = Vtep(
-            overlays,
-            plan.addresses,
-            config.underlay.port,
-            underlay.senders,
-            trust=config.underlay.trust_outer_checksum,
-        )
+            uplink = open_uplink(config.underlay, plan, underlay, net, undo)
+        vtep = Vtep(overlays, plan.addresses, config.underlay.port)
+        transport = SocketTransport(underlay, vtep.invalidate)
+        vtep.use_transport(transport)
         if uplink is not None:
-            uplink.find_ways(vtep.peers())
+            uplink.serve(vtep, transport)
         yield Runtime(
             vtep=vtep,
+            worker=Worker(vtep, underlay.senders, trust=config.underlay.trust_outer_checksum),
             taps=taps,
             underlay=underlay,
             uplink=uplink,
@@ -105,8 +105,8 @@ def bring_up(config: Config) -> Iterator[Runtime]:
         )
 
 
-def _needed(config: Config, plan: Plan) -> Iterator[str]:
-    """Yield the devices without which we would run on deaf or cut off."""
+def _needed(config: Config, plan: ResolvedConfig) -> Iterator[str]:
+    """Yield the devices we cannot run without."""
     if config.underlay.dev is not None:
         yield config.underlay.dev
     for tap in plan.taps:
@@ -114,7 +114,7 @@ def _needed(config: Config, plan: Plan) -> Iterator[str]:
             yield tap.bridge.name
 
 
-def _overlays(plan: TapPlan, port: AccessPort) -> Iterator[Overlay]:
+def _overlays(plan: ResolvedTap, port: AccessPort) -> Iterator[Overlay]:
     for overlay in plan.overlays:
         config = overlay.config
         yield Overlay(
@@ -134,7 +134,7 @@ def _overlays(plan: TapPlan, port: AccessPort) -> Iterator[Overlay]:
 # -- the UDP socket
 
 
-def _open_underlay(config: Config, plan: Plan, net: Netlink) -> Underlay:
+def _open_underlay(config: Config, plan: ResolvedConfig, net: Netlink) -> Underlay:
     underlay = config.underlay
     try:
         return Underlay(
@@ -167,7 +167,7 @@ def _why_no_socket(error: OSError, config: UnderlayConfig, net: Netlink) -> str:
         case errno.EADDRNOTAVAIL:
             return f"local {config.local} cannot be used yet: wait until ip addr shows it valid"
         case errno.EMFILE:
-            return "there are too few file descriptors for our sockets: raise the limit (ulimit -n)"
+            return "too few file descriptors for the UDP sockets: raise the limit (ulimit -n)"
         case _:
             return f"cannot open UDP port {port}: {error.strerror}"
 
@@ -176,14 +176,14 @@ def _why_no_socket(error: OSError, config: UnderlayConfig, net: Netlink) -> str:
 
 
 def _open_tap(
-    plan: TapPlan, offload: Container[str], net: Netlink, undo: ExitStack
+    plan: ResolvedTap, offload: Container[str], net: Netlink, undo: ExitStack
 ) -> tuple[Tap, bytes]:
-    """Create or attach the TAP and set it as planned; return it and its MAC."""
+    """Create or attach the TAP, and set MTU, bridge and state; return it and its MAC."""
     before = net.link(plan.name)
     if before is not None and before.kind != "tun":
-        raise HostError(f"device {plan.name} exists but is no TAP: choose another --tap")
+        raise HostError(f"device {plan.name} exists but is not a TAP: choose another --tap")
     if before is not None and before.queues:
-        # The kernel would deal frames out to both of us.
+        # The kernel would distribute frames to both processes.
         raise HostError(
             f"TAP {plan.name} is in use by another process: end that one, or choose another --tap"
         )
@@ -195,18 +195,18 @@ def _open_tap(
     if link is None:
         raise HostError(f"TAP {plan.name} vanished while it was set up: do not delete it")
 
-    def on_leaving(put_back: Callable[[], None]) -> None:
-        if before is not None:  # one that we made is gone then
-            undo.callback(put_back)
+    def on_exit(restore: Callable[[], None]) -> None:
+        if before is not None:  # a TAP that we created is gone then
+            undo.callback(restore)
 
     if link.mtu != plan.mtu:
-        on_leaving(partial(_put_back, plan.name, mtu=link.mtu))
+        on_exit(partial(_restore, plan.name, mtu=link.mtu))
         _set(net, plan.name, f"mtu {plan.mtu}", mtu=plan.mtu)
     if plan.bridge is not None and plan.bridge.index != link.master:
-        on_leaving(partial(_put_back, plan.name, master=link.master or 0))
+        on_exit(partial(_restore, plan.name, master=link.master or 0))
         _set(net, plan.name, f"master {plan.bridge.name}", master=plan.bridge.index)
     if not link.up:
-        on_leaving(partial(_put_back, plan.name, up=False))
+        on_exit(partial(_restore, plan.name, up=False))
         _set(net, plan.name, "up", up=True)
     return tap, link.mac
 
@@ -220,21 +220,21 @@ def _set(
     master: int | None = None,
     mac: bytes | None = None,
 ) -> None:
-    """Change one thing of device *name*; *words* say it as ip link would."""
+    """Change one attribute of device *name*; *words* are the arguments of ip link set."""
     try:
         net.set_link(name, mtu=mtu, up=up, master=master, mac=mac)
     except OSError as error:
-        hint = "correct that"
+        hint = "check the device and its bridge"
         if error.errno in (errno.EPERM, errno.EACCES):
-            hint = "run as root or with CAP_NET_ADMIN, or have that done beforehand"
+            hint = "run as root or with CAP_NET_ADMIN, or set it beforehand"
         raise HostError(
             f"cannot do 'ip link set {name} {words}' ({error.strerror}): {hint}"
         ) from error
 
 
-def _put_back(
+def _restore(
     name: str, mtu: int | None = None, up: bool | None = None, master: int | None = None
 ) -> None:
-    """Set what _set changed to what it was; the device or its bridge may be gone by now."""
+    """Restore an attribute that _set changed; the device or its bridge may be gone by now."""
     with suppress(OSError), Netlink() as net:
         net.set_link(name, mtu=mtu, up=up, master=master)

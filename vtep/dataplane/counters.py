@@ -4,6 +4,7 @@ Silence is what makes an overlay hard to debug: every frame that goes no further
 under a name, and every name says what it means.
 """
 
+from collections import Counter
 from enum import StrEnum
 
 
@@ -95,3 +96,40 @@ class Traffic:
             "rx_frames": self.rx_frames,
             "rx_bytes": self.rx_bytes,
         }
+
+
+class OverlayCounters:
+    """Everything that is counted for one overlay.
+
+    Args:
+        vni: the 24-bit VXLAN network identifier.
+
+    Attributes:
+        traffic: inner frames and octets, both ways.
+        drops: frames and datagrams that were not forwarded, by reason.
+        flooded: frames sent to all peers, once each, by cause.
+        reserved_bits: datagrams with reserved bits set in the VXLAN header.
+        clamped: TCP SYNs whose MSS was lowered.
+        last_refused: the last sender that is not a peer, or None.
+    """
+
+    def __init__(self, vni: int) -> None:
+        self.vni = vni
+        self.traffic = Traffic()
+        self.drops: Counter[Drop] = Counter()
+        self.flooded: Counter[Flood] = Counter()
+        self.reserved_bits = 0
+        self.clamped = 0
+        self.last_refused: str | None = None
+
+
+class Generation:
+    """The number of changes to peers, overlays, FDB entries and MTUs so far.
+
+    Flow cache entries of an earlier generation are stale.
+    """
+
+    __slots__ = ("number",)
+
+    def __init__(self) -> None:
+        self.number = 0

@@ -1,41 +1,37 @@
-"""From the underlay to a TAP: what becomes of a batch of datagrams.
+"""From the underlay to a TAP: a batch of messages becomes frames.
 
-    may it pass, and what is known of its flow?  (admission.py)
-    learn the source MAC: the sender
-    join what continues a flow, describe it to the kernel, clamp the MSS
-    put the tag on, to the TAP
+    is the flow known?    one lookup in the flow cache returns how its datagrams are delivered
+    if not, classify it:  VNI -> overlay, sender -> peer, source MAC learned   (decap_flow.py)
+    rows                  compared, many together                              (decap_spans.py)
+    segments of a flow    joined into one GRO packet                 (offload/coalesce.py)
+    other frames          partial checksum described, MSS clamped, tag pushed
+    deliver               virtio header over VXLAN header
 
-A message in a slot may be several datagrams that the kernel merged (UDP_GRO).  First the rows of
-messages of one size are compared, many at once (inbox.py); then all is gone through in the order it
-came.  Segments of one flow that continue one another become one super-frame (offload/coalesce.py);
-whatever else a flow brings comes after it.  It goes to a TAP only: nothing from the underlay
-returns to it.
+A message may be several datagrams that the kernel merged (UDP_GRO). Frames of one flow keep their
+order. Frames go to TAPs only: nothing from the underlay returns to it.
 """
 
 import errno
-import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from vtep.dataplane import mss as mtu_
+from vtep.dataplane import mss
 from vtep.dataplane.counters import Drop
-from vtep.dataplane.decap_flow import MAX_FLOWS, Admission, Flow
-from vtep.dataplane.decap_spans import Message, Span, is_one_packet, spans_of
+from vtep.dataplane.decap_flow import DecapFlow, classify
+from vtep.dataplane.decap_spans import Message, RowSpan, is_udp_gso_packet, spans_of
+from vtep.dataplane.flow_cache import FlowCache
 from vtep.dataplane.overlay import Overlay
+from vtep.dataplane.vtep import Vtep
 from vtep.offload import partial
-from vtep.offload.coalesce import Chain, layout_of
-from vtep.offload.rows import RowsOf
+from vtep.offload.coalesce import GroPacket, layout_of
+from vtep.offload.partial import FINISHED
+from vtep.offload.rows import RowsCache
 from vtep.wire import ethernet, ip, virtio, vxlan
 from vtep.wire.buffer import Readable
-from vtep.wire.slot import FRAME_AT, UDP_AT, Pool
+from vtep.wire.flow import datagram_key
+from vtep.wire.slot import FRAME_AT, SMALL_END, SMALL_LEN, UDP_AT, BufferPool
 
 _SYN = 0x02
-_ETHERTYPE_AT, _IPV4_FIRST = FRAME_AT + 12, 0x08
-# VXLAN header to IP length, fragment to protocol, addresses and ports, TCP offset and flags, and
-# checksum: that of an unfinished frame depends on the others.
-_ipv4_head = struct.Struct(f"{UDP_AT}x26s2x4s2x12s8x2s2x2s").unpack_from
-_ipv6_head = struct.Struct(f"{UDP_AT}x66s8x2s2x2s").unpack_from
-_PLAIN = bytes(virtio.HEADER_LEN)
 
 _WRITE_ERRORS = {
     errno.EAGAIN: Drop.TAP_FULL,
@@ -46,261 +42,326 @@ _WRITE_ERRORS = {
 
 
 class Delivery(NamedTuple):
-    """One frame to write to the TAP of *overlay*, in parts, the first of them its virtio header."""
+    """One frame for the TAP of *overlay*, in parts, of which the first is its virtio header."""
 
     overlay: Overlay
     parts: Sequence[Readable]
+
+
+Deliver = Callable[[Delivery], None]
 
 
 class Decapsulator:
     """Turns datagrams in slots into frames.
 
     Args:
+        vtep: the tables.
         pool: where the datagrams are.
-        overlays: by VNI.
-        local_addresses: this host's IP addresses as text: a datagram from one of them is an echo.
-        port: the UDP port of every VTEP.
+        flows: the flow cache; it begins each batch.
         trust: do not verify inner checksums before joining, where the outer one was verified.
-
-    Attributes:
-        admission: what may pass.
-        drops: of datagrams that belong to no overlay.
     """
 
     def __init__(
-        self,
-        pool: Pool,
-        overlays: dict[int, Overlay],
-        local_addresses: frozenset[str],
-        port: int,
-        *,
-        trust: bool = False,
+        self, vtep: Vtep, pool: BufferPool, flows: FlowCache, *, trust: bool = False
     ) -> None:
-        self.admission = Admission(overlays, local_addresses, port)
-        self.drops = self.admission.drops
+        self._vtep = vtep
+        self._flows = flows
         self._trust = trust
-        self._rows = {slots: RowsOf(slots) for slots in (pool.large, pool.small)}
-        self._lone: dict[tuple[str, int, tuple[bytes, ...]], tuple[Flow, bytes]] = {}
-        self._joining: dict[tuple[str, int, int], Flow] = {}
-        self._waiting: list[Flow] = []
-        self._deliveries: list[Delivery] = []
+        self._rows = {slots: RowsCache(slots) for slots in (pool.large, pool.small)}
+        self._waiting: list[DecapFlow] = []
+        self._deliver: Deliver = _discard
+        self._remembered: tuple[bytes, str] | None = None
+        self._scratch = memoryview(bytearray(SMALL_LEN))
 
-    # HOT PATH
-    def decapsulate(self, received: Sequence[Message], now: float) -> list[Delivery]:
-        """Turn messages received from the underlay into frames to write to a TAP.
+    # HOT PATH: bench tcp
+    def decapsulate(self, messages: Sequence[Message], deliver: Deliver) -> None:
+        """Turn the messages of a batch into frames, and deliver them in the order of their flows.
 
         Args:
-            received: where they lie: a VXLAN header stands at slot[8:16], its frame at slot[16:],
-                and the next datagram of the message behind it.
-            now: monotonic seconds.
-
-        Returns:
-            Frames in the order of their flows; they point into the slots.
+            messages: where they are: a VXLAN header at slot[8:16], its frame at slot[16:], and the
+                next datagram of the message behind it.
+            deliver: takes each Delivery; what it holds is valid until the batch ends.
         """
-        self.admission.begin()
-        deliveries = self._deliveries = []
-        for message, spans in zip(
-            received, spans_of(received, self._rows, trust=self._trust), strict=True
-        ):
+        self._deliver = deliver
+        all_spans = spans_of(messages, self._rows, trust=self._trust)
+        for message, spans in zip(messages, all_spans, strict=True):
             slots, number, end, sender, size = message
             octets = slots.views[number]
             tail = UDP_AT
             if spans is not None:
                 for span in spans:
-                    self._join(span, sender, now)
+                    self._join(span, sender)
                 tail = UDP_AT + size * ((end - UDP_AT) // size)
-            elif is_one_packet(octets, end, size):
-                if any(
-                    self.admission.is_ours(octets, at) for at in range(UDP_AT + size, end, size)
-                ):
-                    self.drops[Drop.AMBIGUOUS] += 1
-                else:
-                    self._single(octets, UDP_AT, end, sender, now, gso_size=size)
+            elif is_udp_gso_packet(octets, end, size):
+                self._take_udp_gso(octets, end, sender, size)
                 continue
             for at in range(tail, end, size) if end > UDP_AT else (UDP_AT,):
-                self._single(octets, at, min(at + size, end), sender, now)
+                self._take(octets, at, min(at + size, end), sender)
         self._close_all()
-        return deliveries
 
-    # HOT PATH
-    def at_once(self, octets: memoryview, end: int, sender: str, now: float) -> Delivery | None:
-        """Take a lone datagram that nothing could be joined to (partial.lone); None for another.
-
-        An unfinished one has the checksum of all its like, and its flow and header are theirs.
-        """
-        head = _ipv4_head(octets) if octets[_ETHERTYPE_AT] == _IPV4_FIRST else _ipv6_head(octets)
-        known = self._lone.get((sender, end, head))
-        if known is None:
-            return self._meet_lone(octets, end, sender, now, head)
-        flow, header = known
-        if flow.overlay.peers.get(sender) is not flow.peer:
-            return None
-        flow.count(1, end - FRAME_AT, now)
-        return Delivery(flow.overlay, (header, octets[FRAME_AT:end]))
-
-    def _meet_lone(
-        self, octets: memoryview, end: int, sender: str, now: float, head: tuple[bytes, ...]
+    # HOT PATH: bench rtt, tcp
+    def decapsulate_one(
+        self, octets: memoryview, end: int, sender: str, *, is_alone: bool
     ) -> Delivery | None:
-        """Take one whose like did not come so far, if its flow is known."""
-        flow = self.admission.known(octets, UDP_AT, end, sender)
-        if flow is None or flow.headers is None or flow.headers.protocol != ip.TCP:
+        """Turn a single datagram into a frame, if its flow is known and it cannot be joined.
+
+        Nothing may wait before it. It is counted as received.
+
+        Args:
+            octets: the slot; the datagram is at slot[8:end].
+            end: where the frame ends.
+            sender: the outer source IP address as text.
+            is_alone: whether no other datagram may follow, so that joining is not an option.
+
+        Returns:
+            None, and nothing is changed, for a datagram that `decapsulate` must handle.
+        """
+        flow = self.known_flow(octets, end, sender)
+        if flow is None:
             return None
-        overlay = flow.overlay
-        if overlay.vlan is not None:
+        overlay, headers = flow.overlay, flow.headers
+        if headers is None or overlay.vlan is not None:
             return None
         frame = octets[FRAME_AT:end]
-        header = partial.lone(frame, flow.headers, flow.addresses, overlay.mtu)
+        header = partial.single_header(frame, headers, flow.addresses, overlay.mtu)
         if header is None:
             return None
-        if header[0] & virtio.NEEDS_CSUM:
-            if len(self._lone) >= MAX_FLOWS:
-                self._lone.clear()
-            self._lone[sender, end, head] = flow, header
-        flow.count(1, end - FRAME_AT, now)
+        if not is_alone and header is FINISHED:
+            if headers.protocol == ip.UDP:
+                return None
+            if headers.protocol == ip.TCP and partial.has_tcp_payload(frame, headers.l4):
+                return None
+        flow.count(1, end - FRAME_AT)
         return Delivery(overlay, (header, frame))
 
-    # -- one by one
+    def remember(self, octets: memoryview, end: int, sender: str) -> None:
+        """Keep a copy of a datagram that came alone, for `rehearse`."""
+        if end <= SMALL_END:
+            self._remembered = bytes(octets[:end]), sender
 
-    # HOT PATH
-    def _single(
-        self,
-        octets: memoryview,
-        at: int,
-        end: int,
-        sender: str,
-        now: float,
-        gso_size: int = 0,
-    ) -> None:
-        """Take the datagram at octets[at:end]; *gso_size* is that of an inner UDP super-frame."""
-        flow = self.admission.flow_of(octets, at, end, sender, now)
+    def rehearse(self) -> None:
+        """Do what `decapsulate_one` does to the remembered datagram, without counting."""
+        if self._remembered is None:
+            return
+        octets, sender = self._remembered
+        slot, end = self._scratch, len(octets)
+        slot[:end] = octets
+        flow = self.known_flow(slot, end, sender)
+        if flow is not None and flow.headers is not None:
+            frame = slot[FRAME_AT:end]
+            partial.single_header(frame, flow.headers, flow.addresses, flow.overlay.mtu)
+
+    # HOT PATH: bench rtt
+    def known_flow(self, octets: memoryview, end: int, sender: str) -> DecapFlow | None:
+        """Return the valid flow cache entry of a datagram at slot[8:end], or None."""
+        flows = self._flows
+        key = datagram_key(octets, UDP_AT, end)
+        if key is None:
+            return None
+        flow = flows.decap.get((sender, key))
+        if flow is None or flow.generation < flows.generation or flows.now >= flow.valid_until:
+            return None
+        return flow
+
+    # HOT PATH: bench tcp
+    def _flow_of(self, octets: memoryview, at: int, end: int, sender: str) -> DecapFlow | None:
+        """Return the flow of the datagram at octets[at:end]; None if it is dropped, and counted."""
+        flows = self._flows
+        key = datagram_key(octets, at, end)
+        if key is None:
+            return classify(self._vtep, octets, at, end, sender, flows.now)
+        full_key = sender, key
+        flow = flows.decap.get(full_key)
+        if (
+            flow is not None
+            and flow.generation >= flows.generation
+            and flows.now < flow.valid_until
+        ):
+            return flow
+        flow = flows.reuse_decap(full_key)
+        if flow is None:
+            flow = classify(self._vtep, octets, at, end, sender, flows.now)
+            if flow is not None and flow.headers is not None:
+                flow.generation = flow.overlay.generation.number
+                flow.is_hidden = False
+                flows.decap[full_key] = flow
+        return flow
+
+    # -- one datagram
+
+    # HOT PATH: bench udp, tcp
+    def _take(self, octets: memoryview, at: int, end: int, sender: str) -> None:
+        """Take the datagram at octets[at:end]: the end of a GRO packet, or a frame of its own."""
+        flow = self._flow_of(octets, at, end, sender)
         if flow is None:
             return
-        if not flow.is_keyed:
-            self._close_all()  # it may be of any flow that waits
-        if flow.chain is not None:
-            if flow.chain.add_tail(octets, at, end):
-                flow.count(1, end - at - vxlan.HEADER_LEN, now)
+        if flow.is_hidden:
+            self._close_all()  # it may belong to any flow that waits
+        if flow.packet is not None:
+            if flow.packet.append_last(octets, at, end):
+                flow.count(1, end - at - vxlan.HEADER_LEN)
                 return
             self._close(flow)
-        overlay = flow.overlay
-        frame = octets[at + vxlan.HEADER_LEN : end]
-        description = virtio.PLAIN
-        headers = flow.headers
-        if headers is not None and headers.protocol == ip.TCP and overlay.vlan is None:
-            lone = partial.lone(frame, headers, flow.addresses, overlay.mtu)
-            if lone is not None:
-                flow.count(1, len(frame), now)
-                self._deliveries.append(Delivery(overlay, (lone, frame)))
+        self._deliver_frame(flow, octets[at + vxlan.HEADER_LEN : end], 0)
+
+    def _take_udp_gso(self, octets: memoryview, end: int, sender: str, size: int) -> None:
+        """Take a message that is one inner UDP GSO packet with segments of *size* octets.
+
+        If another VXLAN header of ours could be in it, it may be several datagrams as well: then it
+        is dropped, because a frame must not reach the wrong VNI.
+        """
+        overlays = self._vtep.overlays
+        if any(vxlan.parse(octets, at) in overlays for at in range(UDP_AT + size, end, size)):
+            self._vtep.drops[Drop.AMBIGUOUS] += 1
+            return
+        flow = self._flow_of(octets, UDP_AT, end, sender)
+        if flow is None:
+            return
+        if flow.is_hidden:
+            self._close_all()
+        self._close(flow)
+        self._deliver_frame(flow, octets[FRAME_AT:end], size)
+
+    # HOT PATH: bench udp
+    def _deliver_frame(self, flow: DecapFlow, frame: memoryview, gso_size: int) -> None:
+        """Deliver one frame as it is, with what remains to be done in its virtio header.
+
+        *gso_size* is the segment size of an inner UDP GSO packet, else 0.
+        """
+        overlay, headers = flow.overlay, flow.headers
+        if headers is not None and overlay.vlan is None and not flow.is_hidden and not gso_size:
+            packed = partial.single_header(frame, headers, flow.addresses, overlay.mtu)
+            if packed is not None:
+                flow.count(1, len(frame))
+                self._deliver(Delivery(overlay, (packed, frame)))
                 return
+        header = virtio.PLAIN
         if headers is not None and headers.protocol in (ip.TCP, ip.UDP):
             headers = ip.locate(frame)
             if headers is not None and partial.is_partial(frame, headers, flow.addresses):
-                described = partial.describe(frame, headers, overlay.mtu, gso_size)
+                described = partial.virtio_header_for(frame, headers, overlay.mtu, gso_size)
                 if described is None:
                     overlay.drops[Drop.OVERSIZE] += 1
                     return
-                description = described
+                header = described
             if headers is not None and overlay.clamp_mss and _is_syn(frame, headers):
-                begun = description is not virtio.PLAIN
-                overlay.clamped += mtu_.clamp_mss(frame, headers, overlay.mtu, partial=begun)
-        flow.count(1, len(frame), now)
-        self._deliver(overlay, description, frame)
+                is_partial = header is not virtio.PLAIN
+                overlay.clamped += mss.clamp_mss(frame, headers, overlay.mtu, partial=is_partial)
+        flow.count(1, len(frame))
+        self._deliver_parts(overlay, header, frame)
 
-    # HOT PATH
-    def _deliver(
+    # HOT PATH: bench tcp
+    def _deliver_parts(
         self,
         overlay: Overlay,
-        description: virtio.VirtioHeader,
+        header: virtio.VirtioHeader,
         frame: Readable,
         payload: Sequence[Readable] = (),
     ) -> None:
-        """Put the overlay's tag on a frame, and its virtio header in front, for the TAP."""
+        """Push the overlay's tag onto a frame, and deliver it behind its virtio header."""
         if overlay.vlan is not None:
-            description = partial.shift(description, ethernet.TAG_LEN)
+            header = partial.shift(header, ethernet.TAG_LEN)
             payload = (frame[ethernet.MACS_LEN :], *payload)
             frame = bytes(frame[: ethernet.MACS_LEN]) + ethernet.pack_tag(overlay.vlan)
-        header = _PLAIN if description is virtio.PLAIN else virtio.pack(description)
-        self._deliveries.append(Delivery(overlay, (header, frame, *payload)))
+        packed = FINISHED if header is virtio.PLAIN else virtio.pack(header)
+        self._deliver(Delivery(overlay, (packed, frame, *payload)))
 
-    # -- many at once
+    # -- many datagrams together
 
-    # HOT PATH
-    def _join(self, span: Span, sender: str, now: float) -> None:
-        """Take rows that continue one another: into the super-frame of their flow, or a new one."""
+    # HOT PATH: bench tcp
+    def _join(self, span: RowSpan, sender: str) -> None:
+        """Append rows that continue one another to the GRO packet of their flow, or a new one."""
         rows, octets, at, _, _, _, count, total = span
-        head = int.from_bytes(octets[at : at + rows.head_len], "big")
-        like = sender, rows.layout.size, head & rows.like_mask
-        flow = self._joining.get(like)
-        dropped = False
-        if flow is None or flow.turn != self.admission.turn:
-            flow = self.admission.flow_of(octets, at, at + rows.layout.size, sender, now)
-            dropped = flow is None
-            if flow is not None and not self._may_join(flow, span, like):
-                flow = None
-        if flow is None or not (total is None or rows.is_right(head, flow.addresses, total)):
-            for number in range(dropped, count):
-                octets, at = span.place(number)
-                self._single(octets, at, at + rows.layout.size, sender, now)
+        size = rows.layout.size
+        flow = self._flow_of(octets, at, at + size, sender)
+        if flow is None:
+            # The row is counted as dropped; each of the others is judged by itself.
+            self._take_rows(span, 1, sender)
             return
-        if not flow.is_keyed:
-            self._close_all()  # it may be of any flow that waits
-        flow.count(count, count * (rows.layout.size - vxlan.HEADER_LEN), now)
-        chain = flow.chain
-        if chain is None:
+        head = int.from_bytes(octets[at : at + rows.head_len], "big")
+        if not _fits(flow, span, head) or not (
+            total is None or rows.is_right(head, flow.addresses, total)
+        ):
+            self._take_rows(span, 0, sender)
+            return
+        if flow.is_hidden:
+            self._close_all()  # it may belong to any flow that waits
+        flow.count(count, count * (size - vxlan.HEADER_LEN))
+        packet = flow.packet
+        if packet is None:
             self._waiting.append(flow)
             room = 0
-        elif count == 1 and chain.add_tail(octets, at, at + rows.layout.size):
+        elif count == 1 and packet.append_last(octets, at, at + size):
             return
         else:
-            room = chain.room(rows, octets, at)
+            room = packet.room(rows, octets, at)
         start = 0
         while start < count:
             if room < 1:
-                if chain is not None:
-                    self._deliver(flow.overlay, *chain.finish())
+                if packet is not None:
+                    self._deliver_parts(flow.overlay, *packet.finish())
                 if start:
-                    octets, at = span.place(start)
-                chain = flow.chain = Chain(rows, octets, at, flow.addresses)
-                room = rows.fit
+                    octets, at = span.locate(start)
+                packet = flow.packet = GroPacket(rows, octets, at, flow.addresses)
+                room = rows.max_segments
             stop = min(start + room, count)
-            assert chain is not None
-            chain.add(span.payloads(start, stop), *span.place(stop - 1))
+            assert packet is not None
+            packet.append(span.payloads(start, stop), *span.locate(stop - 1))
             start, room = stop, 0
-        if not flow.is_keyed:
-            self._close_all()  # nothing overtakes it either
+        if flow.is_hidden:
+            self._close_all()  # and no later frame may be joined to it or overtake it
 
-    def _may_join(self, flow: Flow, span: Span, like: tuple[str, int, int]) -> bool:
-        """Tell whether the first row is as the layout says, and its TAP takes super-frames."""
-        rows, layout, port = span.rows, span.rows.layout, flow.overlay.port
-        frame = span.octets[span.at + vxlan.HEADER_LEN : span.at + layout.size]
-        takes = port.takes_tso if rows.is_tcp else port.takes_uso
-        if not takes or layout_of(frame, layout.size) != layout:
-            return False
-        if len(self._joining) >= MAX_FLOWS:
-            self._joining.clear()
-        self._joining[like] = flow
-        return True
+    def _take_rows(self, span: RowSpan, start: int, sender: str) -> None:
+        """Take the rows of a span from *start* on one by one."""
+        size = span.rows.layout.size
+        for number in range(start, span.length):
+            octets, at = span.locate(number)
+            self._take(octets, at, at + size, sender)
 
-    def _close(self, flow: Flow) -> None:
-        """Deliver the super-frame that waits in *flow*, if one does."""
-        chain, flow.chain = flow.chain, None
-        if chain is not None:
-            self._deliver(flow.overlay, *chain.finish())
+    def _close(self, flow: DecapFlow) -> None:
+        """Deliver the GRO packet that waits in *flow*, if there is one."""
+        packet, flow.packet = flow.packet, None
+        if packet is not None:
+            self._deliver_parts(flow.overlay, *packet.finish())
 
     def _close_all(self) -> None:
         for flow in self._waiting:
             self._close(flow)
         self._waiting.clear()
 
-    def write_failed(self, delivery: Delivery, error: int) -> None:
-        """Count that the TAP did not take *delivery*; *error* is its errno.
 
-        It stays counted as received, which it was; a frame that could not be sent was not sent.
-        """
-        delivery.overlay.drops[_WRITE_ERRORS.get(error, Drop.TAP_REFUSED)] += 1
+def count_undelivered(delivery: Delivery, error: int) -> None:
+    """Count that the TAP did not take *delivery*; *error* is its errno.
+
+    The frame stays counted as received.
+    """
+    delivery.overlay.drops[_WRITE_ERRORS.get(error, Drop.TAP_REFUSED)] += 1
 
 
-# HOT PATH
+# HOT PATH: bench tcp
+def _fits(flow: DecapFlow, span: RowSpan, head: int) -> bool:
+    """Tell whether the first row of a span has its layout, and the TAP takes GSO frames of it.
+
+    *head* is the VXLAN header and the frame headers of the row as one number.
+    """
+    rows, octets, at = span.rows, span.octets, span.at
+    layout = rows.layout
+    head &= rows.like_mask
+    if flow.layout is layout and flow.head == head:
+        return True
+    port = flow.overlay.port
+    takes_gso = port.takes_tso if rows.is_tcp else port.takes_uso
+    frame = octets[at + vxlan.HEADER_LEN : at + layout.size]
+    if not takes_gso or layout_of(frame, layout.size) != layout:
+        return False
+    flow.layout, flow.head = layout, head
+    return True
+
+
 def _is_syn(frame: memoryview, headers: ip.Headers) -> bool:
     at = headers.l4 + 13
     return headers.protocol == ip.TCP and at < len(frame) and bool(frame[at] & _SYN)
+
+
+def _discard(delivery: Delivery) -> None:
+    """Deliver nothing: the decapsulator is not in use yet."""

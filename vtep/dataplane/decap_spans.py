@@ -1,8 +1,9 @@
-"""What came in one batch, and which of its rows continue one another.
+"""The rows of one batch that continue one another.
 
-A message is one datagram, or a row of them that the kernel merged.  Messages alike in length, in
-neighbouring slots, are a *run*: their rows are compared at once (offload/rows.py).  What continues
-without a break is a *span*, over the ends of messages too.
+A message is one datagram, or a row of datagrams that the kernel merged. Messages with equal
+datagram size in neighbouring slots are a *run*: their rows are compared together
+(offload/rows.py). Rows that continue one another without a break are a *span*; a span may cross
+message boundaries.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,46 +12,46 @@ from typing import NamedTuple
 from vtep.offload import partial
 from vtep.offload.coalesce import layout_of
 from vtep.offload.partial import is_partial
-from vtep.offload.rows import Rows, RowsOf
+from vtep.offload.rows import RowsCache, RowViews
 from vtep.wire import ip
 from vtep.wire.checksum import ones_sum
-from vtep.wire.flow import flow_key
-from vtep.wire.slot import FRAME_AT, UDP_AT, Slots
+from vtep.wire.flow import datagram_key
+from vtep.wire.slot import FRAME_AT, UDP_AT, SlotArray
 
 _IPV4 = b"\x08\x00"
 
 
 class Message(NamedTuple):
-    """One message, and where it lies.
+    """One message from the socket.
 
     Attributes:
-        slots, number: its slot; the first VXLAN header stands at UDP_AT.
+        slots, number: its slot; the first VXLAN header is at UDP_AT.
         end: where it ends there.
-        sender: the outer source IP as text, with %scope if it has one.
-        size: octets of each datagram in it but the last.
+        sender: the outer source IP as text, with %scope if it is link-local.
+        size: octets of each datagram in it, except the last.
     """
 
-    slots: Slots
+    slots: SlotArray
     number: int
     end: int
     sender: str
     size: int
 
 
-class Span(NamedTuple):
-    """Rows that continue one another, in one slot or in several neighbours.
+class RowSpan(NamedTuple):
+    """Rows that continue one another, in one slot or in neighbouring ones.
 
     Attributes:
-        rows: views of the set of slots they lie in.
-        octets, at: the slot of the first row, and where its VXLAN header stands there.
+        rows: views of the slots they are in.
+        octets, at: the slot of the first row, and where its VXLAN header is there.
         slot, row: the numbers of both.
         per_slot: rows in each slot.
         length: rows of the span.
-        total: the ones' complement sum of the first row's transport header and payload; None
-            where the outer checksum is trusted.
+        total: the ones' complement sum of the first row's transport header and payload; None if
+            the outer checksum is trusted.
     """
 
-    rows: Rows
+    rows: RowViews
     octets: memoryview
     at: int
     slot: int
@@ -59,8 +60,8 @@ class Span(NamedTuple):
     length: int
     total: int | None
 
-    def place(self, number: int) -> tuple[memoryview, int]:
-        """Return the slot of row *number* of the span, and where its VXLAN header stands there."""
+    def locate(self, number: int) -> tuple[memoryview, int]:
+        """Return the slot of row *number* of the span, and where its VXLAN header is there."""
         row = self.row + number
         if row < self.per_slot:
             return self.octets, self.at + number * self.rows.layout.size
@@ -83,23 +84,22 @@ class Span(NamedTuple):
         return parts
 
 
-# HOT PATH
 def spans_of(
-    received: Sequence[Message], rows_of: Mapping[Slots, RowsOf], *, trust: bool
-) -> list[list[Span] | None]:
-    """Return the spans that begin in each message; None for one to be taken datagram by datagram.
+    received: Sequence[Message], rows_of: Mapping[SlotArray, RowsCache], *, trust: bool
+) -> list[list[RowSpan] | None]:
+    """Return the spans that begin in each message; None if its datagrams are handled one by one.
 
-    A shorter last datagram of a message is in no span.  With *trust*, no inner checksum is looked
-    at where the kernel merged the datagrams, as it does not without having verified the outer one.
+    A shorter last datagram of a message is not part of a span. With *trust*, inner checksums are
+    not verified in merged messages: the kernel has verified the outer one before it merged them.
     """
-    spans: list[list[Span] | None] = [None] * len(received)
+    spans: list[list[RowSpan] | None] = [None] * len(received)
     if len(received) == 1 and received[0].end - UDP_AT == received[0].size:
         return spans
-    runs: dict[Slots, list[int]] = {}
+    runs: dict[SlotArray, list[int]] = {}
     for index, message in enumerate(received):
         slots, number, end, _, size = message
         run = runs.get(slots)
-        is_alone = is_one_packet(slots.views[number], end, size)
+        is_alone = is_udp_gso_packet(slots.views[number], end, size)
         if run is not None:
             if size == received[run[0]].size and not is_alone:
                 run.append(index)
@@ -113,13 +113,12 @@ def spans_of(
     return spans
 
 
-# HOT PATH
-def is_one_packet(octets: memoryview, end: int, size: int) -> bool:
-    """Tell whether a merged message is in truth one inner UDP super-frame.
+def is_udp_gso_packet(octets: memoryview, end: int, size: int) -> bool:
+    """Tell whether a merged message is really one inner UDP GSO packet.
 
-    A kernel peer on this machine sends one whole, its checksum unfinished, and the kernel takes its
-    segment size for that of the datagrams.  It fills the message to the last octet, so what a guest
-    writes into a length field of its own cannot make one of several datagrams by chance.
+    A kernel peer on this machine sends it whole, with a partial checksum, and the receiving kernel
+    reports its segment size as that of merged datagrams. The packet fills the message exactly, so a
+    length field that a guest forges cannot make one packet of several datagrams by chance.
     """
     if end - UDP_AT <= size:
         return False
@@ -136,22 +135,23 @@ def is_one_packet(octets: memoryview, end: int, size: int) -> bool:
     )
 
 
-# HOT PATH
 def _compare(
     received: Sequence[Message],
     run: list[int],
-    rows_of: Mapping[Slots, RowsOf],
-    spans: list[list[Span] | None],
+    rows_of: Mapping[SlotArray, RowsCache],
+    spans: list[list[RowSpan] | None],
     trust: bool,
 ) -> None:
-    """Note the spans of the messages whose indices are in *run*, which lie in slots in a row."""
+    """Store the spans of the messages whose indices are in *run*; their slots are neighbours."""
     slots, first, end, _, size = received[run[0]]
     if size == 0:
         return
     counts = [(received[index].end - UDP_AT) // size for index in run]
     per_slot = max(counts)
     if per_slot < 1 or (
-        len(run) * per_slot == 1 and end - UDP_AT == size and not _has_company(received, run[0])
+        len(run) * per_slot == 1
+        and end - UDP_AT == size
+        and not _has_same_flow_neighbour(received, run[0])
     ):
         return
     frame = slots.views[first][FRAME_AT : UDP_AT + size]
@@ -159,7 +159,7 @@ def _compare(
     if layout is None or (per_slot == 1 and _is_partial(frame)):
         return
     rows = rows_of[slots][layout]
-    if per_slot > rows.most:
+    if per_slot > rows.max_rows:
         return
     for index in run:
         spans[index] = []
@@ -169,7 +169,7 @@ def _compare(
     else:
         trust = trust and all(received[index].end - UDP_AT > size for index in run)
         breaks, sums = rows.compare(first, len(run), per_slot, verify=not trust)
-        starts = sorted({0, *breaks, *_joints(received, run, counts, per_slot)})
+        starts = sorted({0, *breaks, *_boundaries(received, run, counts, per_slot)})
         totals = [None] * len(starts) if sums is None else sums[starts].tolist()
     stops = [*starts[1:], len(run) * per_slot]
     for start, stop, total in zip(starts, stops, totals, strict=True):
@@ -180,25 +180,23 @@ def _compare(
         if start < stop and own is not None:
             slot, at = first + number, UDP_AT + row * size
             octets = slots.views[slot]
-            own.append(Span(rows, octets, at, slot, row, per_slot, stop - start, total))
+            own.append(RowSpan(rows, octets, at, slot, row, per_slot, stop - start, total))
 
 
-# HOT PATH
 def _is_partial(frame: memoryview) -> bool:
-    """Tell whether a frame that came alone is unfinished: its checksum, of 64 KB maybe, says no."""
+    """Tell whether a frame that came alone has a partial checksum: its sum would be wrong."""
     headers = ip.locate(frame)
     return headers is not None and is_partial(frame, headers, ip.address_sum(frame, headers))
 
 
-# HOT PATH
-def _joints(
+def _boundaries(
     received: Sequence[Message], run: list[int], counts: list[int], per_slot: int
 ) -> Iterator[int]:
     """Yield the rows at which a span must end.
 
-    Behind the last full row of a message that has fewer than others stands what an earlier batch
-    left.  The first row of a message does not continue one with fewer rows or a shorter one behind
-    them, with another sender, or that did not come right before.
+    Behind the last full row of a message with fewer rows than the others are octets of an earlier
+    batch. The first row of a message does not continue the message before if that has fewer rows,
+    a shorter last datagram or another sender, or did not arrive immediately before.
     """
     for number, count in enumerate(counts):
         if count < per_slot:
@@ -214,12 +212,12 @@ def _joints(
             yield number * per_slot
 
 
-def _has_company(received: Sequence[Message], index: int) -> bool:
-    """Tell whether the message before or after a single datagram is of the same inner flow."""
+def _has_same_flow_neighbour(received: Sequence[Message], index: int) -> bool:
+    """Tell whether the message before or after a single datagram belongs to its inner flow."""
     slots, number, end, _, _ = received[index]
-    key = flow_key(slots.views[number], FRAME_AT, end)
+    key = datagram_key(slots.views[number], UDP_AT, end)
     return key is not None and any(
-        key == flow_key(slots.views[number], FRAME_AT, end)
+        key == datagram_key(slots.views[number], UDP_AT, end)
         for slots, number, end, _, _ in received[max(index - 1, 0) : index + 2]
         if (slots, number) != (received[index].slots, received[index].number)
     )

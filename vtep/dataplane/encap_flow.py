@@ -1,57 +1,193 @@
-"""What is known of the frames of one inner flow on its way out."""
+"""The flow cache entry of the way out: what frames with one flow key have in common."""
 
-from typing import TypeAlias
+from collections.abc import Sequence
 
-from vtep.dataplane.counters import Drop, Flood
-from vtep.dataplane.encap_queue import Route
-from vtep.dataplane.overlay import Overlay
-from vtep.offload.inject import Whole
-from vtep.offload.segment_batch import Shape
-from vtep.wire import ethernet, ip
+from vtep.dataplane.counters import Drop, Flood, OverlayCounters
+from vtep.dataplane.fdb import LOCAL
+from vtep.dataplane.overlay import NO_MAC, Overlay
+from vtep.dataplane.peer import NextHop, Peer
+from vtep.offload import partial
+from vtep.offload.inject import GsoLayout
+from vtep.offload.segment import plan_segments
+from vtep.offload.segment_batch import Segmenter, SegmentTemplate
+from vtep.wire import ethernet, ip, virtio
 from vtep.wire.flow import flow_number
+from vtep.wire.slot import FRAME_AT, TAP_AT
 
-Made: TypeAlias = Shape | Whole | list[memoryview] | Drop
-"""What is made of a super-frame: cut with its like, injected as it is, cut already, or dropped."""
+_SYN = 0x02
+_TCP_FLAGS_AT = 13
+_NOWHERE = NextHop(OverlayCounters(0), (), 0)
 
 
-class Flow:
-    """What is known of the frames of one inner flow; where they go is looked up once a batch.
+class EncapFlow:
+    """How frames from a TAP with one flow key are forwarded.
 
     Attributes:
-        overlay: theirs.
-        at: where in the slot a frame begins, its tags taken off.
-        group: why its frames go to all peers whatever the FDB says, if they do.
-        headers: where those of the first one were; None for what is not IP.
-        lane: which source port they leave from.
-        turn: the batch for which `route` and `refused` hold.
-        route: where they go now.
-        refused: why they go nowhere now, or None.
-        shapes: by what decides on one: end, virtio header, IP length, DF, TCP offset, and
-            whether it is to be injected.
+        overlay: of the frames.
+        next_hop: where they go.
+        drop: why they are dropped, or None.
+        at: octet of the slot at which a frame begins, its tags stripped.
+        max_end: octet of the slot at which the longest frame ends that leaves in one datagram.
+        csum_at, csum_field: octets of the slot at which a partial checksum starts and is stored; 0
+            for a finished one.
+        headers: of the first frame; None for a frame that is not IP.
+        clamps_mss: whether they are TCP SYNs whose MSS is lowered to the MTU.
+        gso: how a transport that takes GSO frames describes them; else None.
+        template: how the segmenter segments GSO frames; None if it does not.
+        payload_at: octet of the slot at which the payload of a GSO frame begins.
+        ip_length_at, ip_length_from: octets of the slot at which the IP length field of a GSO frame
+            is, and from which that length counts.
+        is_hidden: whether other frames of the same flow may have another key: none of them may
+            overtake this one, and it may overtake none.
+        generation, valid_until: the entry is valid up to this generation of the tables, and until
+            that time in monotonic seconds.
     """
 
     __slots__ = (
-        *("at", "destination", "group", "headers", "lane", "overlay"),
-        *("refused", "route", "shapes", "source", "turn"),
+        *("at", "clamps_mss", "csum_at", "csum_field", "drop", "generation", "gso", "headers"),
+        *("ip_length_at", "ip_length_from", "is_hidden", "max_end", "next_hop", "overlay"),
+        *("payload_at", "template", "valid_until"),
     )
 
-    def __init__(self, overlay: Overlay, slot: memoryview, at: int, end: int, lanes: int) -> None:
-        frame = slot[at:end]
+    def __init__(self, overlay: Overlay, at: int, now: float) -> None:
         self.overlay = overlay
+        self.next_hop = _NOWHERE
+        self.drop: Drop | None = None
         self.at = at
-        self.destination = bytes(frame[:6])
-        self.group = _group(self.destination)
-        self.source = bytes(frame[6:12])
-        self.headers = ip.locate(frame)
-        self.lane = flow_number(frame, self.headers) % lanes
-        self.turn = 0
-        self.route = Route(self.lane, overlay, ())
-        self.refused: Drop | None = None
-        self.shapes: dict[tuple[int, bytes, bytes, int, int, bool], Made] = {}
+        self.max_end = at + overlay.max_frame
+        self.csum_at = self.csum_field = 0
+        self.headers: ip.Headers | None = None
+        self.clamps_mss = False
+        self.gso: GsoLayout | None = None
+        self.template: SegmentTemplate | None = None
+        self.payload_at = self.ip_length_at = self.ip_length_from = 0
+        self.is_hidden = True
+        self.generation = -1
+        self.valid_until = now + overlay.flow_lifetime
 
 
-def _group(destination: bytes) -> Flood | None:
-    """Return why frames to that MAC are for everybody; None if they are not."""
+def classify(
+    overlay: Overlay,
+    slot: memoryview,
+    at: int,
+    end: int,
+    now: float,
+    source_ports: int,
+    segmenter: Segmenter,
+) -> EncapFlow:
+    """Decide how a frame and the frames with the same key are forwarded; learn its source MAC.
+
+    Args:
+        overlay: of the frame.
+        slot: holds the virtio header at slot[6:16], the frame at slot[at:end].
+        at: where the frame begins, its tags stripped.
+        end: where it ends; it holds at least an Ethernet header.
+        now: monotonic seconds.
+        source_ports: how many UDP source ports flows are spread over.
+        segmenter: makes the templates of GSO frames.
+    """
+    frame = slot[at:end]
+    headers = ip.locate(frame)
+    flow = EncapFlow(overlay, at, now)
+    flow.headers = headers
+    flow.is_hidden = at != FRAME_AT or not _is_visible(frame, headers)
+    sport_index = flow_number(frame, headers) % source_ports
+    _resolve(flow, bytes(frame[:6]), bytes(frame[6:12]), sport_index, now)
+    if flow.drop is None:
+        header = partial.shift(virtio.parse(slot, TAP_AT), FRAME_AT - at)
+        if header.gso_type:
+            _plan_gso(flow, frame, header, segmenter)
+        else:
+            _plan_frame(flow, frame, header)
+    return flow
+
+
+def _is_visible(frame: memoryview, headers: ip.Headers | None) -> bool:
+    """Tell whether the flow key of a frame names its flow: no fragment, options or extensions."""
+    if headers is None:
+        return (frame[12] << 8 | frame[13]) not in (ethernet.IPV4, ethernet.IPV6)
+    length = ip.IPV4_LEN if headers.version == 4 else ip.IPV6_LEN
+    return not headers.fragment and headers.l4 == headers.l3 + length
+
+
+def _resolve(
+    flow: EncapFlow, destination: bytes, source: bytes, sport_index: int, now: float
+) -> None:
+    """Learn the source MAC, and look up the next hop or the reason for a drop."""
+    overlay = flow.overlay
+    if source[0] & 1 or source == NO_MAC:
+        flow.drop = Drop.INVALID_SOURCE
+        return
+    overlay.fdb.learn(source, LOCAL, now)
+    peers: Sequence[Peer] = overlay.flood
+    flood = _flood_cause(destination)
+    if flood is None:
+        entry = overlay.fdb.lookup(destination, now)
+        peer = entry.destination if entry is not None else None
+        if peer is LOCAL:
+            flow.drop = Drop.LOCAL_DESTINATION
+            return
+        if entry is not None and isinstance(peer, Peer) and overlay.peers.get(peer.ip) is peer:
+            peers = peer.alone
+            flow.valid_until = min(flow.valid_until, entry + overlay.fdb.ageing)
+        else:
+            flood = Flood.UNKNOWN_UNICAST
+    if not peers:
+        flow.drop = Drop.NO_PEER
+        return
+    if flood is Flood.UNKNOWN_UNICAST and overlay.on_flood is not None:
+        overlay.on_flood(destination)
+    transports = [peer.transport for peer in peers]
+    flow.next_hop = NextHop(
+        overlay,
+        peers,
+        sport_index,
+        flood,
+        all(transport.takes_gso for transport in transports),
+        min(transport.max_segments for transport in transports),
+    )
+
+
+def _flood_cause(destination: bytes) -> Flood | None:
+    """Return why frames to that MAC go to all peers; None for unicast."""
     if destination == ethernet.BROADCAST:
         return Flood.BROADCAST
     return Flood.MULTICAST if ethernet.is_group(destination) else None
+
+
+def _plan_frame(flow: EncapFlow, frame: memoryview, header: virtio.VirtioHeader) -> None:
+    """Note what a frame needs before it leaves: its checksum, its MSS."""
+    if header.flags & virtio.NEEDS_CSUM:
+        field = header.csum_start + header.csum_offset
+        if field + 2 > len(frame):
+            flow.drop = Drop.BAD_OFFLOAD
+            flow.is_hidden = True  # a longer frame with the same key may be valid
+            return
+        flow.csum_at = flow.at + header.csum_start
+        flow.csum_field = flow.at + field
+    headers = flow.headers
+    if headers is not None and headers.protocol == ip.TCP and flow.overlay.clamp_mss:
+        flags_at = headers.l4 + _TCP_FLAGS_AT
+        flow.clamps_mss = flags_at < len(frame) and bool(frame[flags_at] & _SYN)
+
+
+def _plan_gso(
+    flow: EncapFlow, frame: memoryview, header: virtio.VirtioHeader, segmenter: Segmenter
+) -> None:
+    """Plan how GSO frames with these headers leave: segmented here, or by the transport."""
+    overlay, at = flow.overlay, flow.at
+    plan = plan_segments(frame, header, overlay.mtu)
+    if plan is None:
+        one_datagram = header.csum_start + ip.UDP_LEN + header.gso_size
+        is_too_long = header.gso_type == virtio.GSO_UDP_L4 and one_datagram > overlay.max_frame
+        flow.drop = Drop.OVERSIZE if is_too_long else Drop.BAD_OFFLOAD
+        flow.is_hidden = True  # what is wrong may be in a field that is not in the key
+        return
+    layout, _ = plan
+    flow.payload_at = at + layout.payload_at
+    flow.ip_length_at = at + layout.l3 + (2 if layout.version == 4 else 4)
+    flow.ip_length_from = at + layout.l3 + (0 if layout.version == 4 else ip.IPV6_LEN)
+    if header.flags & virtio.NEEDS_CSUM and layout.payload_at + layout.size <= overlay.max_frame:
+        flow.template = segmenter.template(at, layout)
+        if flow.next_hop.takes_gso:
+            flow.gso = GsoLayout(header, layout.l3, layout.payload_at, layout.size)

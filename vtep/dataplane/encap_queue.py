@@ -1,213 +1,216 @@
-"""What is to leave in one batch, gathered into as few sends as can be.
+"""The send queue of one batch: frames leave in as few sends as possible.
 
-The system call and the kernel's way through its stack cost microseconds a send, whatever its size;
-UDP_SEGMENT (udp(7)) lets one send carry many datagrams of one length.  So two kinds of them wait,
-for no longer than their batch:
+A system call and the kernel's path through its stack cost microseconds per send, whatever its size;
+with UDP_SEGMENT (udp(7)) one send carries many datagrams of one length. So two kinds of frames
+wait, for the rest of their batch at most:
 
-    a run of super-frames of one shape in neighbouring slots, to be cut together
-    equal-sized datagrams for the same peers in one lane, to be sent together
+    a run of GSO frames with one template in neighbouring slots, to be segmented together
+    frames of one length with the same next hop, to be sent together
 
-A *lane* is a source port: all flows with one number take one.  Within a lane nothing overtakes.
+Frames with the same source port keep their order; frames of one flow have the same source port.
+Headers and checksums of waiting frames are written when they leave, by numpy if many are alike.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+import struct
+from collections.abc import Callable
 
-from vtep.dataplane.counters import Flood
-from vtep.dataplane.overlay import Overlay
-from vtep.dataplane.peer import Peer
-from vtep.offload.inject import Whole
-from vtep.offload.segment_batch import Segmenter, Shape
-from vtep.wire import vxlan
-
-MAX_SEGMENTS = 64
-"""Most datagrams in one send with UDP_SEGMENT that every kernel takes (linux/udp.h)."""
+from vtep.dataplane.encap_flow import EncapFlow
+from vtep.dataplane.peer import NextHop, Transmit, count_sent
+from vtep.offload.finish_batch import MIN_FRAMES, complete_checksums, put_headers
+from vtep.offload.segment_batch import Segmenter, SegmentTemplate
+from vtep.wire import ip, vxlan
+from vtep.wire.checksum import ones_sum
+from vtep.wire.slot import SlotArray, SlotRef
 
 _MAX_SEND = 65507
+_UDP_CHECKSUM_AT = ip.CHECKSUM_AT[ip.UDP]
+_put_word = struct.Struct(">H").pack_into
 
-
-class Transmit(NamedTuple):
-    """Datagrams to send to each of *peers*.
-
-    Attributes:
-        overlay: whose they are.
-        parts: one datagram, or with *segment_size* several in a row, each of that length but the
-            last.
-        peers: who gets them.
-        segment_size: 0 for one datagram.
-        lane: which source port they leave from.
-        octets: of all datagrams.
-        whole: says that the one part is a super-frame with its VXLAN header, to be injected as it
-            is; else None.
-    """
-
-    overlay: Overlay
-    parts: Sequence[memoryview]
-    peers: Sequence[Peer]
-    segment_size: int
-    lane: int
-    octets: int
-    whole: Whole | None = None
-
-    @property
-    def datagrams(self) -> int:
-        """How many there are."""
-        if self.whole is not None:
-            return self.whole.rows
-        return -(-self.octets // self.segment_size) if self.segment_size else 1
-
-
-class Route(NamedTuple):
-    """Where the frames of a flow go; the same object as long as they go there.
-
-    Attributes:
-        lane: which source port they leave from.
-        overlay: whose they are.
-        peers: who gets them.
-        injects: whether all of these have envelopes.
-        flood: why they go to all peers, if they do.
-    """
-
-    lane: int
-    overlay: Overlay
-    peers: Sequence[Peer]
-    injects: bool = False
-    flood: Flood | None = None
+Send = Callable[[Transmit], None]
 
 
 class _Group:
-    """Datagrams of one lane that wait to be sent together; the last may be shorter than *size*."""
+    """Frames that wait to be sent together: equal in length, except the last may be shorter.
 
-    __slots__ = ("octets", "parts", "route", "size")
-
-    def __init__(self, part: memoryview, route: Route) -> None:
-        self.parts = [part]
-        self.octets = self.size = len(part)
-        self.route = route
-
-
-class Outbox:
-    """What waits in one batch.
-
-    Args:
-        segmenter: where super-frames are cut.
-        max_segments: the most datagrams of one Transmit.
+    Attributes:
+        flow: of the first frame.
+        refs: where the frames are.
+        flows: of the frames.
+        size: octets of the first datagram.
+        octets: of all datagrams.
+        is_uniform: whether all frames are of one flow and length, and in small slots.
     """
 
-    def __init__(self, segmenter: Segmenter, max_segments: int) -> None:
-        self.max_segments = max_segments
+    __slots__ = ("flow", "flows", "is_uniform", "octets", "refs", "size")
+
+    def __init__(self, flow: EncapFlow, ref: SlotRef, octets: int, *, is_small: bool) -> None:
+        self.flow = flow
+        self.flows = [flow]
+        self.refs = [ref]
+        self.size = self.octets = octets
+        self.is_uniform = is_small
+
+
+class SendQueue:
+    """Gathers the frames of one batch.
+
+    Args:
+        segmenter: segments GSO frames in the large slots.
+        small: the array of small slots.
+
+    Attributes:
+        send: takes each Transmit; what it holds is valid until it returns.
+    """
+
+    def __init__(self, segmenter: Segmenter, small: SlotArray) -> None:
+        self.send: Send = _discard
         self._segmenter = segmenter
+        self._small = small
         self._groups: dict[int, _Group] = {}
-        self._run: list[Route] = []
-        self._next = 0
-        self._shape: Shape | None = None
+        self._run: list[NextHop] = []
+        self._run_ports: set[int] = set()
+        self._payloads: list[int] = []
+        self._next_slot = 0
+        self._template: SegmentTemplate | None = None
 
-    # HOT PATH
-    def goes_on(self, slot: int, shape: Shape, route: Route) -> bool:
-        """Take the super-frame in large slot *slot* if it may simply be cut with those before."""
-        run = self._run
-        if shape is not self._shape or slot != self._next or route.lane in self._groups:
-            return False
-        run.append(route)
-        self._next = slot + 1
-        return True
+    # HOT PATH: bench tcp
+    def add_gso(self, number: int, payload: int, flow: EncapFlow) -> None:
+        """Add the GSO frame in large slot *number*, its VXLAN header in front.
 
-    # HOT PATH
-    def super_frame(self, slot: int, shape: Shape, route: Route) -> Iterator[Transmit]:
-        """Take the super-frame in large slot *slot*; yield what must leave before it."""
-        if route.lane in self._groups:
-            yield self._flush(route.lane)
-        if not self.goes_on(slot, shape, route):
-            yield from self._cut()
-            self._run.append(route)
-            self._next, self._shape = slot + 1, shape
+        Args:
+            number: of the slot.
+            payload: octets of its payload, at most the template's max_payload.
+            flow: with a template.
+        """
+        next_hop = flow.next_hop
+        sport_index = next_hop.sport_index
+        if sport_index in self._groups:
+            self._flush_group(sport_index)
+        if flow.template is not self._template or number != self._next_slot:
+            self._flush_run()
+            self._template = flow.template
+        self._run.append(next_hop)
+        self._run_ports.add(sport_index)
+        self._payloads.append(payload)
+        self._next_slot = number + 1
 
-    # HOT PATH
-    def uncut(self, part: memoryview, whole: Whole, route: Route) -> Iterator[Transmit]:
-        """Yield a super-frame, its VXLAN header in front, as to be injected; first what waits."""
-        yield from self._cut()
-        if route.lane in self._groups:
-            yield self._flush(route.lane)
-        lane, overlay, peers, _, _ = route
-        count_sent(route, whole.rows, whole.octets)
-        yield Transmit(overlay, (part,), peers, 0, lane, whole.octets, whole)
-
-    # HOT PATH
-    def datagram(self, part: memoryview, route: Route) -> Iterator[Transmit]:
-        """Take one datagram; yield what must leave before it."""
-        lane = route.lane
-        if self._run and any(lane == one.lane for one in self._run):
-            yield from self._cut()
-        group = self._groups.get(lane)
+    # HOT PATH: bench udp
+    def add_frame(self, flow: EncapFlow, ref: SlotRef) -> None:
+        """Add a frame that leaves in one datagram."""
+        slots, _, end = ref
+        octets = end - flow.at + vxlan.HEADER_LEN
+        next_hop = flow.next_hop
+        sport_index = next_hop.sport_index
+        if sport_index in self._run_ports:
+            self._flush_run()
+        is_small = slots is self._small
+        group = self._groups.get(sport_index)
         if group is not None:
-            octets = group.octets + len(part)
+            total = group.octets + octets
             if (
-                (route is group.route or route == group.route)
-                and len(part) <= group.size
-                and len(group.parts) < self.max_segments
-                and octets <= _MAX_SEND
+                (flow is group.flow or next_hop == group.flow.next_hop)
+                and octets <= group.size
+                and len(group.refs) < next_hop.max_segments
+                and total <= _MAX_SEND
             ):
-                group.parts.append(part)
-                group.octets = octets
-                if len(part) < group.size:
-                    yield self._flush(lane)
+                group.refs.append(ref)
+                group.flows.append(flow)
+                group.octets = total
+                if flow is not group.flow or octets != group.size or not is_small:
+                    group.is_uniform = False
+                if octets < group.size:
+                    self._flush_group(sport_index)
                 return
-            yield self._flush(lane)
-        self._groups[lane] = _Group(part, route)
+            self._flush_group(sport_index)
+        self._groups[sport_index] = _Group(flow, ref, octets, is_small=is_small)
 
-    # HOT PATH
-    def alone(self, part: memoryview, route: Route) -> Transmit:
-        """Return the only datagram of a batch, of an idle network that is: it waits for nobody."""
-        lane, overlay, peers, _, _ = route
-        count_sent(route, 1, len(part))
-        return Transmit(overlay, (part,), peers, 0, lane, len(part))
+    def add_datagrams(self, parts: list[memoryview], next_hop: NextHop) -> None:
+        """Send finished datagrams one by one, after everything that waits for their port."""
+        self.flush_port(next_hop.sport_index)
+        for part in parts:
+            count_sent(next_hop, 1, len(part))
+            self.send(Transmit(next_hop, (part,), 0, len(part)))
 
-    # HOT PATH
-    def rest(self) -> Iterator[Transmit]:
-        """Yield all that still waits; nothing does afterwards."""
-        yield from self._cut()
-        for lane in list(self._groups):
-            yield self._flush(lane)
+    def flush_port(self, sport_index: int) -> None:
+        """Send everything that waits for a source port."""
+        if sport_index in self._run_ports:
+            self._flush_run()
+        if sport_index in self._groups:
+            self._flush_group(sport_index)
 
-    def _flush(self, lane: int) -> Transmit:
-        """Take the group of a lane out."""
-        group = self._groups.pop(lane)
-        _, overlay, peers, _, _ = group.route
-        parts = group.parts
-        count_sent(group.route, len(parts), group.octets)
+    def flush(self) -> None:
+        """Send everything that waits."""
+        if self._run:
+            self._flush_run()
+        while self._groups:
+            self._flush_group(next(iter(self._groups)))
+
+    # HOT PATH: bench udp
+    def _flush_group(self, sport_index: int) -> None:
+        """Finish the frames of a group, and send them."""
+        group = self._groups.pop(sport_index)
+        refs, flow = group.refs, group.flow
+        if group.is_uniform and len(refs) >= MIN_FRAMES:
+            small, end, start = self._small, refs[0][2], flow.at - vxlan.HEADER_LEN
+            numbers = [number for _, number, _ in refs]
+            if flow.csum_at:
+                complete_checksums(small, numbers, flow.csum_at, flow.csum_field, end)
+            put_headers(small, numbers, start, flow.overlay.header)
+            parts = [small.views[number][start:end] for number in numbers]
+        else:
+            parts = [
+                finish(one, slots.views[number], end)
+                for one, (slots, number, end) in zip(group.flows, refs, strict=True)
+            ]
+        next_hop = flow.next_hop
+        count_sent(next_hop, len(parts), group.octets)
         size = group.size if len(parts) > 1 else 0
-        return Transmit(overlay, parts, peers, size, lane, group.octets)
+        self.send(Transmit(next_hop, parts, size, group.octets))
 
-    def _cut(self) -> Iterator[Transmit]:
-        """Cut the run that waits; yield its datagrams, neighbours of one flow together."""
-        run, shape = self._run, self._shape
-        if not run or shape is None:
+    # HOT PATH: bench tcp
+    def _flush_run(self) -> None:
+        """Segment the run that waits, and send its datagrams: neighbours of one flow together."""
+        run, template = self._run, self._template
+        if not run or template is None:
             return
-        self._segmenter.cut(self._next - len(run), len(run), shape)
+        segmenter = self._segmenter
+        plan = segmenter.segment(self._next_slot - len(run), self._payloads, template)
         start = 0
         while start < len(run):
-            route = run[start]
-            end = start + 1
-            while shape.is_even and end < len(run) and run[end] is route:
-                end += 1
-            count = end - start
-            lane, overlay, peers, _, _ = route
-            count_sent(route, shape.rows * count, shape.octets * count)
-            for octets in self._segmenter.datagrams(shape, start, count, self.max_segments):
-                yield Transmit(overlay, (octets,), peers, shape.row_len, lane, len(octets))
-            start = end
+            next_hop = run[start]
+            stop = start + 1
+            while stop < len(run) and plan.is_even(stop - 1) and run[stop] == next_hop:
+                stop += 1
+            for octets in segmenter.datagrams(plan, start, stop, next_hop.max_segments):
+                length = len(octets)
+                count_sent(next_hop, -(-length // template.row_len), length)
+                self.send(Transmit(next_hop, (octets,), template.row_len, length))
+            start = stop
         run.clear()
-        self._shape = None
+        self._run_ports.clear()
+        self._payloads.clear()
+        self._template = None
 
 
-# HOT PATH
-def count_sent(route: Route, datagrams: int, octets: int) -> None:
-    """Add datagrams, *octets* long with VXLAN headers, to what was sent to each peer of a route."""
-    _, overlay, peers, _, flood = route
-    octets -= vxlan.HEADER_LEN * datagrams
-    if flood is not None:
-        overlay.flooded[flood] += datagrams
-    for peer in peers:
-        for traffic in (overlay.traffic, peer.traffic):
-            traffic.tx_frames += datagrams
-            traffic.tx_bytes += octets
+# HOT PATH: bench rtt
+def finish(flow: EncapFlow, slot: memoryview, end: int) -> memoryview:
+    """Complete the checksum of one frame, put the VXLAN header in front, return the datagram.
+
+    Args:
+        flow: of the frame.
+        slot: holds the frame at slot[flow.at:end]; changed in place.
+        end: where the frame ends.
+    """
+    if flow.csum_at:
+        checksum = ~ones_sum(slot[flow.csum_at : end]) & 0xFFFF
+        # A UDP checksum of 0 would mean "no checksum" (RFC 768).
+        if not checksum and flow.csum_field - flow.csum_at == _UDP_CHECKSUM_AT:
+            checksum = 0xFFFF
+        _put_word(slot, flow.csum_field, checksum)
+    start = flow.at - vxlan.HEADER_LEN
+    slot[start : flow.at] = flow.overlay.header
+    return slot[start:end]
+
+
+def _discard(transmit: Transmit) -> None:
+    """Send nothing: the queue is not in use yet."""

@@ -1,62 +1,100 @@
-"""The forwarding database of one overlay: behind which VTEP a MAC was last heard.
+"""The forwarding database (FDB) of one overlay: the VTEP behind which each MAC was last heard.
 
-Theory of operation.  A MAC is learned from the source address of a frame, to where the frame
-came from: the *IP* of the sending VTEP (its UDP port is a hash and says nothing; answers go to
-the configured port), or LOCAL when it came from the TAP.  Only receipt refreshes an entry;
-sending to a MAC never does, so that an entry for a host that fell silent ages out even while
-we keep sending to it.  A MAC heard elsewhere moves at once: the newest frame is right.
+Theory of operation. A MAC is learned from the source address of a frame, together with the origin
+of the frame: the *IP* of the sending VTEP, or LOCAL when it came from the TAP. (The UDP source port
+is a hash; answers go to the configured port.) Only receipt refreshes an entry. Sending to a MAC
+does not, so the entry of a silent host ages out even while we keep sending to it. A MAC that is
+heard elsewhere moves immediately: the newest frame is right.
 
-An entry is dead the moment it is `ageing` seconds old: lookup checks the age.  `expire` only
-gives the memory back, a bounded number of entries a call, so that a million entries never
-stop the forwarding.  A full table learns nothing more and forwards all the same: what it does
-not know is flooded.
+An entry is dead when it is `ageing` seconds old: lookup checks the age. `expire` only frees the
+memory, a bounded number of entries per call, so a million entries never stop the forwarding. A full
+table learns nothing more and still forwards: frames to unknown MACs are flooded.
 
-Every small frame comes through learn and lookup, so the table maps a MAC straight to one small
-object, a Sighting, that never changes and that all MACs share which were heard from one peer at
-one moment, that is in one batch: to hear of a MAC again is to store another sighting, or
-nothing at all if the batch has named it before.
+The table maps a MAC directly to one small immutable object, an FdbEntry. All MACs that one batch
+hears from one destination share it, so refreshing a MAC stores a reference, or nothing at all if
+the batch has refreshed it before.
 """
 
 from collections.abc import Callable, Generator, Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
-from vtep.dataplane.peer import FdbEntry, Peer
+from vtep.dataplane.counters import Generation
 
 SWEEP_LIMIT = 20_000
-"""Entries looked at by one call of expire: about 5 ms in a table of a million."""
+"""Entries that one call of expire looks at: about 10 ms in a table of a million."""
 
 ROOM_LIMIT = 2
-"""Entries looked at for a dead one when a full table hears of a new MAC."""
+"""Entries that a full table checks for a dead one when a new MAC arrives."""
 
 
-Kind: TypeAlias = Literal["learned", "moved", "expired", "refused"]
+class FdbEntry(float):
+    """Where and when a MAC was last heard: monotonic seconds, with a destination; never changed.
+
+    It is a float because an entry of two objects costs 32 octets and a cache miss more.
+    """
+
+    __slots__ = ("destination",)
+    destination: "Destination"
+
+
+class Destination:
+    """Where a MAC can be: a peer, our own side, or a port of a bridge.
+
+    Args:
+        name: its name for people; of a peer, its IP address.
+
+    Attributes:
+        entry: the last entry that points here; the next MAC of the same batch shares it.
+    """
+
+    __slots__ = ("entry", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.entry = _NEVER
+
+    def __repr__(self) -> str:
+        """Show the name."""
+        return f"{type(self).__name__}({self.name})"
+
+
+_NEVER = FdbEntry("-inf")
+
+LOCAL = Destination("local")
+"""Our own side: the MAC was heard on the TAP."""
+
+ChangeKind: TypeAlias = Literal["learned", "moved", "expired", "refused"]
 
 
 class Change(NamedTuple):
-    """What happened to one entry: *mac* is with *peer* now, and was with *before*."""
+    """A change of one entry: *mac* is at *destination* now, and was at *before*."""
 
-    kind: Kind
+    kind: ChangeKind
     mac: bytes
-    peer: Peer | None
-    before: Peer | None
+    destination: Destination | None
+    before: Destination | None
 
 
-class _Walk:
-    """How far a listing is: entries below `left` are still to come, but for those of `told`."""
+class _Iteration:
+    """Position of one iteration: entries below `left` are not yielded yet, except `yielded`."""
 
     def __init__(self, left: int) -> None:
         self.left = left
-        self.told: set[bytes] = set()
+        self.yielded: set[bytes] = set()
 
 
 class Fdb:
     """MAC (6 octets) to where and when it was last heard, for one overlay.
 
+    Args:
+        ageing: seconds after which an entry that was not refreshed is dead.
+        max_address: the most MACs kept; 0 for no limit (kernel option maxaddress).
+
     Attributes:
-        ageing: seconds after which an entry that was not heard again is dead.
-        max_address: the most MACs that are kept; 0 for no limit (kernel option maxaddress).
-        learned, moved, expired, refused: what happened so far, in entries.
-        watch: is told of each such change; None, as usual, if nobody wants to know.
+        ageing, max_address: as given.
+        learned, moved, expired, refused: entries, counted since the start.
+        generation: incremented with every change that can move frames elsewhere.
+        on_change: called with each change; None (the default) costs nothing.
     """
 
     def __init__(self, ageing: float, max_address: int) -> None:
@@ -66,40 +104,31 @@ class Fdb:
         self.moved = 0
         self.expired = 0
         self.refused = 0
-        self.watch: Callable[[Change], None] | None = None
+        self.generation = Generation()
+        self.on_change: Callable[[Change], None] | None = None
         self._entries: dict[bytes, FdbEntry] = {}
-        # The keys once more, so that a sweep has a place to resume at: a dict that changes has
-        # none, and a copy of its keys for every round would stop the forwarding for 10 ms.
+        # The keys again, because a sweep needs a position to resume at: a dict that changes has
+        # none, and copying its keys for every round would stop the forwarding for 10 ms.
         self._macs: list[bytes] = []
         self._unswept = 0
-        self._walks: list[_Walk] = []
+        self._iterations: list[_Iteration] = []
 
     def __len__(self) -> int:
-        """Count the entries held, those included that are dead and not yet swept."""
+        """Count the entries held, dead entries that are not swept yet included."""
         return len(self._entries)
 
-    def lookup(self, mac: bytes, now: float) -> Peer | None:
-        """Return where *mac* is (LOCAL for our own side), or None when it is not known."""
-        try:  # Cheaper than get() for a MAC that is known, as nearly all are.
-            entry = self._entries[mac]
-        except KeyError:
-            return None
-        return entry.peer if now - entry < self.ageing else None
-
-    def entry(self, mac: bytes, now: float) -> tuple[Peer, float] | None:
-        """Return where *mac* is and for how many seconds it was not heard; None if not known."""
+    def lookup(self, mac: bytes, now: float) -> FdbEntry | None:
+        """Return the live entry of *mac*, or None."""
         entry = self._entries.get(mac)
-        if entry is None or now - entry >= self.ageing:
-            return None
-        return entry.peer, now - entry
+        return entry if entry is not None and now - entry < self.ageing else None
 
-    def learn(self, mac: bytes, peer: Peer, now: float) -> None:
-        """Note that *mac* was heard from *peer* just now; a batch is to pass one *now*."""
-        entry = peer.entry
+    def learn(self, mac: bytes, destination: Destination, now: float) -> None:
+        """Store that *mac* was heard from *destination* at *now*, which one batch shares."""
+        entry = destination.entry
         if entry != now:
-            entry = peer.entry = FdbEntry(now)
-            entry.peer = peer
-        try:
+            entry = destination.entry = FdbEntry(now)
+            entry.destination = destination
+        try:  # Cheaper than get() for a MAC that is known, as nearly all are.
             before = self._entries[mac]
         except KeyError:
             self._add(mac, entry)
@@ -109,35 +138,35 @@ class Fdb:
         if now - before >= self.ageing:
             self.expired += 1
             self.learned += 1
-            self._tell("expired", mac, None, before.peer)
-            self._tell("learned", mac, peer)
-        elif before.peer is not peer:
+            self._report("expired", mac, None, before.destination)
+            self._report("learned", mac, destination)
+        elif before.destination is not destination:
             self.moved += 1
-            self._tell("moved", mac, peer, before.peer)
+            self._report("moved", mac, destination, before.destination)
         self._entries[mac] = entry
 
     def _add(self, mac: bytes, entry: FdbEntry) -> None:
-        """Learn a MAC that has no entry, if there is room or room can be made."""
+        """Learn a MAC without an entry, if the table has room or a dead entry."""
         if self.max_address and len(self._entries) >= self.max_address:
             self._sweep(ROOM_LIMIT, entry)
             if len(self._entries) >= self.max_address:
                 self.refused += 1
-                self._tell("refused", mac, entry.peer)
+                self._report("refused", mac, entry.destination)
                 return
         self._entries[mac] = entry
         self._macs.append(mac)
         self.learned += 1
-        self._tell("learned", mac, entry.peer)
+        self._report("learned", mac, entry.destination)
 
     def expire(self, now: float) -> None:
-        """Forget entries that are `ageing` seconds old; looks at SWEEP_LIMIT of them at most."""
+        """Remove entries that are `ageing` seconds old; looks at SWEEP_LIMIT of them at most."""
         self._sweep(SWEEP_LIMIT, now)
 
     def _sweep(self, limit: int, now: float) -> None:
-        """Look at the next *limit* entries of a round, and forget those that are dead.
+        """Look at the next *limit* entries of a round, and remove dead ones.
 
-        A round goes down the list of MACs.  Where one is taken out the last takes its place,
-        which this round has seen already or, if it is newer than the round, need not see.
+        A round goes down the list of MACs. The last MAC takes the place of a removed one: this
+        round has visited it already, or it is newer than the round.
         """
         entries, macs = self._entries, self._macs
         start = self._unswept or len(macs)
@@ -147,49 +176,58 @@ class Fdb:
             entry = entries[mac]
             if now - entry >= self.ageing:
                 del entries[mac]
-                for walk in self._walks:
-                    _keep_right(walk, macs, at)
+                for iteration in self._iterations:
+                    _fix_iteration(iteration, macs, at)
                 macs[at] = macs[-1]
                 macs.pop()
                 self.expired += 1
-                self._tell("expired", mac, None, entry.peer)
+                self._report("expired", mac, None, entry.destination)
 
-    def _tell(self, kind: Kind, mac: bytes, peer: Peer | None, before: Peer | None = None) -> None:
-        if self.watch is not None:
-            self.watch(Change(kind, mac, peer, before))
+    def _report(
+        self,
+        kind: ChangeKind,
+        mac: bytes,
+        destination: Destination | None,
+        before: Destination | None = None,
+    ) -> None:
+        if kind != "refused":
+            self.generation.number += 1
+        if self.on_change is not None:
+            self.on_change(Change(kind, mac, destination, before))
 
-    def walk(self) -> Generator[tuple[bytes, FdbEntry] | None, None, None]:
-        """Yield the entries, dead ones too, over a time in which the table may change.
+    def iterate(self) -> Generator[tuple[bytes, FdbEntry] | None, None, None]:
+        """Yield the entries, dead ones included, while the table may change between steps.
 
-        One that is there from the beginning to the end comes once; no MAC comes twice.  None comes
-        now and then, so that each step takes little time.  To be closed if not used up.
+        An entry present from start to end is yielded exactly once; no MAC is yielded twice. None is
+        yielded now and then, to keep each step short. Close the generator if it is not exhausted.
         """
-        macs, walk = self._macs, _Walk(len(self._macs))
-        self._walks.append(walk)
+        macs, iteration = self._macs, _Iteration(len(self._macs))
+        self._iterations.append(iteration)
         try:
-            while walk.left:
-                walk.left -= 1
-                mac = macs[walk.left]
-                if mac in walk.told:
-                    walk.told.remove(mac)
+            while iteration.left:
+                iteration.left -= 1
+                mac = macs[iteration.left]
+                if mac in iteration.yielded:
+                    iteration.yielded.remove(mac)
                     yield None
                 else:
                     yield mac, self._entries[mac]
         finally:
-            self._walks.remove(walk)
+            self._iterations.remove(iteration)
 
-    def entries(self, now: float) -> Iterator[tuple[bytes, Peer, float]]:
-        """Yield (MAC, peer, age in seconds) of every live entry."""
+    def entries(self, now: float) -> Iterator[tuple[bytes, Destination, float]]:
+        """Yield (MAC, destination, age in seconds) of every live entry."""
         for mac, entry in self._entries.items():
             age = now - entry
             if age < self.ageing:
-                yield mac, entry.peer, age
+                yield mac, entry.destination, age
 
 
-def _keep_right(walk: _Walk, macs: list[bytes], at: int) -> None:
-    """Note what must not come twice when the last of *macs* takes the place of the one at *at*."""
-    if at < walk.left:
-        walk.told.discard(macs[at])
-        if len(macs) > walk.left:
-            walk.told.add(macs[-1])
-    walk.left = min(walk.left, len(macs) - 1)  # what is learned from now on does not come
+def _fix_iteration(iteration: _Iteration, macs: list[bytes], at: int) -> None:
+    """Keep an iteration consistent when the last MAC is moved to index *at*."""
+    if at < iteration.left:
+        iteration.yielded.discard(macs[at])
+        if len(macs) > iteration.left:
+            iteration.yielded.add(macs[-1])
+    # MACs learned from now on are not part of the iteration.
+    iteration.left = min(iteration.left, len(macs) - 1)

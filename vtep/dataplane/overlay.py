@@ -1,28 +1,35 @@
-"""One overlay and the TAP it is on: what stays the same from frame to frame, and the counters."""
+"""One overlay and the TAP it is on: the rules for its frames, its FDB, its peers, its counters."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Literal
 
-from vtep.dataplane.counters import Drop, Flood, Traffic
+from vtep.dataplane.counters import Drop, Generation, OverlayCounters
 from vtep.dataplane.fdb import Fdb
 from vtep.dataplane.peer import Peer
 from vtep.wire import ethernet, vxlan
 
+REVALIDATE_S = 1.0
+"""Longest time a flow cache entry is valid, so the FDB learns of active sources that often."""
+
 NO_MAC = bytes(6)
-"""All zeros: no source is that."""
+"""All zeros: never a source."""
 
 
 class AccessPort:
-    """One TAP: the overlays on it by VLAN id; the one that takes untagged frames under None.
+    """One TAP: its overlays by VLAN id; the overlay of untagged frames under None.
 
-    With no VLAN but None it is an access port, and a tagged frame belongs to the untagged
-    overlay.  With any VLAN it is a trunk, and a tag that is not listed belongs to nobody.
+    With no VLAN but None it is an access port, and a tagged frame belongs to the untagged overlay.
+    With any VLAN it is a trunk, and a tag that is not listed belongs to no overlay.
 
     Args:
         name: of the device.
         mac: of the device.
-        takes_tso, takes_uso: whether it takes super-frames of TCP and UDP.
+        takes_tso, takes_uso: whether it takes GSO frames of TCP and UDP.
+
+    Attributes:
+        by_vlan: its overlays.
+        drops: frames from the TAP that belong to no overlay.
     """
 
     def __init__(
@@ -36,33 +43,37 @@ class AccessPort:
         self.drops: Counter[Drop] = Counter()
 
     def overlay_of(self, vlan: int | None) -> "Overlay | None":
-        """Return the overlay a frame with this tag (None: untagged) belongs to."""
+        """Return the overlay of a frame with this tag (None: untagged)."""
         overlay = self.by_vlan.get(vlan or None)
         if overlay is None and self.by_vlan.keys() == {None}:
             return self.by_vlan[None]
         return overlay
 
 
-class Overlay:
-    """One VNI: its table, its peers, its rules, its counters.
+class Overlay(OverlayCounters):
+    """One VNI: its FDB, its peers, its rules, its counters.
 
     Args:
         vni: the 24-bit VXLAN network identifier.
-        port: the TAP its frames come from and go to; the overlay enters itself there.
+        port: the TAP that its frames come from and go to; the overlay registers itself there.
         vlan: its 802.1Q tag on that TAP; None for untagged.
-        tags: what becomes of any further tag: "strip" as RFC 7348 section 6.1 says, or "pass".
+        tags: any further tag is stripped ("strip", RFC 7348 section 6.1) or kept ("pass").
         mtu: octets of the largest IP packet that fits through the underlay.
-        ageing: seconds an unheard MAC is remembered.
-        max_address: the most MACs remembered; 0 for no limit.
-        clamp_mss: lower the MSS of TCP SYNs to what fits, in both directions.
-        accept_any: take datagrams from senders that are not on the list.
+        ageing: lifetime of an FDB entry that is not refreshed, in seconds.
+        max_address: the most FDB entries; 0 for no limit.
+        clamp_mss: lower the MSS of TCP SYNs to the MTU, in both directions.
+        accept_any: accept datagrams from senders that are not configured as peers.
         peers: (IP as text, socket address) of each VTEP on the flood list.
 
     Attributes:
-        flood: the VTEPs on the flood list.
-        flooded: frames that went to all of them, once each, by why.
-        on_unknown: is told of a MAC that nobody was heard with when frames to it are flooded, once
-            for each flow and batch; None, as usual, if nobody wants to know.
+        header: the VXLAN header of its datagrams, 8 octets.
+        max_frame: octets of the longest frame that leaves in one datagram.
+        peers: every VTEP that may send to the overlay, by IP address as text; change it with
+            `add_peer` and `remove_peer`.
+        flood: the VTEPs on the flood list, a subset of `peers`.
+        generation: incremented with every change of peers or MTU.
+        on_flood: called with the destination MAC when a frame is flooded because the FDB has no
+            entry, at most once per flow and classification; None (the default) costs nothing.
     """
 
     def __init__(
@@ -79,37 +90,63 @@ class Overlay:
         clamp_mss: bool = True,
         accept_any: bool = False,
     ) -> None:
-        self.vni = vni
+        super().__init__(vni)
         self.header = vxlan.pack(vni)
         self.port = port
         self.vlan = vlan
         self.pass_tags = tags == "pass"
-        self.mtu = mtu
-        self.max_frame = mtu + ethernet.HEADER_LEN + ethernet.TAG_LEN * self.pass_tags
         self.clamp_mss = clamp_mss
         self.accept_any = accept_any
         self.fdb = Fdb(ageing, max_address)
-        self.peers = {ip_: Peer(ip_, address) for ip_, address in peers}
+        self.peers = {ip: Peer(ip, address) for ip, address in peers}
         self.flood = tuple(self.peers.values())
-        self.traffic = Traffic()
-        self.drops: Counter[Drop] = Counter()
-        self.flooded: Counter[Flood] = Counter()
-        self.on_unknown: Callable[[bytes], None] | None = None
-        self.reserved_bits = 0
-        self.clamped = 0
-        self.last_refused: str | None = None
+        self.generation = Generation()
+        self.on_flood: Callable[[bytes], None] | None = None
+        self.mtu = mtu
         port.by_vlan[vlan] = self
 
-    def takes_tag(self, vlan: int) -> bool:
+    @property
+    def mtu(self) -> int:
+        """Octets of the largest IP packet that fits through the underlay."""
+        return self._mtu
+
+    @mtu.setter
+    def mtu(self, mtu: int) -> None:
+        self._mtu = mtu
+        self.max_frame = mtu + ethernet.HEADER_LEN + ethernet.TAG_LEN * self.pass_tags
+        self.generation.number += 1
+
+    @property
+    def flow_lifetime(self) -> float:
+        """Seconds that a flow cache entry is valid: a fraction of the ageing time, at most one."""
+        return min(REVALIDATE_S, self.fdb.ageing / 4)
+
+    def add_peer(self, peer: Peer, *, flood: bool) -> None:
+        """Accept datagrams from *peer*; with *flood*, put it on the flood list too."""
+        self.peers[peer.ip] = peer
+        if flood:
+            self.flood = (*self.flood, peer)
+        self.generation.number += 1
+
+    def remove_peer(self, peer: Peer) -> None:
+        """Neither accept datagrams from *peer* nor send to it from the next batch on.
+
+        FDB entries that point to it age out; until then their MACs are unknown.
+        """
+        del self.peers[peer.ip]
+        self.flood = tuple(one for one in self.flood if one is not peer)
+        self.generation.number += 1
+
+    def accepts_tag(self, vlan: int) -> bool:
         """Tell whether a frame from a peer may carry this tag to the TAP.
 
-        Only where the same tag, read from the TAP, would come to this overlay: a peer must not
-        reach a VLAN that is another overlay's.
+        It may if the same tag, read from the TAP, belongs to this overlay: a peer must not reach a
+        VLAN of another overlay.
         """
         return self.pass_tags and self.port.overlay_of(vlan) is self
 
-    def why_not(self, frame: memoryview) -> Drop | None:
-        """Return why a frame from a peer may not pass; None if it may."""
+    def drop_reason(self, frame: memoryview) -> Drop | None:
+        """Return why a frame from a peer is dropped; None if it is accepted."""
         if len(frame) < ethernet.HEADER_LEN:
             return Drop.RUNT
         source = frame[6:12]
@@ -118,6 +155,6 @@ class Overlay:
         if source == self.port.mac:
             return Drop.SELF_SOURCE
         tag = ethernet.vlan_id(frame, 0)
-        if tag is not None and not self.takes_tag(tag):
+        if tag is not None and not self.accepts_tag(tag):
             return Drop.INNER_VLAN
         return None

@@ -19,7 +19,7 @@ Drops: TypeAlias = dict[tuple[str, Drop], int]
 def counters(vtep: Vtep, *, peers: bool = True) -> dict[str, Any]:
     """Return all counters, those of each peer if wanted, as a tree ready for JSON."""
     return {
-        "underlay": {"drops": drop_counts(vtep.inbound.drops)},
+        "underlay": {"drops": drop_counts(vtep.drops)},
         "taps": {port.name: {"drops": drop_counts(port.drops)} for port in ports(vtep)},
         "overlays": {
             str(vni): _overlay(overlay, peers=peers) for vni, overlay in vtep.overlays.items()
@@ -30,9 +30,9 @@ def counters(vtep: Vtep, *, peers: bool = True) -> dict[str, Any]:
 def fdb(vtep: Vtep, now: float) -> list[dict[str, Any]]:
     """Return the live entries of all overlays; `dst` is an IP address, or "local"."""
     return [
-        {"mac": format_mac(mac), "vni": vni, "dst": peer.ip, "age": round(age, 1)}
+        {"mac": format_mac(mac), "vni": vni, "dst": destination.name, "age": round(age, 1)}
         for vni, overlay in vtep.overlays.items()
-        for mac, peer, age in overlay.fdb.entries(now)
+        for mac, destination, age in overlay.fdb.entries(now)
     ]
 
 
@@ -62,7 +62,7 @@ def fdb_text(entries: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 def drops(vtep: Vtep) -> Drops:
     """Return all drops but the harmless by place, as an operator would name it, and reason."""
-    places: list[tuple[str, Counter[Drop]]] = [("underlay", vtep.inbound.drops)]
+    places: list[tuple[str, Counter[Drop]]] = [("underlay", vtep.drops)]
     places += [(f"tap {port.name}", port.drops) for port in ports(vtep)]
     places += [(f"vni {overlay.vni}", overlay.drops) for overlay in vtep.overlays.values()]
     return {

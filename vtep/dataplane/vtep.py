@@ -1,43 +1,32 @@
-"""Vtep: all overlays of one UDP port, and the two ways through them.
+"""The tables of a VTEP: the overlays of one UDP port, with their peers, FDBs and counters."""
 
-Theory of operation.  Frames travel in slots (wire/slot.py): the caller puts a batch into them, each
-direction writes one header over the other, in place, and what is returned points into the slots.
-So the caller must have sent or written all of it before it fills them again.
-
-encapsulate.py is the way out and decapsulate.py the way in, each told at the top of its file in the
-order of its code.  No I/O, no clock: they are told `now`.  Nothing here raises for what the network
-sent: a bad frame is a Drop with a name.
-"""
-
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from vtep.dataplane.decap import Decapsulator
-from vtep.dataplane.encap import Encapsulator
+from vtep.dataplane.counters import Drop, Generation
 from vtep.dataplane.overlay import Overlay
-from vtep.dataplane.peer import Peer
-from vtep.wire.slot import Pool
+from vtep.dataplane.peer import NO_TRANSPORT, Peer, Transport
 
-LARGE_SLOTS, SMALL_SLOTS = 16, 64
-"""Most super-frames, and most other frames, handled in one turn."""
+MAX_LEARNED_PEERS = 65_536
+"""Most peers of an overlay under accept-any: spoofed senders must not fill the memory."""
 
 
 class Vtep:
     """All overlays of one UDP port.
 
     Args:
-        overlays: each with a VNI of its own.
-        local_addresses: this host's IP addresses as text.
+        overlays: each with a different VNI.
+        local_addresses: this host's IP addresses as text: a datagram from one of them is an echo.
         port: the UDP port of every VTEP, ours and theirs.
-        lanes: how many UDP source ports there are to spread flows over.
-        trust: see Decapsulator.
+        max_learned_peers: most peers of an overlay with accept-any.
 
     Attributes:
-        pool: where the caller puts a batch, of one direction at a time.
-        outbound: from a TAP to the underlay.
-        inbound: from the underlay to a TAP.
+        overlays: by VNI; change it with `add_overlay` and `remove_overlay`.
+        drops: datagrams that belong to no overlay.
+        generation: the number of changes so far, shared by overlays and FDBs.
 
     Raises:
-        ValueError: two overlays have one VNI.
+        ValueError: two overlays have the same VNI.
     """
 
     def __init__(
@@ -45,30 +34,83 @@ class Vtep:
         overlays: Iterable[Overlay],
         local_addresses: frozenset[str],
         port: int,
-        lanes: int = 1,
         *,
-        trust: bool = False,
+        max_learned_peers: int = MAX_LEARNED_PEERS,
     ) -> None:
         self.overlays: dict[int, Overlay] = {}
-        for overlay in overlays:
-            if overlay.vni in self.overlays:
-                raise ValueError(f"VNI {overlay.vni} is given twice")
-            self.overlays[overlay.vni] = overlay
+        self.local_addresses = local_addresses
         self.port = port
-        self.pool = Pool(LARGE_SLOTS, SMALL_SLOTS)
-        self.outbound = Encapsulator(self.pool, lanes)
-        self.inbound = Decapsulator(self.pool, self.overlays, local_addresses, port, trust=trust)
+        self.drops: Counter[Drop] = Counter()
+        self.generation = Generation()
+        self._max_learned_peers = max_learned_peers
+        self._transport: Transport = NO_TRANSPORT
+        for overlay in overlays:
+            self.add_overlay(overlay)
+
+    def add_overlay(self, overlay: Overlay) -> None:
+        """Forward for one more overlay from the next batch on.
+
+        Raises:
+            ValueError: its VNI is in use.
+        """
+        if overlay.vni in self.overlays:
+            raise ValueError(f"VNI {overlay.vni} is given twice")
+        self.overlays[overlay.vni] = overlay
+        overlay.generation = overlay.fdb.generation = self.generation
+        for peer in overlay.peers.values():
+            peer.transport = self._transport
+        self.invalidate()
+
+    def remove_overlay(self, overlay: Overlay) -> None:
+        """Drop its frames and datagrams from the next batch on."""
+        del self.overlays[overlay.vni]
+        del overlay.port.by_vlan[overlay.vlan]
+        self.invalidate()
+
+    def invalidate(self) -> None:
+        """Have every flow classified again from the next batch on."""
+        self.generation.number += 1
+
+    def use_transport(self, transport: Transport) -> None:
+        """Send to all peers, and to peers that are added later, by *transport*."""
+        self._transport = transport
+        for peer in self.peers():
+            peer.transport = transport
+        self.invalidate()
 
     def peers(self) -> Iterator[Peer]:
         """Yield every peer of every overlay."""
         for overlay in self.overlays.values():
             yield from overlay.peers.values()
 
+    def unknown_sender(self, overlay: Overlay, sender: str, now: float) -> Peer | Drop:
+        """Return a new Peer for a sender that is not one yet, or why it is not accepted.
+
+        The caller adds the peer to the overlay when its frame is valid.
+
+        Args:
+            overlay: the overlay of its VNI.
+            sender: its IP address as text, with %scope if it is link-local.
+            now: monotonic seconds.
+        """
+        ip, _, scope = sender.partition("%")
+        if ip in self.local_addresses:
+            return Drop.SELF_SOURCE
+        if not overlay.accept_any:
+            return Drop.UNKNOWN_PEER
+        if len(overlay.peers) >= self._max_learned_peers:
+            return Drop.PEER_LIMIT
+        is_ipv6 = ":" in ip
+        address = (ip, self.port, 0, int(scope or 0)) if is_ipv6 else (ip, self.port)
+        peer = Peer(sender, address, heard_at=now)
+        peer.transport = self._transport
+        return peer
+
     def expire(self, now: float) -> None:
-        """Forget MACs, and senders accepted under accept-any, that were not heard for long."""
+        """Remove MACs, and peers accepted under accept-any, that were not heard for too long."""
         for overlay in self.overlays.values():
             overlay.fdb.expire(now)
             if overlay.accept_any:
                 for peer in list(overlay.peers.values()):
                     if peer.heard_at is not None and now - peer.heard_at >= overlay.fdb.ageing:
-                        del overlay.peers[peer.ip]
+                        overlay.remove_peer(peer)

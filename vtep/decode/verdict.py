@@ -9,6 +9,7 @@ from vtep.dataplane.decap_spans import Message
 from vtep.dataplane.overlay import AccessPort, Overlay
 from vtep.dataplane.peer import Peer
 from vtep.dataplane.vtep import Vtep
+from vtep.dataplane.worker import Worker
 from vtep.decode.kernel import Datagram, Refusal
 from vtep.trace.outcome import Outcome, inbound
 from vtep.trace.sentence import decision, source
@@ -83,14 +84,14 @@ class DecodeVtep:
     def _begin(self) -> None:
         local = self._config.local
         addresses = frozenset() if local is None else frozenset({local})
-        self._vtep = Vtep([], addresses, self._config.ports[0])
+        self._worker = Worker(Vtep([], addresses, self._config.ports[0]))
         self._left = _MAX_DATAGRAMS
         for vni in self._config.vnis:
             self._add(vni)
 
     def _add(self, vni: int) -> None:
         config = self._config
-        overlays = self._vtep.overlays
+        overlays = self._worker.vtep.overlays
         overlays[vni] = Overlay(
             vni=vni,
             port=AccessPort(f"vx{len(overlays)}", _TAP_MAC),
@@ -112,7 +113,7 @@ class DecodeVtep:
         """Receive a datagram and return the verdict; `time` in seconds, if the capture has it."""
         self._now = max(self._now, time or 0.0)
         self._left -= 1
-        overlays = len(self._vtep.overlays) - len(self._config.vnis)
+        overlays = len(self._worker.vtep.overlays) - len(self._config.vnis)
         if not self._left or overlays >= _MAX_OVERLAYS:
             self._begin()
         sender = datagram.sender or (*self._config.peers, UNKNOWN_SENDER)[0]
@@ -120,7 +121,7 @@ class DecodeVtep:
         assumed = list(self._assume(vni, sender))
         if datagram.sender is None:
             assumed.insert(0, f"{sender} is the sender (no outer IP header)")
-        overlay = None if vni is None else self._vtep.overlays.get(vni)
+        overlay = None if vni is None else self._worker.vtep.overlays.get(vni)
         counts = (overlay.reserved_bits, overlay.clamped) if overlay else (0, 0)
         outcome = self._hand_over(datagram, sender)
         if outcome.decision == "dropped":
@@ -137,7 +138,7 @@ class DecodeVtep:
 
     def _assume(self, vni: int | None, sender: str) -> Iterator[str]:
         """Configure VNI and peer if they were not given, and yield these assumptions."""
-        config, overlays = self._config, self._vtep.overlays
+        config, overlays = self._config, self._worker.vtep.overlays
         if vni is None:
             return
         if not config.vnis:
@@ -147,23 +148,24 @@ class DecodeVtep:
         is_open = not config.peers and not config.accept_any
         if is_open and vni in overlays and sender != config.local:
             peer = Peer(sender, (sender, config.ports[0]))
-            overlays[vni].peers.setdefault(sender, peer)
+            if sender not in overlays[vni].peers:
+                overlays[vni].add_peer(peer, flood=False)
             yield f"{sender} is a peer (--peer)"
 
     def _hand_over(self, datagram: Datagram, sender: str) -> Outcome:
         """Put the datagram into a slot, as the daemon does, and let the VTEP receive it."""
-        slots = self._vtep.pool.large
+        slots = self._worker.pool.large
         payload = datagram.payload
         end = UDP_AT + len(payload)
         slots.views[0][UDP_AT:end] = payload
         message = Message(slots, 0, end, sender, len(payload))
-        return inbound(self._vtep, message, self._now, port=datagram.port)
+        return inbound(self._worker, message, self._now, port=datagram.port)
 
     def _detail(self, drop: Drop | None, vni: int | None, sender: str, frame: bytes) -> str:
         """Return the value that caused a drop, and the expected values."""
         match drop:
             case Drop.UNKNOWN_VNI:
-                known = ", ".join(str(known) for known in self._vtep.overlays)
+                known = ", ".join(str(known) for known in self._worker.vtep.overlays)
                 return f"; its VNI is {vni}, configured: {known}"
             case Drop.UNKNOWN_PEER:
                 return f"; its sender is {sender}, peers: {', '.join(self._config.peers)}"

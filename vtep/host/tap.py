@@ -74,30 +74,32 @@ class Tap:
         """Return the file descriptor, to wait for frames."""
         return self._fd
 
-    # HOT PATH
-    def read(self, buffer: memoryview) -> int:
-        """Read one frame, its virtio header in front; return the octets of both, 0 for no frame.
+    # HOT PATH: bench rtt, udp, tcp
+    def read(self, buffers: Sequence[memoryview]) -> int:
+        """Read one frame behind its virtio header; return the octets of both, 0 without a frame.
 
-        A buffer must hold the header, 65,536 octets and an Ethernet header with a tag; what does
-        not fit is cut off by the kernel.
+        Args:
+            buffers: filled one after the other; the first holds at least the virtio header.
+                Together they must hold it, 65,536 octets and an Ethernet header with a tag: the
+                kernel cuts off the rest.
 
         Raises:
             HostError: the device can be read no more; it was deleted.
         """
         try:
             if self.vnet_header:
-                return os.readv(self._fd, (buffer,))
-            octets = os.readv(self._fd, (buffer[_VIRTIO:],))
+                return os.readv(self._fd, buffers)
+            octets = os.readv(self._fd, (buffers[0][_VIRTIO:], *buffers[1:]))
         except BlockingIOError:
             return 0
         except OSError as error:
             if error.errno == errno.EBADFD:
                 raise HostError(f"TAP {self.name} was deleted while in use") from error
             raise HostError(f"TAP {self.name} cannot be read: {error.strerror}") from error
-        buffer[:_VIRTIO] = bytes(_VIRTIO)
+        buffers[0][:_VIRTIO] = bytes(_VIRTIO)
         return _VIRTIO + octets
 
-    # HOT PATH
+    # HOT PATH: bench rtt, udp, tcp
     def write(self, parts: Sequence[Buffer]) -> int:
         """Write one frame in parts; return 0, or the errno.
 

@@ -21,7 +21,7 @@ _MAX_SIZES = 4096
 _MAX_ERRORS = 64
 """Most pending errors passed over in one receive()."""
 
-CANNOT_CUT = frozenset({errno.EIO, errno.EINVAL, errno.EMSGSIZE})
+GSO_ERRORS = frozenset({errno.EIO, errno.EINVAL, errno.EMSGSIZE})
 """What a send with UDP_SEGMENT may fail with though its datagrams can be sent otherwise: the device
 has no checksum offload (Linux before 6.11) or IPsec is on the way; there are too many, or (before
 6.14) one does not fit the path; one does not fit the path."""
@@ -84,7 +84,7 @@ class Underlay:
         gro: bool = True,
     ) -> None:
         self._socket = udp.open_socket(family, dev)
-        self._sending: list[socket.socket] = []
+        self.sending: list[socket.socket] = []
         try:
             if family == socket.AF_INET6:
                 self._socket.setsockopt(socket.IPPROTO_UDP, linux.UDP_NO_CHECK6_RX, 1)
@@ -92,17 +92,17 @@ class Underlay:
             udp.enlarge_receive_buffer(self._socket)
             self._socket.bind(udp.bind_address(family, local, port))
             if source_ports:
-                self._sending = senders.open_senders(family, local, source_ports, dev)
+                self.sending = senders.open_senders(family, local, source_ports, dev)
         except BaseException:
             self.close()
             raise
-        sending = self._sending or [self._socket]
-        self.senders = len(sending)
+        self.sending = self.sending or [self._socket]
+        self.senders = len(self.sending)
         self.source_port = 0
-        self.ports = [int(sock.getsockname()[1]) for sock in sending]
+        self.ports = [int(sock.getsockname()[1]) for sock in self.sending]
         self.segments = probe.most_segments() if segment else 1
-        self._sendto = [sock.sendto for sock in sending]
-        self._sendmsg = [sock.sendmsg for sock in sending]
+        self._sendto = [sock.sendto for sock in self.sending]
+        self._sendmsg = [sock.sendmsg for sock in self.sending]
         self._controls = _Controls()
         self._recvmsg_into = self._socket.recvmsg_into
 
@@ -110,37 +110,39 @@ class Underlay:
         """Return the file descriptor, to wait for datagrams."""
         return self._socket.fileno()
 
-    # HOT PATH
-    def receive(self, buffer: memoryview) -> tuple[int, str, int] | None:
-        """Receive one message into *buffer*; None when none waits.
+    # HOT PATH: bench rtt, udp, tcp
+    def receive(self, buffers: Sequence[memoryview]) -> tuple[int, str, int] | None:
+        """Receive one message; None if there is none.
 
         A message is a datagram, or several of one sender that the kernel merged (UDP_GRO, udp(7)).
+        A pending error (an ICMP message about a datagram we sent) is skipped.
 
-        A buffer must hold 65,535 octets; what does not fit is cut off by the kernel.  A pending
-        error (an ICMP message about something we sent) is passed over.
+        Args:
+            buffers: filled one after the other; together they must hold 65,535 octets, and the
+                kernel cuts off the rest.
 
         Returns:
-            Octets; the sender's IP as text, a link-local one with the %number of its device;
-            octets of each datagram but the last, or 0 where there is one.
+            The octets; the sender's IP address as text, with %number of the device if it is
+            link-local; the octets of each datagram except the last, or 0 for a single one.
         """
         for _ in range(_MAX_ERRORS):
             try:
-                length, control, _, sender = self._recvmsg_into((buffer,), _CONTROL_LEN)
+                length, control, _, sender = self._recvmsg_into(buffers, _CONTROL_LEN)
             except BlockingIOError:
                 return None
             except OSError:
                 # The kernel reports a pending error once, in place of a datagram.
                 continue
             self.source_port = sender[1]
-            size = _MERGED_SIZE.unpack(control[0][2])[0] if control else 0
+            size = _merged_size(control) if control else 0
             if len(sender) == 4 and sender[3]:
                 return length, f"{sender[0]}%{sender[3]}", size
             return length, sender[0], size
         return None
 
-    # HOT PATH
+    # HOT PATH: bench rtt, udp, tcp
     def send(
-        self, parts: Sequence[Buffer], address: Address, segment_size: int = 0, flow: int = 0
+        self, parts: Sequence[Buffer], address: Address, segment_size: int = 0, sport_index: int = 0
     ) -> int:
         """Send to a socket address; return 0, or the errno if it did not leave.
 
@@ -149,37 +151,42 @@ class Underlay:
                 length but the last, which the kernel makes datagrams of (UDP_SEGMENT, udp(7)).
             address: where to.
             segment_size: 0 for one datagram.
-            flow: at least 0; equal ones leave from the same port.
+            sport_index: at least 0; selects the source port.
         """
         try:
             if len(parts) == 1:
                 octets = parts[0]
                 if not segment_size or len(octets) <= segment_size:
-                    self._sendto[flow % self.senders](octets, address)
+                    self._sendto[sport_index % self.senders](octets, address)
                     return 0
             control = self._controls[segment_size]
-            self._sendmsg[flow % self.senders](parts, control, 0, address)
+            self._sendmsg[sport_index % self.senders](parts, control, 0, address)
         except OSError as error:
             if error.errno in _PENDING:
-                return self._send_again(parts, address, segment_size, flow)
+                return self._send_again(parts, address, segment_size, sport_index)
             return error.errno or errno.EIO
         return 0
 
     def _send_again(
-        self, parts: Sequence[Buffer], address: Address, segment_size: int, flow: int
+        self, parts: Sequence[Buffer], address: Address, segment_size: int, sport_index: int
     ) -> int:
         """Send what an error that was pending may have kept back; return 0, or the errno."""
         control = self._controls[segment_size if sum(map(len, parts)) > segment_size else 0]
         try:
-            self._sendmsg[flow % self.senders](parts, control, 0, address)
+            self._sendmsg[sport_index % self.senders](parts, control, 0, address)
         except OSError as error:
             return error.errno or errno.EIO
         return 0
 
-    def send_apart(
-        self, parts: Sequence[Buffer], address: Address, segment_size: int, flow: int, error: int
+    def send_unsegmented(
+        self,
+        parts: Sequence[Buffer],
+        address: Address,
+        segment_size: int,
+        sport_index: int,
+        error: int,
     ) -> list[tuple[memoryview, int]]:
-        """Send in smaller pieces what send() with *segment_size* failed to, with CANNOT_CUT.
+        """Send in smaller pieces what send() with *segment_size* failed to, with GSO_ERRORS.
 
         Too many for an old kernel go 64 at once, everything else one by one, so that only what is
         too large is lost.  Where it turns out that the kernel cannot cut so many, or not at all,
@@ -189,7 +196,7 @@ class Underlay:
             parts: as given to send().
             address: as given to send().
             segment_size: as given to send().
-            flow: as given to send().
+            sport_index: as given to send().
             error: what send() returned.
 
         Returns:
@@ -201,9 +208,9 @@ class Underlay:
         failed: list[tuple[memoryview, int]] = []
         for at in range(0, len(octets), step):
             piece = octets[at : at + step]
-            again = self.send((piece,), address, segment_size, flow)
-            if too_many and again in CANNOT_CUT:
-                failed += self.send_apart((piece,), address, segment_size, flow, again)
+            again = self.send((piece,), address, segment_size, sport_index)
+            if too_many and again in GSO_ERRORS:
+                failed += self.send_unsegmented((piece,), address, segment_size, sport_index, again)
             elif again:
                 failed.append((piece, again))
         if too_many:
@@ -221,8 +228,16 @@ class Underlay:
 
     def close(self) -> None:
         """Close the sockets.  Harmless when closed."""
-        senders.close(self._sending)
+        senders.close(self.sending)
         self._socket.close()
+
+
+def _merged_size(control: Sequence[tuple[int, int, bytes]]) -> int:
+    """Return the datagram size that UDP_GRO reports in control messages; 0 if it does not."""
+    for level, kind, data in control:
+        if level == socket.IPPROTO_UDP and kind == linux.UDP_GRO:
+            return int(_MERGED_SIZE.unpack(data)[0])
+    return 0
 
 
 def _merge(sock: socket.socket) -> bool:

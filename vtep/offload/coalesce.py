@@ -1,13 +1,13 @@
-"""Many to one: segments of one inner flow, found by rows.py, become one super-frame for the TAP.
+"""Join segments of one inner flow, found by rows.py, into one GSO frame for the TAP.
 
-The conditions are those of the kernel's own receive offload (net/ipv4/tcp_offload.c
-tcp_gro_receive, net/ipv4/udp_offload.c), but that IPv4 must have DF set, so that the IDs say
-nothing (RFC 6864).  What does not qualify is delivered one by one.
+The conditions are those of the kernel's receive offload (net/ipv4/tcp_offload.c tcp_gro_receive,
+net/ipv4/udp_offload.c), with one more: IPv4 must have DF set, so that the IDs have no meaning (RFC
+6864). Frames that do not qualify are delivered one by one.
 """
 
 import struct
 
-from vtep.offload.rows import Layout, Rows
+from vtep.offload.rows import RowLayout, RowViews
 from vtep.wire import ip, virtio, vxlan
 from vtep.wire.buffer import Readable
 from vtep.wire.checksum import ones_sum
@@ -20,8 +20,8 @@ _word_at, _put_word = _WORD.unpack_from, _WORD.pack_into
 _long_at = struct.Struct(">I").unpack_from
 
 
-def layout_of(frame: memoryview, size: int) -> Layout | None:
-    """Return the Layout of datagrams like the one that holds *frame*, if they could be joined.
+def layout_of(frame: memoryview, size: int) -> RowLayout | None:
+    """Return the layout of datagrams like the one that holds *frame*, if they can be joined.
 
     Args:
         frame: one whole frame.
@@ -43,20 +43,20 @@ def layout_of(frame: memoryview, size: int) -> Layout | None:
             return None
     else:
         return None
-    return Layout(size, version, protocol, l3, l4, payload_at)
+    return RowLayout(size, version, protocol, l3, l4, payload_at)
 
 
-class Chain:
-    """A super-frame in the making: segments of one flow that continue one another.
+class GroPacket:
+    """A GSO frame under construction: segments of one flow that continue one another.
 
     Args:
         rows: views of the first segments.
-        octets: the slot of the first.
-        at: where its VXLAN header stands there.
+        octets: the slot of the first segment.
+        at: where its VXLAN header is there.
         addresses: the ones' complement sum of its IP addresses.
 
     Attributes:
-        is_open: whether more may follow.
+        is_open: whether more segments may follow.
     """
 
     __slots__ = (
@@ -64,7 +64,7 @@ class Chain:
         *("_push", "_rows", "is_open"),
     )
 
-    def __init__(self, rows: Rows, octets: memoryview, at: int, addresses: int) -> None:
+    def __init__(self, rows: RowViews, octets: memoryview, at: int, addresses: int) -> None:
         self._rows = rows
         self._layout = rows.layout
         self._octets = octets
@@ -76,24 +76,22 @@ class Chain:
         self._push = 0
         self.is_open = True
 
-    # HOT PATH
-    def room(self, rows: Rows, octets: memoryview, at: int) -> int:
-        """Return how many rows may be added from the one whose VXLAN header is at *at*.
+    def room(self, rows: RowViews, octets: memoryview, at: int) -> int:
+        """Return how many rows may be appended, from the one with its VXLAN header at *at*.
 
-        0 if it does not continue the chain; that its checksum is right is for the caller to know.
+        0 if that row does not continue the packet. The caller verifies its checksum.
         """
-        if not self.is_open or rows.layout != self._layout or not self._goes_on(octets, at):
+        if not self.is_open or rows.layout != self._layout or not self._continues(octets, at):
             return 0
-        return self._rows.fit - self._count
+        return self._rows.max_segments - self._count
 
-    # HOT PATH
-    def add(self, payloads: list[memoryview], octets: memoryview, at: int) -> None:
-        """Add full segments, no more than there is `room` for.
+    def append(self, payloads: list[memoryview], octets: memoryview, at: int) -> None:
+        """Append full segments, at most as many as `room` returned.
 
         Args:
             payloads: of one or more rows.
             octets: the slot of the last one.
-            at: where its VXLAN header stands there.
+            at: where its VXLAN header is there.
         """
         rows = self._rows
         count = len(payloads)
@@ -101,26 +99,26 @@ class Chain:
         self._payload += count * rows.segment
         self._count += count
         if rows.is_tcp and octets[at + vxlan.HEADER_LEN + self._layout.l4 + 13] & _PSH:
-            self._push = _PSH  # the kernel hands over what it has then
+            self._push = _PSH  # the kernel delivers a pushed segment immediately, too
             self.is_open = False
 
-    def add_tail(self, octets: memoryview, at: int, end: int) -> bool:
-        """Add one segment that is shorter, and ends the chain; return whether it is one.
+    def append_last(self, octets: memoryview, at: int, end: int) -> bool:
+        """Append a shorter segment, which ends the packet; return whether it belongs there.
 
         Args:
             octets: holds its datagram at octets[at:end].
-            at: where the VXLAN header stands.
+            at: where the VXLAN header begins.
             end: where the frame ends.
         """
         first = self._layout
-        if not self.is_open or end - at >= first.size or self._count == self._rows.fit:
+        if not self.is_open or end - at >= first.size or self._count == self._rows.max_segments:
             return False
         frame = octets[at + vxlan.HEADER_LEN : end]
         layout = layout_of(frame, end - at)
         if (
             layout is None
             or layout[1:] != first[1:]
-            or not self._goes_on(octets, at)
+            or not self._continues(octets, at)
             or not self._is_right(frame, layout)
         ):
             return False
@@ -132,11 +130,10 @@ class Chain:
             self._push = frame[first.l4 + 13] & _PSH
         return True
 
-    # HOT PATH
     def finish(self) -> tuple[virtio.VirtioHeader, Readable, list[memoryview]]:
-        """Return the super-frame: its virtio header, its headers, its payload in parts.
+        """Return the GSO frame: its virtio header, its frame headers, its payload in parts.
 
-        Its headers are new; the payload lies in the slots.  A single segment is the frame it was.
+        The headers are a copy, the payload stays in the slots. A single segment stays unchanged.
         """
         _, version, protocol, l3, l4, payload_at = self._layout
         at = self._at + vxlan.HEADER_LEN
@@ -157,12 +154,12 @@ class Chain:
             headers[l4 + 13] |= self._push
         else:
             _put_word(headers, l4 + 4, length)
-        begun = (self._addresses + protocol + length - 1) % 0xFFFF + 1
-        _put_word(headers, l4 + ip.CHECKSUM_AT[protocol], begun)
-        return self._rows.description, headers, self._parts
+        partial = (self._addresses + protocol + length - 1) % 0xFFFF + 1
+        _put_word(headers, l4 + ip.CHECKSUM_AT[protocol], partial)
+        return self._rows.virtio_header, headers, self._parts
 
-    def _is_right(self, frame: memoryview, layout: Layout) -> bool:
-        """Tell whether a frame like the others, but shorter, has right checksums."""
+    def _is_right(self, frame: memoryview, layout: RowLayout) -> bool:
+        """Tell whether a shorter frame has valid checksums."""
         l3, l4 = layout.l3, layout.l4
         if layout.version == 4 and ones_sum(frame[l3:l4]) != 0xFFFF:
             return False
@@ -171,7 +168,7 @@ class Chain:
         pseudo = self._addresses + layout.protocol + len(frame) - l4
         return (ones_sum(frame[l4:]) + pseudo) % 0xFFFF == 0
 
-    def _goes_on(self, octets: memoryview, at: int) -> bool:
+    def _continues(self, octets: memoryview, at: int) -> bool:
         """Tell whether the row at *at* has the headers and the sequence number that come next."""
         own, rows = self._octets, self._rows
         head = rows.head_len

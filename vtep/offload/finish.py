@@ -1,31 +1,34 @@
-"""What a TAP is to get that cannot be told what is left to do: finished frames, one by one."""
+"""Finish frames for a TAP that takes no virtio header: one complete frame at a time."""
 
 from collections.abc import Sequence
 
-from vtep.offload.segment import complete_checksum, plan, segment
+from vtep.offload.segment import complete_checksum, plan_segments, segment
 from vtep.wire import virtio
 from vtep.wire.buffer import Readable
 
 _ANY_LENGTH = 65535
-"""No frame is cut finer than it came: its segment size is the sender's."""
+"""Segments keep the size that the sender chose."""
 
 
 def finish(parts: Sequence[Readable]) -> list[bytearray]:
-    """Cut a super-frame, and complete the checksum of a frame that is to be.
+    """Segment a GSO frame, or complete a partial checksum.
 
     Args:
-        parts: one frame, its virtio header in front; only read.
+        parts: one frame behind its virtio header; only read.
 
     Returns:
-        New buffers, each a header of zeros and one finished frame.  None where header and frame
-        contradict each other.
+        New buffers, each a header of zeros and one finished frame; an empty list if header and
+        frame contradict each other.
     """
     octets = bytearray().join(parts)
     header = virtio.parse(octets)
     frame = memoryview(octets)[virtio.HEADER_LEN :]
     if header.gso_type != virtio.GSO_NONE:
-        cut = plan(frame, header, _ANY_LENGTH)
-        return [] if cut is None else segment(frame, cut, bytes(virtio.HEADER_LEN))
+        plan = plan_segments(frame, header, _ANY_LENGTH)
+        if plan is None:
+            return []
+        layout, end = plan
+        return segment(frame[:end], layout, bytes(virtio.HEADER_LEN))
     if header.flags & virtio.NEEDS_CSUM and not complete_checksum(frame, header):
         return []
     octets[: virtio.HEADER_LEN] = bytes(virtio.HEADER_LEN)

@@ -1,141 +1,154 @@
-"""A whole outer packet in one write: what goes in front of datagrams, whose octets are not touched.
+"""The headers in front of datagrams that are injected as one outer packet; payload is not touched.
 
-The kernel takes, through a TAP with a virtio header of 24 octets (Linux 6.17), a super-frame inside
-its UDP tunnel as one packet, and cuts it and finishes both checksums on the way out, or has the
-network card do it. So a super-frame leaves as it was read, VXLAN header in front, behind
+Through a TAP with a virtio header of 24 octets (Linux 6.17) the kernel takes a GSO frame inside its
+UDP tunnel as one packet. It segments it and completes both checksums on the way out, or leaves that
+to the network card. So a GSO frame leaves as it was read, its VXLAN header in front, behind
 
     virtio header (24) | Ethernet (14) | IP (20 or 40) | UDP (8)
 
-and finished datagrams leave behind the same, one or several in a row as with UDP_SEGMENT. All
-offsets that the virtio header names count from the outer Ethernet header. How the kernel is brought
-to forward the packet is not known here: see host/injector.py.
+Finished datagrams leave behind the same headers, one or several in a row as with UDP_SEGMENT. All
+offsets in the virtio header count from the outer Ethernet header. host/injector.py makes the kernel
+forward the packet.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from vtep.offload.segment import Cut
+from vtep.bounded_cache import BoundedCache
 from vtep.wire import ip, outer, virtio, vxlan
 from vtep.wire.outer import Outer
 from vtep.wire.virtio import VirtioHeader
 
 MAX_PAYLOAD = outer.MAX_PACKET - ip.IPV4_LEN - ip.UDP_LEN
-"""Most octets of datagrams, or of a super-frame and its VXLAN header, in one packet over IPv4."""
+"""Most octets of datagrams, or of a GSO frame and its VXLAN header, in one packet over IPv4."""
 
-_MAX_FRONTS = 64
-"""Most fronts that are kept of each kind for a peer and a lane: a bulk flow has a few."""
+_MAX_PREFIXES = 64
+"""Most prefixes kept of each kind per peer and source port: a bulk flow has a few."""
 
 
-class Whole:
-    """What super-frames have in common that leave uncut behind one and the same front.
+class GsoLayout(NamedTuple):
+    """What GSO frames with the same headers and segment size have in common.
 
     Attributes:
         header: their virtio header, NEEDS_CSUM set.
-        cut: how the kernel is to cut them.
-        length: octets of one with its VXLAN header.
-        rows: segments of each.
-        octets: of all its segments with their VXLAN headers.
-        fits: whether it goes into one packet.
+        l3: where the inner IP header begins, in octets from the start of the frame.
+        payload_at: where the payload begins.
+        size: octets of payload in a full segment.
     """
 
-    __slots__ = ("cut", "fits", "header", "length", "octets", "rows")
-
-    def __init__(self, header: VirtioHeader, cut: Cut) -> None:
-        self.header = header
-        self.cut = cut
-        self.length = vxlan.HEADER_LEN + cut.headers.end
-        self.rows = cut.rows
-        self.octets = self.rows * (vxlan.HEADER_LEN + cut.payload_at) + cut.payload
-        self.fits = self.length <= MAX_PAYLOAD
+    header: VirtioHeader
+    l3: int
+    payload_at: int
+    size: int
 
 
-class Envelope:
-    """The fronts of what is sent one way; each is made once and kept.
-
-    Args:
-        way: from where to where.
+class GsoFrame(NamedTuple):
+    """One GSO frame that the kernel segments.
 
     Attributes:
-        way: as given.
+        layout: of its headers.
+        length: octets of the frame and its VXLAN header.
+        segments: how many datagrams the kernel makes of it.
+        octets: of all these datagrams, VXLAN headers included.
     """
 
-    __slots__ = ("_datagrams", "_super_frames", "way")
+    layout: GsoLayout
+    length: int
+    segments: int
+    octets: int
 
-    def __init__(self, way: Outer) -> None:
-        self.way = way
-        self._datagrams: dict[tuple[int, int], bytes] = {}
-        self._super_frames: dict[Whole, bytes] = {}
+    @classmethod
+    def of(cls, layout: GsoLayout, end: int) -> "GsoFrame":
+        """Return the description of a frame that ends at *end*."""
+        payload = end - layout.payload_at
+        segments = -(-payload // layout.size)
+        octets = segments * (vxlan.HEADER_LEN + layout.payload_at) + payload
+        return cls(layout, vxlan.HEADER_LEN + end, segments, octets)
 
-    # HOT PATH
+
+class OuterTemplate:
+    """Makes the prefixes of packets that take one path; keeps those it made last.
+
+    Args:
+        outer: source and destination of the path.
+
+    Attributes:
+        outer: as given.
+    """
+
+    __slots__ = ("_datagrams", "_gso_frames", "outer")
+
+    def __init__(self, outer: Outer) -> None:
+        self.outer = outer
+        self._datagrams: BoundedCache[tuple[int, int], bytes] = BoundedCache(_MAX_PREFIXES)
+        self._gso_frames: BoundedCache[GsoFrame, bytes] = BoundedCache(_MAX_PREFIXES)
+
     def datagrams(self, octets: int, segment_size: int = 0) -> bytes:
-        """Return what goes in front of one datagram, or of several of *segment_size* in a row.
+        """Return the prefix of one datagram, or of several of *segment_size* in a row.
 
-        The kernel cuts, and sums what it sends (net/ipv4/udp_offload.c).
+        The kernel segments them and computes the checksums (net/ipv4/udp_offload.c).
 
         Args:
             octets: of all together, at most MAX_PAYLOAD.
-            segment_size: of each but the last; 0 for one datagram.
+            segment_size: of each except the last; 0 for one datagram.
         """
-        front = self._datagrams.get((octets, segment_size))
-        if front is None:
-            if len(self._datagrams) >= _MAX_FRONTS:
-                self._datagrams.clear()
-            udp_at = self.way.udp_at
-            header = VirtioHeader(
-                flags=virtio.NEEDS_CSUM,
-                gso_type=virtio.GSO_UDP_L4 if segment_size else virtio.GSO_NONE,
-                hdr_len=udp_at + ip.UDP_LEN if segment_size else 0,
-                gso_size=segment_size,
-                csum_start=udp_at,
-                csum_offset=ip.CHECKSUM_AT[ip.UDP],
-            )
-            front = virtio.pack_tunnel(header) + outer.pack(self.way, octets)
-            self._datagrams[octets, segment_size] = front
-        return front
-
-    # HOT PATH
-    def super_frame(self, whole: Whole) -> bytes:
-        """Return what goes in front of a super-frame with its VXLAN header; *whole* must fit."""
-        front = self._super_frames.get(whole)
-        if front is None:
-            if len(self._super_frames) >= _MAX_FRONTS:
-                self._super_frames.clear()
-            front = self._super_frames[whole] = self._pack(whole)
-        return front
-
-    def _pack(self, whole: Whole) -> bytes:
-        """Describe a super-frame whose inner and outer checksums are both only begun."""
-        at = self.way.udp_at + ip.UDP_LEN + vxlan.HEADER_LEN
-        is_ipv4 = self.way.is_ipv4
-        kind = virtio.GSO_UDP_TUNNEL_IPV4 if is_ipv4 else virtio.GSO_UDP_TUNNEL_IPV6
+        key = octets, segment_size
+        prefix = self._datagrams.get(key)
+        if prefix is not None:
+            return prefix
+        udp_at = self.outer.udp_at
         header = VirtioHeader(
-            flags=virtio.NEEDS_CSUM | virtio.UDP_TUNNEL_CSUM,
-            gso_type=whole.header.gso_type | kind,
-            hdr_len=at + whole.cut.payload_at,
-            gso_size=whole.cut.size,
-            csum_start=at + whole.header.csum_start,
-            csum_offset=whole.header.csum_offset,
+            flags=virtio.NEEDS_CSUM,
+            gso_type=virtio.GSO_UDP_L4 if segment_size else virtio.GSO_NONE,
+            hdr_len=udp_at + ip.UDP_LEN if segment_size else 0,
+            gso_size=segment_size,
+            csum_start=udp_at,
+            csum_offset=ip.CHECKSUM_AT[ip.UDP],
         )
-        front = virtio.pack_tunnel(header, self.way.udp_at, at + whole.cut.headers.l3)
-        return front + outer.pack(self.way, whole.length)
+        made = virtio.pack_tunnel(header) + outer.pack(self.outer, octets)
+        return self._datagrams.put(key, made)
+
+    def gso_frame(self, gso: GsoFrame) -> bytes:
+        """Return the prefix of a GSO frame and its VXLAN header, MAX_PAYLOAD octets at most."""
+        prefix = self._gso_frames.get(gso)
+        return prefix if prefix is not None else self._gso_frames.put(gso, self._pack(gso))
+
+    def _pack(self, gso: GsoFrame) -> bytes:
+        """Describe a GSO frame whose inner and outer checksums are both partial."""
+        header, l3, payload_at, size = gso.layout
+        at = self.outer.udp_at + ip.UDP_LEN + vxlan.HEADER_LEN
+        is_ipv4 = self.outer.is_ipv4
+        tunnel = virtio.GSO_UDP_TUNNEL_IPV4 if is_ipv4 else virtio.GSO_UDP_TUNNEL_IPV6
+        described = VirtioHeader(
+            flags=virtio.NEEDS_CSUM | virtio.UDP_TUNNEL_CSUM,
+            gso_type=header.gso_type | tunnel,
+            hdr_len=at + payload_at,
+            gso_size=size,
+            csum_start=at + header.csum_start,
+            csum_offset=header.csum_offset,
+        )
+        prefix = virtio.pack_tunnel(described, self.outer.udp_at, at + l3)
+        return prefix + outer.pack(self.outer, gso.length)
 
 
-class Envelopes(dict[int, Envelope]):
-    """The envelopes of the way to one peer by lane, each made when it is wanted.
+class OuterTemplates(dict[int, OuterTemplate]):
+    """The outer templates of one peer, one per UDP source port, made when needed.
 
     Args:
-        way: from where to where; its source port counts for nothing.
-        ports: the source port of each lane.
+        outer: source and destination; its source port is replaced.
+        ports: the UDP source ports by index.
 
     Attributes:
-        way: as given.
+        outer: as given.
     """
 
-    def __init__(self, way: Outer, ports: Sequence[int]) -> None:
+    def __init__(self, outer: Outer, ports: Sequence[int]) -> None:
         super().__init__()
-        self.way = way
+        self.outer = outer
         self._ports = ports
 
-    def __missing__(self, lane: int) -> Envelope:
-        """Make it, and keep it."""
-        made = self[lane] = Envelope(self.way._replace(source_port=self._ports[lane]))
+    def __missing__(self, sport_index: int) -> OuterTemplate:
+        """Make the template of a source port, and keep it."""
+        made = OuterTemplate(self.outer._replace(source_port=self._ports[sport_index]))
+        self[sport_index] = made
         return made

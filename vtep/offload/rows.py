@@ -1,25 +1,26 @@
-"""Datagrams of one size in neighbouring slots, as rows of one array: which continue one another.
+"""Compare datagrams of one size in neighbouring slots: the rows that continue one another.
 
-The kernel merges datagrams of one sender on receipt (UDP_GRO): a message in a slot is then a row of
-datagrams of one size.  Messages of as many rows in neighbouring slots are looked at together, and
-so are single datagrams of one size.  Nothing is compared with what it ought to be, but each row
-with the one before it; each numpy call below works on all rows of all slots:
+The kernel merges datagrams of one sender on receipt (UDP_GRO): a message in a slot is then a
+sequence of datagrams of one size. Messages with equally many rows in neighbouring slots are
+compared together, and so are single datagrams of one size. A row is not compared with an expected
+value but with the row before it. Each numpy call below works on all rows of all slots:
 
-    headers equal but for ID, checksums and sequence number       one xor
-    sequence numbers one payload apart (TCP)                      one subtraction
-    ID and IPv4 checksum add up to the same                       one sum
-    transport header and payload add up to the same               one sum
+    headers are equal except ID, checksums, sequence number        one xor
+    sequence numbers are one payload apart (TCP)                   one subtraction
+    ID and IPv4 checksum have the same sum                         one sum
+    transport header and payload have the same sum                 one sum
 
-So rows that do not break are right if the first one is; whoever joins them looks at that one.
+So all rows of a span are valid if its first row is; the caller checks that one.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from vtep.bounded_cache import BoundedCache
 from vtep.offload.sums import swapped
 from vtep.wire import ip, virtio, vxlan
-from vtep.wire.slot import UDP_AT, Slots
+from vtep.wire.slot import UDP_AT, SlotArray
 
 MAX_ROWS = 128
 """Most datagrams that one message can hold (UDP_MAX_SEGMENTS, linux/udp.h)."""
@@ -36,16 +37,17 @@ _GSO = {
     (ip.UDP, 4): virtio.GSO_UDP_L4,
     (ip.UDP, 6): virtio.GSO_UDP_L4,
 }
-_MAX_LAYOUTS = 256
+_MAX_LAYOUTS = 64
+"""Most layouts whose views are kept: up to 25 KB each with their payload views."""
 _PSH = 0x08
 _WORD = 8
 
 
-class Layout(NamedTuple):
-    """How rows of one size are made up, in octets from the start of the frame.
+class RowLayout(NamedTuple):
+    """Where the headers of rows of one size are, in octets from the start of the frame.
 
     Attributes:
-        size: of one datagram, VXLAN header and frame.
+        size: octets of one datagram, VXLAN header and frame.
         version: of IP, 4 or 6.
         protocol: TCP or UDP.
         l3, l4: where IP and transport header begin.
@@ -65,7 +67,7 @@ class Layout(NamedTuple):
         return self.size - vxlan.HEADER_LEN - self.payload_at
 
     def mask(self) -> bytearray:
-        """Return the bits of VXLAN header and frame headers that full rows have in common."""
+        """Return the bits of VXLAN header and frame headers that are equal in all full rows."""
         at = vxlan.HEADER_LEN
         mask = bytearray(b"\xff" * (at + self.payload_at))
         if self.version == 4:
@@ -80,9 +82,9 @@ class Layout(NamedTuple):
         return mask
 
     def like_mask(self) -> int:
-        """Return the bits that make a row one of this layout, as one number.
+        """Return the bits that decide whether a row has this layout, as one number.
 
-        Those of lengths, fragment, protocol, TCP offset and flags, and of what tells its flow.
+        These are lengths, fragment, protocol, TCP offset and flags, addresses and ports.
         """
         mask = self.mask()
         l4 = vxlan.HEADER_LEN + self.l4
@@ -92,7 +94,7 @@ class Layout(NamedTuple):
         return int.from_bytes(mask, "big")
 
     def head_mask(self) -> int:
-        """Return the bits that a shorter last row has in common with them, as one number."""
+        """Return the bits that are equal in full rows and a shorter last row, as one number."""
         mask = self.mask()
         at = vxlan.HEADER_LEN
         length_at = at + self.l3 + (2 if self.version == 4 else 4)
@@ -102,22 +104,22 @@ class Layout(NamedTuple):
         return int.from_bytes(mask, "big")
 
 
-class Rows:
-    """Views of one set of slots for one Layout: arrays (slots, rows, ...).
+class RowViews:
+    """Views of one array of slots for one RowLayout: arrays (slots, rows, ...).
 
     Attributes:
         slots, layout: as given.
-        most: how many rows of a slot can be looked at.
+        max_rows: how many rows of a slot the views cover.
         segment: octets of payload in one row.
-        fit: how many full segments fit into one super-frame.
+        max_segments: how many full segments fit into one GSO frame.
         is_tcp: or UDP.
         head_len: octets of VXLAN header and frame headers.
         head_mask, like_mask: those of the layout.
-        pseudo: what protocol and length add to the sum of the pseudo header.
-        description: the virtio header of a super-frame of such segments.
+        pseudo: the sum of protocol and length in the pseudo header.
+        virtio_header: of a GSO frame of such segments.
     """
 
-    def __init__(self, slots: Slots, layout: Layout) -> None:
+    def __init__(self, slots: SlotArray, layout: RowLayout) -> None:
         count, length = slots.octets.shape
         size = layout.size
         mask = layout.mask()
@@ -138,18 +140,18 @@ class Rows:
 
         self.layout = layout
         self.slots = slots
-        self.most = rows
+        self.max_rows = rows
         self.segment = layout.segment
         self.head_mask = layout.head_mask()
         self.like_mask = layout.like_mask()
         self.head_len = frame_at + layout.payload_at
         self.pseudo = layout.protocol + size - l4
         self.is_tcp = layout.protocol == ip.TCP
-        fit = (_MAX_PACKET - (layout.payload_at - layout.l3)) // layout.segment
-        self.fit = min(fit, _MAX_TCP_ROWS if self.is_tcp else _MAX_UDP_ROWS)
+        max_segments = (_MAX_PACKET - (layout.payload_at - layout.l3)) // layout.segment
+        self.max_segments = min(max_segments, _MAX_TCP_ROWS if self.is_tcp else _MAX_UDP_ROWS)
         self._ip_shift = 8 * (self.head_len - l4)
         self._ip_bits = (1 << 8 * (l4 - l3)) - 1
-        self.description = virtio.VirtioHeader(
+        self.virtio_header = virtio.VirtioHeader(
             flags=virtio.NEEDS_CSUM,
             gso_type=_GSO[layout.protocol, layout.version],
             hdr_len=layout.payload_at,
@@ -173,9 +175,9 @@ class Rows:
         self._payload_at = UDP_AT + frame_at + layout.payload_at
         self._payloads: list[list[memoryview] | None] = [None] * count
 
-    # HOT PATH
+    # HOT PATH: bench tcp
     def is_right(self, head: int, addresses: int, total: int) -> bool:
-        """Tell whether a row of this layout has right checksums.
+        """Tell whether a row of this layout has valid checksums.
 
         Args:
             head: its VXLAN header and frame headers as one number.
@@ -188,32 +190,32 @@ class Rows:
             return False
         return (total + addresses + self.pseudo) % 0xFFFF == 0
 
-    # HOT PATH
+    # HOT PATH: bench tcp
     def payloads(self, slot: int) -> list[memoryview]:
         """Return the payload of each row of *slot*."""
         payloads = self._payloads[slot]
         if payloads is None:
             octets, segment = self.slots.views[slot], self.segment
             starts = range(self._payload_at, len(octets) - segment, self.layout.size)
-            payloads = [octets[at : at + segment] for at in starts[: self.most]]
+            payloads = [octets[at : at + segment] for at in starts[: self.max_rows]]
             self._payloads[slot] = payloads
         return payloads
 
-    # HOT PATH
+    # HOT PATH: bench tcp
     def compare(
         self, first: int, count: int, rows: int, *, verify: bool = True
     ) -> tuple[list[int], Any]:
-        """Compare each row with the one before it, over the ends of slots too.
+        """Compare each row with the one before it, across slots too.
 
         Args:
             first: number of the first slot.
             count: slots.
-            rows: rows in each of them; the first `most` can be looked at.
-            verify: look at the checksums.
+            rows: rows in each slot, at most `max_rows`.
+            verify: compare checksums too.
 
         Returns:
-            The rows, counted from 0 over all slots, that do not continue the one before; and for
-            every row the ones' complement sum of its transport header and payload, or None.
+            The rows, counted from 0 over all slots, that do not continue the one before; and the
+            ones' complement sum of transport header and payload of every row, or None.
         """
         slots = slice(first, first + count)
         heads = self._heads[:, slots, :rows].reshape(len(self._mask), -1)
@@ -228,9 +230,9 @@ class Rows:
         sums = self._check(slots, rows, broken) if verify else None
         return (np.flatnonzero(broken) + 1).tolist(), sums
 
-    # HOT PATH
+    # HOT PATH: bench tcp
     def _check(self, slots: slice, rows: int, broken: Any) -> Any:
-        """Note in *broken* where checksums do not fit the row before; return the sums."""
+        """Mark in *broken* the rows whose checksums differ from the row before; return the sums."""
         if self._is_ipv4:
             sums = np.add(self._id[slots, :rows], self._ip_checksum[slots, :rows], dtype=np.uint32)
             sums = sums.ravel() % np.uint32(0xFFFF)
@@ -243,19 +245,16 @@ class Rows:
         return swapped(sums)
 
 
-class RowsOf:
-    """The Rows of one set of slots, by Layout; those met so far are kept."""
+class RowsCache:
+    """The views of one array of slots, by layout; keeps those made last."""
 
-    def __init__(self, slots: Slots) -> None:
+    def __init__(self, slots: SlotArray) -> None:
         self._slots = slots
-        self._rows: dict[Layout, Rows] = {}
+        self._views: BoundedCache[RowLayout, RowViews] = BoundedCache(_MAX_LAYOUTS)
 
-    # HOT PATH
-    def __getitem__(self, layout: Layout) -> Rows:
-        """Return the Rows of *layout*."""
-        rows = self._rows.get(layout)
-        if rows is None:
-            if len(self._rows) >= _MAX_LAYOUTS:
-                self._rows.clear()
-            rows = self._rows[layout] = Rows(self._slots, layout)
-        return rows
+    def __getitem__(self, layout: RowLayout) -> RowViews:
+        """Return the views for *layout*."""
+        views = self._views.get(layout)
+        if views is None:
+            views = self._views.put(layout, RowViews(self._slots, layout))
+        return views

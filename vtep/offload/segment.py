@@ -1,10 +1,9 @@
-"""One to many: finish what a TAP's virtio header leaves undone, one frame at a time.
+"""Segment one GSO frame and complete partial checksums: the readable reference.
 
-The kernel hands a TAP reader that accepts offloads (TUNSETOFFLOAD) frames whose TCP or UDP
-checksum is only begun, and super-frames that stand for many packets. This is the plain form of
-finishing them, with the meaning of the kernel's own software path (net/core/dev.c
-skb_checksum_help, net/ipv4/tcp_offload.c, net/ipv4/udp_offload.c): readable, and what a faster form
-is held to.
+A TAP reader that accepts offloads (TUNSETOFFLOAD) gets frames with a partial TCP or UDP checksum,
+and GSO frames that stand for many packets. This module finishes them one at a time, with the
+semantics of the kernel's software path (net/core/dev.c skb_checksum_help, net/ipv4/tcp_offload.c,
+net/ipv4/udp_offload.c). Property tests compare segment_batch.py with it.
 """
 
 import struct
@@ -36,14 +35,14 @@ _TYPES = {
 
 
 def complete_checksum(frame: memoryview, header: VirtioHeader) -> bool:
-    """Finish the checksum of a frame marked NEEDS_CSUM, in place.
+    """Complete the partial checksum of a frame marked NEEDS_CSUM, in place.
 
-    The field at csum_start + csum_offset holds the pseudo-header sum; everything from csum_start to
-    the end of the frame is summed, the field with it. A UDP checksum of 0 is sent as 0xffff, for 0
-    says "none" (RFC 768).
+    The field at csum_start + csum_offset holds the pseudo-header sum. Everything from csum_start to
+    the end of the frame is summed, the field included. A UDP checksum of 0 is sent as 0xffff,
+    because 0 means "no checksum" (RFC 768).
 
     Returns:
-        False, and the frame untouched, when the offsets point outside of it.
+        False, and the frame unchanged, when the offsets point outside of it.
     """
     start = header.csum_start
     field = start + header.csum_offset
@@ -56,47 +55,48 @@ def complete_checksum(frame: memoryview, header: VirtioHeader) -> bool:
     return True
 
 
-class Cut(NamedTuple):
-    """How a super-frame is cut.
+class SegmentLayout(NamedTuple):
+    """How GSO frames with the same headers and segment size are segmented, whatever their length.
 
     Attributes:
-        headers: where they stand.
-        payload_at: where the payload starts.
-        size: octets of it in a segment.
-        one_id: whether all segments have the IPv4 ID of the super-frame: with DF set it says
-            nothing (RFC 6864 section 4.1), and all their IP headers are the same.
+        version: of IP, 4 or 6.
+        protocol: TCP or UDP.
+        l3, l4: where the IP and the transport header begin, in octets from the start of the frame.
+        payload_at: where the payload begins.
+        size: octets of payload in a full segment; the last one may be shorter.
+        one_id: all segments keep the IPv4 ID of the GSO frame. With DF set it has no meaning
+            (RFC 6864 section 4.1), so all full segments have the same IP header.
     """
 
-    headers: Headers
+    version: int
+    protocol: int
+    l3: int
+    l4: int
     payload_at: int
     size: int
     one_id: bool
 
-    @property
-    def payload(self) -> int:
-        """Octets of payload in all."""
-        return self.headers.end - self.payload_at
-
-    @property
-    def rows(self) -> int:
-        """Segments, the last of which may be short."""
-        return -(-self.payload // self.size)
+    def segments(self, end: int) -> int:
+        """Return the number of segments of a frame whose packet ends at *end*."""
+        return -(-(end - self.payload_at) // self.size)
 
 
-def plan(frame: Readable, header: VirtioHeader, max_packet: int) -> Cut | None:
-    """Return where to cut a TCP or UDP super-frame.
+def plan_segments(
+    frame: Readable, header: VirtioHeader, max_packet: int
+) -> tuple[SegmentLayout, int] | None:
+    """Plan the segmentation of a TCP or UDP GSO frame.
 
     Args:
-        frame: the super-frame as read from a TAP, from its destination MAC on.
-        header: its virtio header. `hdr_len` is not used, GSO_ECN says nothing new.
-        max_packet: the largest IP packet in octets that may come out. TCP is cut finer than
-            gso_size where that does not fit: its sender may have agreed on an MSS before the tunnel
-            was there. UDP datagrams have boundaries that mean something and are not.
+        frame: the GSO frame as read from a TAP, from its destination MAC on.
+        header: its virtio header. `hdr_len` and GSO_ECN are not used.
+        max_packet: the largest IP packet in octets that may come out. TCP segments become smaller
+            than gso_size where they have to: the sender may have agreed on an MSS before the tunnel
+            existed. UDP datagrams keep their boundaries.
 
     Returns:
-        None when header and frame contradict each other (other IP version or protocol, checksum
-        elsewhere, a fragment, headers cut short, no payload, gso_size 0) and when what has to go
-        into one packet is larger than `max_packet`.
+        The layout, and where the packet ends in the frame. None when header and frame contradict
+        each other (other IP version or protocol, another checksum field, a fragment, headers cut
+        short, no payload, gso_size 0) or when a segment cannot fit into `max_packet`.
     """
     found = ip.locate(frame)
     kind = header.gso_type & ~virtio.GSO_ECN
@@ -106,45 +106,50 @@ def plan(frame: Readable, header: VirtioHeader, max_packet: int) -> Cut | None:
     if header.flags & virtio.NEEDS_CSUM and checksum != (found.l4, ip.CHECKSUM_AT[found.protocol]):
         return None
     payload_at = _payload_at(frame, found)
-    if payload_at is None:
+    if payload_at is None or payload_at >= found.end:
         return None
-    size = min(header.gso_size, found.end - payload_at)
+    size = header.gso_size
     room = max_packet - (payload_at - found.l3)
     if kind != virtio.GSO_UDP_L4:
         size = min(size, room)
-    if size <= 0 or size > room:
+    if size <= 0 or min(size, found.end - payload_at) > room:
         return None
-    one_id = found.version == 4 and bool(frame[found.l3 + 6] & _DF)
-    return Cut(found, payload_at, size, one_id)
+    version, l3, l4, end, protocol, _ = found
+    one_id = version == 4 and bool(frame[l3 + 6] & _DF)
+    return SegmentLayout(version, protocol, l3, l4, payload_at, size, one_id), end
 
 
-def segment(frame: memoryview, cut: Cut, prefix: bytes) -> list[bytearray]:
-    """Cut a super-frame into finished frames; it is only read.
+def segment(frame: memoryview, layout: SegmentLayout, prefix: bytes) -> list[bytearray]:
+    """Segment a GSO frame into finished frames; it is only read.
+
+    Args:
+        frame: the GSO frame, up to the end of its packet.
+        layout: as `plan_segments` returned it.
+        prefix: what precedes each frame (the VXLAN header).
 
     Returns:
-        New buffers, each `prefix` (the VXLAN header) and one frame, in the order of the payload,
-        VLAN tags and options as they were. IP lengths, IPv4 IDs (counting up, or the same with DF),
-        TCP sequence numbers, UDP lengths and TCP or UDP checksums are final; CWR is on the first
-        only, FIN and PSH are on the last only. An IPv4 header checksum is as right as it was.
+        New buffers, each `prefix` and one frame, in the order of the payload; VLAN tags and options
+        are copied. IP lengths, IPv4 IDs (counting up, or the same with DF), TCP sequence numbers,
+        UDP lengths and TCP or UDP checksums are final. CWR is on the first segment only, FIN and
+        PSH on the last only. A wrong IPv4 header checksum stays wrong.
     """
-    found, payload_at, size, one_id = cut
-    payload = frame[payload_at : found.end]
-    template = bytes(prefix) + bytes(frame[:payload_at])
+    payload = frame[layout.payload_at :]
+    template = bytes(prefix) + bytes(frame[: layout.payload_at])
     rows = [
-        bytearray(template + payload[start : start + size])
-        for start in range(0, len(payload), size)
+        bytearray(template + payload[start : start + layout.size])
+        for start in range(0, len(payload), layout.size)
     ]
-    _patch_ip(rows, len(prefix), found, 0 if one_id else 1)
-    if found.protocol == ip.TCP:
-        _patch_tcp(rows, len(prefix) + found.l4, size)
+    _patch_ip(rows, len(prefix), layout)
+    if layout.protocol == ip.TCP:
+        _patch_tcp(rows, len(prefix) + layout.l4, layout.size)
     else:
-        _patch_udp(rows, len(prefix) + found.l4)
-    _patch_checksums(rows, len(prefix), found)
+        _patch_udp(rows, len(prefix) + layout.l4)
+    _patch_checksums(rows, len(prefix), layout)
     return rows
 
 
 def _payload_at(frame: Readable, found: Headers) -> int | None:
-    """Return where the payload starts by the transport header itself; None if that is cut short."""
+    """Return where the transport header says the payload begins; None if it is cut short."""
     l4, end = found.l4, found.end
     if found.protocol == ip.UDP:
         return l4 + ip.UDP_LEN if l4 + ip.UDP_LEN <= end else None
@@ -154,14 +159,15 @@ def _payload_at(frame: Readable, found: Headers) -> int | None:
     return l4 + length if length >= ip.TCP_LEN and l4 + length <= end else None
 
 
-def _patch_ip(rows: list[bytearray], at: int, found: Headers, id_step: int) -> None:
-    """Give each row its IP length and, for IPv4, its ID and header checksum.
+def _patch_ip(rows: list[bytearray], at: int, layout: SegmentLayout) -> None:
+    """Set the IP length and, for IPv4, the ID and the header checksum of each row.
 
-    The checksum is that of the super-frame, less what changed (RFC 1624): modulo 65535, of which
-    the complement of a folded sum is never a multiple but 0.
+    The checksum of the GSO frame is updated, not computed again (RFC 1624). The complement of a
+    folded sum is 0..0xfffe, a remainder modulo 0xffff.
     """
-    l3 = at + found.l3
-    if found.version == 6:
+    l3 = at + layout.l3
+    id_step = 0 if layout.one_id else 1
+    if layout.version == 6:
         for row in rows:
             _put_word(row, l3 + 4, len(row) - l3 - ip.IPV6_LEN)
         return
@@ -177,7 +183,7 @@ def _patch_ip(rows: list[bytearray], at: int, found: Headers, id_step: int) -> N
 
 
 def _patch_tcp(rows: list[bytearray], l4: int, size: int) -> None:
-    """Count the sequence number up by `size` per row and leave each flag where it belongs."""
+    """Advance the sequence number by `size` per row; keep each flag only where it belongs."""
     (sequence,) = _LONG.unpack_from(rows[0], l4 + 4)
     flags = rows[0][l4 + _TCP_FLAGS_AT]
     last = len(rows) - 1
@@ -188,18 +194,19 @@ def _patch_tcp(rows: list[bytearray], l4: int, size: int) -> None:
 
 
 def _patch_udp(rows: list[bytearray], l4: int) -> None:
-    """Give each row its UDP length."""
+    """Set the UDP length of each row."""
     for row in rows:
         _put_word(row, l4 + 4, len(row) - l4)
 
 
-def _patch_checksums(rows: list[bytearray], at: int, found: Headers) -> None:
-    """Finish the TCP or UDP checksum of each row, whose other fields are final already."""
-    l4 = at + found.l4
-    udp = found.protocol == ip.UDP
-    field = l4 + ip.CHECKSUM_AT[found.protocol]
-    # The pseudo header is the same for all rows but for the length.
-    addresses = ip.pseudo_header_sum(memoryview(rows[0])[at:], found, 0)
+def _patch_checksums(rows: list[bytearray], at: int, layout: SegmentLayout) -> None:
+    """Compute the TCP or UDP checksum of each row, after all its other fields."""
+    l4 = at + layout.l4
+    udp = layout.protocol == ip.UDP
+    field = l4 + ip.CHECKSUM_AT[layout.protocol]
+    # Only the length differs between the pseudo headers of the rows.
+    headers = Headers(layout.version, layout.l3, layout.l4, 0, layout.protocol, False)
+    addresses = ip.pseudo_header_sum(memoryview(rows[0])[at:], headers, 0)
     for row in rows:
         _put_word(row, field, 0)
         total = ones_sum(memoryview(row)[l4:]) + addresses + len(row) - l4

@@ -1,127 +1,223 @@
-"""One to many, by the dozen: cut a run of equal-shaped super-frames with a few numpy calls.
+"""Segment a run of GSO frames with a few numpy calls, whatever their lengths.
 
-A bulk flow reads as super-frames that differ in their payload and a few header fields only.  Those
-of one shape (header lengths, segment size, payload length) in neighbouring slots are cut together:
-each numpy call below works on all segments of all of them.  A numpy call costs microseconds in a
-running process whatever it does, so calls are counted, and octets are not.
+The GSO frames of bulk flows differ in payload and in a few header fields. A *run* is frames in
+neighbouring slots with one SegmentTemplate: the same header layout and segment size, of any flow
+and any length. Each numpy call below works on all segments of the run. A numpy call costs
+microseconds in a running process regardless of its data, so this code minimises calls, not octets.
 
-    slots  (slots, octets)        as read from the TAP, the VXLAN header put in front of the frame
-    rows   (slots, rows, octets)  VXLAN header, inner headers, a slice of the payload; contiguous,
-                                  so that one send with UDP_SEGMENT takes many, of one super-frame
-                                  or of several
+    slots  (slots, octets)  as read from the TAP, the VXLAN header in front of the frame
+    rows   (rows, octets)   VXLAN header, inner headers, a slice of the payload; contiguous, so one
+                            send with UDP_SEGMENT takes many, of one GSO frame or of several
 
-Every shape keeps its views of both arrays.  A short last segment is computed with zeros behind its
-payload, which no sum notices, and only the send knows its length.  The octets that come out are
-those of `segment.segment`, which is the reference.
+A short last segment is computed with zeros behind its payload, which do not change a sum; only the
+send knows its length. The result equals `segment.segment`, which is the reference.
 """
 
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from vtep.offload.segment import Cut
+from vtep.bounded_cache import BoundedCache
+from vtep.offload.segment import SegmentLayout
 from vtep.offload.sums import checksums, swapped
 from vtep.wire import ip, vxlan
-from vtep.wire.slot import Slots
+from vtep.wire.slot import SlotArray
 
-MAX_SHAPES = 256
-"""Most shapes whose views are kept; a bulk flow has one or two."""
+MAX_TEMPLATES = 64
+"""Most templates whose views are kept (about 5 KB each); a bulk flow has one or two."""
+
+_MAX_PLANS = 64
+"""Most row plans kept: a bulk flow repeats a few."""
 
 _ROWS_LEN = 96 * 1024
-"""Room for the rows of one super-frame: 64 KB of payload, and the headers of its segments."""
+"""Room for the rows of one GSO frame: 64 KB of payload, and the headers of its segments."""
 
 _MAX_DATAGRAMS = 65507
-"""Most octets one send takes: an IPv4 packet less its headers, with UDP_SEGMENT too."""
+"""Most octets in one send: an IPv4 packet without its headers, with UDP_SEGMENT too."""
 
 _FIN_PSH, _CWR = 0x09, 0x80
 
 
-class Shape:
-    """What super-frames have in common that are cut together; one object for each, see Segmenter.
+class SegmentTemplate:
+    """How GSO frames are segmented that begin at the same octet of a slot with one layout.
 
     Attributes:
-        at: octet of the slot at which the frame starts.
-        cut: how it is cut.
-        rows: segments of each.
-        row_len: octets of one datagram: VXLAN header, inner headers, a full segment.
-        octets: of all datagrams of one super-frame.
-        is_even: whether the last segment is as long as the others, so that the rows of the next
-            super-frame may follow in one send.
-        fits: whether slot and rows have room for it, the last row filled up.
+        at: octet of the slot at which the frame begins.
+        layout: of its headers.
+        row_len: octets of a full datagram: VXLAN header, inner headers, a full segment.
+        max_payload: octets of payload for which slot and rows have room.
     """
 
-    __slots__ = ("at", "cut", "fits", "is_even", "octets", "row_len", "rows", "views")
+    __slots__ = ("at", "layout", "max_payload", "row_len")
 
-    def __init__(self, slots: Slots, at: int, cut: Cut) -> None:
+    def __init__(self, slot_len: int, at: int, layout: SegmentLayout) -> None:
         self.at = at
-        self.cut = cut
-        self.rows = cut.rows
-        self.row_len = vxlan.HEADER_LEN + cut.payload_at + cut.size
-        filled = self.rows * cut.size
-        self.octets = self.rows * self.row_len - (filled - cut.payload)
-        self.is_even = filled == cut.payload
-        in_slot = at + cut.payload_at + filled <= slots.octets.shape[1]
-        self.fits = in_slot and self.rows * self.row_len <= _ROWS_LEN
-        self.views: _Views | None = None
+        self.layout = layout
+        self.row_len = vxlan.HEADER_LEN + layout.payload_at + layout.size
+        in_slot = (slot_len - at - layout.payload_at) // layout.size
+        self.max_payload = min(in_slot, _ROWS_LEN // self.row_len) * layout.size
 
 
 class Segmenter:
-    """Rows for the super-frames of one set of slots, and the shapes met so far."""
+    """Segments GSO frames in one array of slots.
 
-    def __init__(self, slots: Slots) -> None:
+    Args:
+        slots: where the frames are.
+    """
+
+    def __init__(self, slots: SlotArray) -> None:
         self._slots = slots
         self._rows = np.zeros(len(slots) * _ROWS_LEN, np.uint8)
         self._octets = self._rows.data
-        self._shapes: dict[tuple[int, Cut], Shape] = {}
+        self._templates: BoundedCache[tuple[int, SegmentLayout], SegmentTemplate]
+        self._templates = BoundedCache(MAX_TEMPLATES)
+        # The views belong here and not to the templates, which flow cache entries keep alive.
+        self._views: BoundedCache[SegmentTemplate, _Views] = BoundedCache(MAX_TEMPLATES)
+        self._plans: BoundedCache[tuple[SegmentTemplate, tuple[int, ...]], RowPlan]
+        self._plans = BoundedCache(_MAX_PLANS)
 
-    # HOT PATH
-    def shape(self, at: int, cut: Cut) -> Shape:
-        """Return the Shape of super-frames that start at *at* of their slot and are cut so."""
-        shape = self._shapes.get((at, cut))
-        if shape is None:
-            if len(self._shapes) >= MAX_SHAPES:
-                self._shapes.clear()
-            shape = self._shapes[at, cut] = Shape(self._slots, at, cut)
-        return shape
+    def template(self, at: int, layout: SegmentLayout) -> SegmentTemplate:
+        """Return the template of GSO frames that begin at octet *at* of their slot."""
+        key = at, layout
+        template = self._templates.get(key)
+        if template is None:
+            template = SegmentTemplate(self._slots.octets.shape[1], at, layout)
+            self._templates.put(key, template)
+        return template
 
-    # HOT PATH
-    def cut(self, first: int, count: int, shape: Shape) -> None:
-        """Cut *count* super-frames from slot *first* on, all of *shape*, which `fits`.
+    # HOT PATH: bench tcp
+    def segment(self, first: int, payloads: Sequence[int], template: SegmentTemplate) -> "RowPlan":
+        """Segment the GSO frames in the slots from *first* on, and return where their rows are.
 
-        The VXLAN header stands in front of each frame; checksums are unfinished (NEEDS_CSUM).
+        The VXLAN header is in front of each frame, checksums are partial (NEEDS_CSUM). The rows
+        stay valid until the next call.
+
+        Args:
+            first: the number of the first slot.
+            payloads: octets of payload of each frame, 1 to the template's max_payload.
+            template: of all frames.
         """
-        if shape.views is None:
-            shape.views = _Views(self._slots, self._rows, shape)
-        shape.views.fill(first, count)
+        key = template, tuple(payloads)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans.put(key, RowPlan(template, key[1]))
+        views = self._views.get(template)
+        if views is None:
+            views = self._views.put(template, _Views(self._slots, self._rows, template))
+        views.fill(first, plan)
+        return plan
 
-    # HOT PATH
-    def datagrams(self, shape: Shape, first: int, count: int, most: int) -> list[memoryview]:
-        """Return what the last `cut` made: the datagrams of *count* super-frames from *first* on.
+    # HOT PATH: bench tcp
+    def datagrams(self, plan: "RowPlan", start: int, stop: int, most: int) -> list[memoryview]:
+        """Return the datagrams of frames start..stop-1 of the run that was segmented last.
 
-        They are counted from the first one cut.  Each memoryview is for one send with row_len, has
-        *most* rows at most, and all are as equal as can be.  *count* is 1 unless the shape
-        `is_even`.  They are valid until the next cut.
+        All of them except the last must be even (`RowPlan.is_even`).
+
+        Args:
+            plan: as `segment` returned it.
+            start: the first frame.
+            stop: the frame after the last one.
+            most: most datagrams of one send.
+
+        Returns:
+            Memoryviews for one send each with the template's row_len, as equal as possible.
         """
-        row_len, octets = shape.row_len, self._octets
-        rows = shape.rows * count
-        start = first * shape.rows * row_len
-        end = start + (rows * row_len if shape.is_even else shape.octets)
+        row_len, octets = plan.template.row_len, self._octets
+        begin = plan.starts[start] * row_len
+        end = plan.starts[stop] * row_len - plan.shorts[stop - 1]
+        rows = plan.starts[stop] - plan.starts[start]
         most = min(most, _MAX_DATAGRAMS // row_len)
         if rows <= most:
-            return [octets[start:end]]
+            return [octets[begin:end]]
         step = -(-rows // -(-rows // most)) * row_len
-        return [octets[at : min(at + step, end)] for at in range(start, end, step)]
+        return [octets[at : min(at + step, end)] for at in range(begin, end, step)]
+
+
+class RowPlan:
+    """The rows of one run: which frame each row belongs to, and what differs between rows.
+
+    Args:
+        template: of all frames of the run.
+        payloads: octets of payload of each frame.
+
+    Attributes:
+        template: as given.
+        starts: the first row of each frame, and the number of rows at the end.
+        shorts: octets that the last row of each frame lacks.
+        count: frames of the run.
+        equal_rows: rows of every frame, if all have the same number; else 0.
+        frame_of_row: (rows,) the frame that each row belongs to.
+        offsets: (rows,) octets of payload before each row.
+        steps: (rows,) rows of the same frame before each row.
+        flags_kept: (rows,) TCP flags that each row keeps.
+        lacking: (rows,) what is added to the sum of a row: lengths of the pseudo header.
+        ip_lengths: (rows,) IP length field, big-endian.
+        udp_lengths: (rows,) UDP length field, big-endian.
+        ip_excess: (frames,) packet length of the GSO frame minus that of a full segment.
+        last_rows: the rows that are short.
+        last_shorts: octets that these lack.
+    """
+
+    __slots__ = (
+        *("count", "equal_rows", "flags_kept", "frame_of_row", "ip_excess", "ip_lengths"),
+        *("lacking", "last_rows", "last_shorts", "offsets", "shorts", "starts", "steps"),
+        *("template", "udp_lengths"),
+    )
+
+    def __init__(self, template: SegmentTemplate, payloads: tuple[int, ...]) -> None:
+        layout = template.layout
+        size = layout.size
+        counts = [-(-payload // size) for payload in payloads]
+        self.template = template
+        self.count = len(payloads)
+        self.starts = [0, *accumulate(counts)]
+        self.shorts = [
+            count * size - payload for count, payload in zip(counts, payloads, strict=True)
+        ]
+        self.equal_rows = counts[0] if counts.count(counts[0]) == len(counts) else 0
+        rows = self.starts[-1]
+        self.frame_of_row = np.repeat(np.arange(self.count), counts)
+        firsts = np.array(self.starts[:-1])
+        lasts = np.array(self.starts[1:]) - 1
+        steps = np.arange(rows) - firsts[self.frame_of_row]
+        self.steps = steps.astype(np.uint16)
+        self.offsets = (steps * size).astype(np.uint32)
+        self.flags_kept = np.full(rows, 0xFF & ~_FIN_PSH & ~_CWR, np.uint8)
+        self.flags_kept[firsts] |= _CWR
+        self.flags_kept[lasts] |= _FIN_PSH
+        shorts = np.array(self.shorts)
+        whole = np.array(payloads)
+        lengths = np.full(rows, size)
+        lengths[lasts] -= shorts
+        # The checksum field holds the pseudo-header sum of the GSO frame: add the difference.
+        self.lacking = swapped((lengths - whole[self.frame_of_row]) % 0xFFFF)
+        fixed = layout.payload_at - layout.l3 - (0 if layout.version == 4 else ip.IPV6_LEN)
+        self.ip_lengths = (lengths + fixed).astype(">u2")
+        self.udp_lengths = (lengths + ip.UDP_LEN).astype(">u2")
+        self.ip_excess = whole - size
+        is_short = shorts > 0
+        self.last_rows = lasts[is_short]
+        self.last_shorts = shorts[is_short]
+
+    def is_even(self, frame: int) -> bool:
+        """Tell whether the last row of a frame is full, so that another frame may follow it."""
+        return not self.shorts[frame]
 
 
 class _Views:
-    """The fields of slots and rows for one Shape: arrays (slots, 1, ...) and (slots, rows, ...)."""
+    """The header fields of slots and rows for one template: arrays (slots, ...) and (rows, ...)."""
 
-    def __init__(self, slots: Slots, rows: npt.NDArray[np.uint8], shape: Shape) -> None:
-        at, cut = shape.at, shape.cut
-        found, count, row_len = cut.headers, cut.rows, shape.row_len
-        head = vxlan.HEADER_LEN + cut.payload_at
-        l3, l4 = vxlan.HEADER_LEN + found.l3, vxlan.HEADER_LEN + found.l4
+    def __init__(
+        self, slots: SlotArray, rows: npt.NDArray[np.uint8], template: SegmentTemplate
+    ) -> None:
+        at, layout, row_len = template.at, template.layout, template.row_len
+        head = vxlan.HEADER_LEN + layout.payload_at
+        l3, l4 = vxlan.HEADER_LEN + layout.l3, vxlan.HEADER_LEN + layout.l4
+        row_count = len(rows) // row_len
+        per_slot = template.max_payload // layout.size
 
         def slot_view(offset: int, kind: str, *extent: tuple[int, int]) -> Any:
             return np.ndarray(
@@ -134,97 +230,107 @@ class _Views:
 
         def row_view(offset: int, kind: str, *extent: tuple[int, int]) -> Any:
             return np.ndarray(
-                (len(slots), count, *(length for length, _ in extent)),
+                (row_count, *(length for length, _ in extent)),
                 kind,
                 rows,
                 offset,
-                (count * row_len, row_len, *(step for _, step in extent)),
+                (row_len, *(step for _, step in extent)),
             )
 
-        one = (1, 0)
-        short = count * cut.size - cut.payload
-        lengths = np.full(count, row_len, np.int64)
-        lengths[-1] -= short
+        self._head, self._row_len = head, row_len
+        self._rows = rows[: row_count * row_len].reshape(row_count, row_len)
+        self._octets = rows.data
+        self._zeros = bytes(layout.size)
+        self._heads = slot_view(0, "u1", (head, 1))
+        self._payloads = slot_view(head, "u1", (per_slot, layout.size), (layout.size, 1))
 
-        self._heads = slot_view(0, "u1", one, (head, 1))
-        self._row_heads = row_view(0, "u1", (head, 1))
-        self._payloads = slot_view(head, "u1", (count, cut.size), (cut.size, 1))
-        self._row_payloads = row_view(head, "u1", (cut.size, 1))
-        self._pad = row_view(row_len - short, "u1", (short, 1))[:, -1] if short else None
-
-        self._is_ipv4, self._is_tcp = found.version == 4, found.protocol == ip.TCP
-        self._one_id, self._is_even = cut.one_id, not short
+        self._is_ipv4, self._is_tcp = layout.version == 4, layout.protocol == ip.TCP
+        self._counts_ids = self._is_ipv4 and not layout.one_id
         ip_length_at = l3 + 2 if self._is_ipv4 else l3 + 4
-        fixed = 0 if self._is_ipv4 else ip.IPV6_LEN
-        self._ip_length = slot_view(ip_length_at, ">u2", one)
+        self._full_ip_length = (
+            layout.payload_at + layout.size - layout.l3 - (0 if self._is_ipv4 else ip.IPV6_LEN)
+        )
+        self._ip_length = slot_view(ip_length_at, ">u2")
         self._row_ip_length = row_view(ip_length_at, ">u2")
-        self._ip_lengths = (lengths - l3 - fixed).astype(">u2")
         if self._is_ipv4:
-            self._ids = slot_view(l3 + 4, ">u2", one)
+            self._ids = slot_view(l3 + 4, ">u2")
             self._row_ids = row_view(l3 + 4, ">u2")
-            self._ip_checksum = slot_view(l3 + 10, "<u2", one)
+            self._ip_checksum = slot_view(l3 + 10, "<u2")
             self._row_ip_checksum = row_view(l3 + 10, "<u2")
-            # What a shorter packet adds to the checksum; another ID is subtracted.
-            self._less = found.end - found.l3 - (lengths - l3)
-            self._first_less, self._last_less = swapped(self._less[[0, -1]])
-        self._steps = np.arange(count, dtype=np.uint16)
-
         if self._is_tcp:
-            self._sequences = slot_view(l4 + 4, ">u4", one)
+            self._sequences = slot_view(l4 + 4, ">u4")
             self._row_sequences = row_view(l4 + 4, ">u4")
-            self._offsets = np.arange(count, dtype=np.uint32) * np.uint32(cut.size)
             self._row_flags = row_view(l4 + 13, "u1")
-            self._flags_kept = np.full(count, 0xFF & ~_FIN_PSH & ~_CWR, np.uint8)
-            self._flags_kept[0] |= _CWR
-            self._flags_kept[-1] |= _FIN_PSH
         else:
             self._row_udp_length = row_view(l4 + 4, ">u2")
-            self._udp_lengths = (lengths - l4).astype(">u2")
-        self._row_checksum = row_view(l4 + ip.CHECKSUM_AT[found.protocol], "<u2")
+        self._row_checksum = row_view(l4 + ip.CHECKSUM_AT[layout.protocol], "<u2")
         self._row_words = row_view(l4, "<u2", ((row_len - l4) // 2, 2))
         self._odd = row_view(row_len - 1, "u1") if (row_len - l4) & 1 else None
-        # The checksum field holds the pseudo-header sum for the whole length; add what is missing.
-        self._lacking = swapped((lengths - l4 - (found.end - found.l4)) % 0xFFFF)
 
-    # HOT PATH
-    def fill(self, first: int, count: int) -> None:
-        """Make the rows of *count* slots from *first* on; each line is one numpy call or two."""
-        slots, rows = slice(first, first + count), slice(count)
-        if self._one_id:
-            self._ip_checksum[slots] = self._ip_checksums(slots, self._first_less)
-            self._ip_length[slots] = self._ip_lengths[0]
-        self._row_heads[rows] = self._heads[slots]
-        self._row_payloads[rows] = self._payloads[slots]
-        if self._pad is not None:
-            self._pad[rows] = 0
-        if not self._one_id:
-            self._row_ip_length[rows] = self._ip_lengths
+    # HOT PATH: bench tcp
+    def fill(self, first: int, plan: RowPlan) -> None:
+        """Make the rows of the frames in the slots from *first* on."""
+        slots, rows = slice(first, first + plan.count), slice(plan.starts[-1])
+        if not self._counts_ids:
+            # All full rows have the same IP header, so it is finished in the slot.
             if self._is_ipv4:
-                ids = self._ids[slots] + self._steps
-                self._row_ids[rows] = ids
-                less = (self._less + self._ids[slots] - ids) % 0xFFFF
-                self._row_ip_checksum[rows] = self._ip_checksums(slots, swapped(less))
-        elif not self._is_even:
-            self._row_ip_length[rows, -1] = self._ip_lengths[-1]
-            # The slot's checksum is that of a full segment by now.
-            less = self._last_less + np.uint32(0xFFFF) - self._first_less
-            self._row_ip_checksum[rows, -1:] = self._ip_checksums(slots, less)
+                checksum = self._ip_checksum[slots]
+                checksum[:] = _updated(checksum, swapped(plan.ip_excess % 0xFFFF))
+            self._ip_length[slots] = self._full_ip_length
+        self._copy(first, slots, rows, plan)
+        frames = plan.frame_of_row
+        if self._counts_ids:
+            before = self._ids[slots][frames]
+            ids = before + plan.steps
+            self._row_ids[rows] = ids
+            excess = plan.ip_excess[frames] + before.astype(np.int64) - ids
+            excess[plan.last_rows] += plan.last_shorts
+            self._row_ip_length[rows] = plan.ip_lengths
+            checksum = self._ip_checksum[slots][frames]
+            self._row_ip_checksum[rows] = _updated(checksum, swapped(excess % 0xFFFF))
+        elif len(plan.last_rows):
+            last = plan.last_rows
+            self._row_ip_length[last] = plan.ip_lengths[last]
+            if self._is_ipv4:
+                checksum = self._row_ip_checksum[last]
+                self._row_ip_checksum[last] = _updated(checksum, swapped(plan.last_shorts))
         if self._is_tcp:
-            self._row_sequences[rows] = self._sequences[slots] + self._offsets
-            self._row_flags[rows] &= self._flags_kept
+            self._row_sequences[rows] = self._sequences[slots][frames] + plan.offsets
+            self._row_flags[rows] &= plan.flags_kept
         else:
-            self._row_udp_length[rows] = self._udp_lengths
-        sums = np.add.reduce(self._row_words[rows], axis=2, dtype=np.uint32)
-        sums += self._lacking
+            self._row_udp_length[rows] = plan.udp_lengths
+        sums = np.add.reduce(self._row_words[rows], axis=1, dtype=np.uint32)
+        sums += plan.lacking
         if self._odd is not None:
             sums += self._odd[rows]
         finished = checksums(sums)
         if not self._is_tcp:
-            finished[finished == 0] = 0xFFFF  # 0 would say "none" (RFC 768)
+            finished[finished == 0] = 0xFFFF  # 0 would mean "no checksum" (RFC 768)
         self._row_checksum[rows] = finished
 
-    def _ip_checksums(self, slots: slice, less: Any) -> Any:
-        """Return the header checksums of the super-frames in *slots*, *less* (swapped) added."""
-        checksums_ = np.add(self._ip_checksum[slots], less, dtype=np.uint32)
-        checksums_ %= np.uint32(0xFFFF)
-        return checksums_
+    # HOT PATH: bench tcp
+    def _copy(self, first: int, slots: slice, rows: slice, plan: RowPlan) -> None:
+        """Copy headers and payload into the rows, with zeros behind short payloads."""
+        head, row_len, count = self._head, self._row_len, plan.equal_rows
+        if count:
+            into = self._rows[rows].reshape(plan.count, count, row_len)
+            into[:, :, :head] = self._heads[slots, None]
+            into[:, :, head:] = self._payloads[slots, :count]
+        else:
+            starts = plan.starts
+            for frame in range(plan.count):
+                start, stop = starts[frame], starts[frame + 1]
+                into = self._rows[start:stop]
+                into[:, :head] = self._heads[first + frame]
+                into[:, head:] = self._payloads[first + frame, : stop - start]
+        for stop, short in zip(plan.starts[1:], plan.shorts, strict=True):
+            if short:
+                end = stop * row_len
+                self._octets[end - short : end] = self._zeros[:short]
+
+
+def _updated(checksum: Any, excess: Any) -> Any:
+    """Return IPv4 header checksums after the sum of their headers fell by *excess* (swapped)."""
+    updated = np.add(checksum, excess, dtype=np.uint32)
+    updated %= np.uint32(0xFFFF)
+    return updated

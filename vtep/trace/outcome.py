@@ -1,26 +1,28 @@
-"""One frame at a time through a Vtep, and what became of it: for people who want to see.
+"""Forward one frame at a time, and return its outcome: the base of every view for people.
 
-The frame takes the same way as all others, in a batch of its own.  What is told is what that did:
-what came out, and how tables and counters changed.  Nothing here decides, so nothing here can say
-something else than what happened.  It costs ten times the forwarding: only while somebody looks.
+The frame takes the same path as all others, in a batch of its own, and every flow is classified
+again for it. Its outcome is what came out, and how tables and counters changed. Nothing here
+decides anything, so an outcome cannot differ from what the data plane did. Tracing a frame costs
+ten times its forwarding.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from typing import Literal, NamedTuple, TypeAlias
 
 from vtep.dataplane.counters import Drop, Flood
-from vtep.dataplane.decap import Delivery
-from vtep.dataplane.decap_spans import Message, is_one_packet
-from vtep.dataplane.encap_queue import Transmit
+from vtep.dataplane.decap import Deliver, Delivery
+from vtep.dataplane.decap_spans import Message, is_udp_gso_packet
+from vtep.dataplane.encap_queue import Send
 from vtep.dataplane.fdb import Fdb
 from vtep.dataplane.overlay import AccessPort, Overlay
-from vtep.dataplane.vtep import Vtep
+from vtep.dataplane.peer import Transmit
+from vtep.dataplane.worker import Worker
 from vtep.wire import ethernet, virtio, vxlan
-from vtep.wire.slot import FRAME_AT, TAP_AT, UDP_AT, Place
+from vtep.wire.slot import FRAME_AT, TAP_AT, UDP_AT, SlotRef
 
 Source: TypeAlias = Literal["learned", "moved", "refreshed", "refused"]
 Decision: TypeAlias = Literal[
@@ -33,33 +35,33 @@ class Sent(NamedTuple):
 
     Attributes:
         peer: its IP address as text.
-        port: the UDP source port; 0 where it is not known.
+        port: the UDP source port; 0 if it is not known.
         payload: VXLAN header and frame.
-        rows: how many datagrams the kernel makes of it; more than 1 where it is injected.
+        segments: how many datagrams the kernel makes of it; more than 1 for an injected GSO frame.
     """
 
     peer: str
     port: int
     payload: bytes
-    rows: int = 1
+    segments: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one frame read from a TAP, or of one message from the underlay.
+    """The outcome of one frame from a TAP, or of one message from the underlay.
 
     Attributes:
         way: "out" to the underlay, "in" from it.
-        tap, vni: of its overlay; None where none was found.
-        frames: out: the one, as read from the TAP; in: those that were written to it.
-        datagrams: out: those for the peers, in the order sent, without what left for nobody; in:
-            those that came.
-        source: what the FDB did with the source MAC; None if it was not asked.
-        source_before: where that MAC was: an IP address, "local", or None for nowhere.
-        decision: what was decided.  "dropped": it went nowhere.
-        peers: who was to get it, or sent it.
-        age: for how many seconds the destination MAC had not been heard, out to one peer only.
-        drops: what was counted, each with how many; also where only some of it was lost.
+        tap, vni: of its overlay; None if none was found.
+        frames: out: the frame as read from the TAP; in: the frames that were written to it.
+        datagrams: out: the datagrams for the peers, in the order sent, except those that left for
+            no peer; in: the received ones.
+        source: what the FDB did with the source MAC; None if it was not consulted.
+        source_before: where that MAC was: an IP address, "local", or None.
+        decision: the forwarding decision; "dropped" if the frame went nowhere.
+        peers: the IP addresses of the receivers, or of the sender.
+        age: out to one peer only: seconds since the destination MAC was last heard.
+        drops: what was counted as dropped, and how often; also if only a part was lost.
     """
 
     way: Literal["out", "in"]
@@ -76,24 +78,24 @@ class Outcome:
 
 
 def outbound(
-    vtep: Vtep,
+    worker: Worker,
     port: AccessPort,
-    place: Place,
+    ref: SlotRef,
     now: float,
-    send: Callable[[Iterable[Transmit]], None] | None = None,
+    send: Send | None = None,
     ports: Sequence[int] = (),
 ) -> Outcome:
-    """Encapsulate one frame read from the TAP of *port*.
+    """Encapsulate one frame from the TAP of *port*.
 
     Args:
-        vtep: whose TAP it is.
+        worker: encapsulates it.
         port: where the frame was read.
-        place: where it lies: the virtio header at slot[6:16], the frame at slot[16:end].
+        ref: where it is: the virtio header at slot[6:16], the frame at slot[16:end].
         now: monotonic seconds.
-        send: takes what is to be sent, all of it; None for nowhere.
-        ports: the UDP source port of each lane.
+        send: sends each Transmit; None sends nothing.
+        ports: the UDP source ports by index.
     """
-    slots, number, end = place
+    slots, number, end = ref
     slot = slots.views[number]
     header, frame = virtio.parse(slot, TAP_AT), bytes(slot[FRAME_AT:end])
     is_whole = len(frame) >= ethernet.HEADER_LEN
@@ -102,20 +104,18 @@ def outbound(
     sent: list[Sent] = []
     peers: dict[str, None] = {}
 
-    def noted() -> Iterator[Transmit]:
-        for transmit in vtep.outbound.encapsulate(port, [place], now):
-            made, lost = list(_datagrams(transmit, ports)), transmit.overlay.drops.total()
-            peers.update((peer.ip, None) for peer in transmit.peers)
-            yield transmit
-            lost = transmit.overlay.drops.total() - lost
-            if lost < sum(one.rows for one in made):  # else it left for nobody
-                sent.extend(made)
+    def record(transmit: Transmit) -> None:
+        drops = transmit.next_hop.overlay.drops
+        made, lost = list(_datagrams(transmit, ports)), drops.total()
+        peers.update((peer.ip, None) for peer in transmit.next_hop.peers)
+        if send is not None:
+            send(transmit)
+        if drops.total() - lost < sum(one.segments for one in made):  # else none left
+            sent.extend(made)
 
-    if send is not None:
-        send(noted())
-    else:
-        for _ in noted():
-            pass
+    worker.vtep.invalidate()
+    worker.begin_batch(now)
+    worker.encap.encapsulate(port, (ref,), record)
     return Outcome(
         way="out",
         tap=port.name,
@@ -132,38 +132,44 @@ def outbound(
 
 
 def inbound(
-    vtep: Vtep,
+    worker: Worker,
     message: Message,
     now: float,
-    deliver: Callable[[Delivery], None] | None = None,
+    deliver: Deliver | None = None,
     port: int = 0,
 ) -> Outcome:
     """Decapsulate one message from the underlay.
 
     Args:
-        vtep: who received it.
-        message: where it lies; all of one VNI (see `apart`).
+        worker: decapsulates it.
+        message: where it is; all datagrams have one VNI (see `split_by_vni`).
         now: monotonic seconds.
-        deliver: takes each frame for a TAP; None for nowhere.
+        deliver: writes each frame to its TAP; None writes nothing.
         port: the UDP source port it came from.
     """
     slots, number, end, sender, size = message
     slot = slots.views[number]
     octets = bytes(slot[UDP_AT:end])
-    if is_one_packet(slot, end, size):
+    if is_udp_gso_packet(slot, end, size):
         size = len(octets)
     payloads = [octets[at : at + size] for at in range(0, len(octets), size or 1)] or [b""]
+    vtep = worker.vtep
     vni = vxlan.parse(octets)
     overlay = None if vni is None else vtep.overlays.get(vni)
     frame = payloads[0][vxlan.HEADER_LEN :]
-    before = _Before(vtep.inbound.drops, overlay, frame, now)
+    before = _Before(vtep.drops, overlay, frame, now)
     frames = []
-    for delivery in vtep.inbound.decapsulate([message], now):
+
+    def record(delivery: Delivery) -> None:
         whole, lost = b"".join(delivery.parts), delivery.overlay.drops.total()
         if deliver is not None:
             deliver(delivery)
         if delivery.overlay.drops.total() == lost:
             frames.append((virtio.parse(whole), whole[virtio.HEADER_LEN :]))
+
+    vtep.invalidate()
+    worker.begin_batch(now)
+    worker.decap.decapsulate((message,), record)
     return Outcome(
         way="in",
         tap=None if overlay is None else overlay.port.name,
@@ -179,14 +185,14 @@ def inbound(
     )
 
 
-def apart(message: Message) -> Iterator[Message]:
+def split_by_vni(message: Message) -> Iterator[Message]:
     """Yield a message in parts of one VNI each; the kernel may have merged several.
 
-    Each lies where the message does, and is to be done with before the next is asked for.
+    Each part is where the message is, and must be handled before the next is requested.
     """
     slots, number, end, sender, size = message
     slot = slots.views[number]
-    if end - UDP_AT <= size or is_one_packet(slot, end, size):
+    if end - UDP_AT <= size or is_udp_gso_packet(slot, end, size):
         yield message
         return
     octets = bytes(slot[UDP_AT:end])
@@ -198,7 +204,7 @@ def apart(message: Message) -> Iterator[Message]:
 
 
 class _Before:
-    """How tables and counters stood before a frame, to be compared with how they stand now."""
+    """Tables and counters before a frame, to compare with those after it."""
 
     def __init__(
         self, elsewhere: Counter[Drop], overlay: Overlay | None, frame: bytes, now: float
@@ -209,26 +215,26 @@ class _Before:
         self._flooded = Counter(overlay.flooded) if overlay is not None else Counter()
         self._destination, self._source = frame[:6], frame[6:12]
         self._changes = _changes(overlay.fdb) if overlay is not None else (0, 0, 0)
-        entry = overlay.fdb.entry(self._source, now) if overlay is not None else None
-        self.source_before = entry[0].ip if entry else None
-        heard = overlay.fdb.entry(self._destination, now) if overlay is not None else None
-        self.age = heard[1] if heard else None
+        entry = overlay.fdb.lookup(self._source, now) if overlay is not None else None
+        self.source_before = entry.destination.name if entry is not None else None
+        heard = overlay.fdb.lookup(self._destination, now) if overlay is not None else None
+        self.age = now - heard if heard is not None else None
 
     def drops(self) -> tuple[tuple[Drop, int], ...]:
-        """Return what was dropped since, and how many of each."""
+        """Return the drops since then, by reason."""
         found: Counter[Drop] = Counter()
         for place, before in zip(self._places, self._drops, strict=True):
             found += place - before
         return tuple(found.items())
 
     def flood(self) -> Flood | None:
-        """Return why a frame was flooded since, if one was."""
+        """Return why a frame was flooded since then, or None."""
         if self._overlay is None:
             return None
         return next(iter(self._overlay.flooded - self._flooded), None)
 
     def decision(self, is_sent: bool) -> Decision:
-        """Return what was decided on a frame on its way out."""
+        """Return the decision on a frame on its way out."""
         if is_sent:
             flood = self.flood()
             return "unicast" if flood is None else flood.value
@@ -236,7 +242,7 @@ class _Before:
         return "local" if Drop.LOCAL_DESTINATION in dropped else "dropped"
 
     def source_now(self, now: float) -> Source | None:
-        """Return what the FDB did with the source MAC since."""
+        """Return what the FDB did with the source MAC since then."""
         if self._overlay is None:
             return None
         learned, moved, refused = _changes(self._overlay.fdb)
@@ -246,8 +252,8 @@ class _Before:
             return "moved"
         if refused > self._changes[2]:
             return "refused"
-        entry = self._overlay.fdb.entry(self._source, now)
-        return "refreshed" if entry is not None and entry[1] == 0 else None
+        entry = self._overlay.fdb.lookup(self._source, now)
+        return "refreshed" if entry is not None and entry == now else None
 
 
 def _changes(fdb: Fdb) -> tuple[int, int, int]:
@@ -256,10 +262,10 @@ def _changes(fdb: Fdb) -> tuple[int, int, int]:
 
 def _datagrams(transmit: Transmit, ports: Sequence[int]) -> Iterator[Sent]:
     """Yield each datagram of a send, peer by peer."""
-    port = ports[transmit.lane] if ports else 0
+    next_hop, gso = transmit.next_hop, transmit.gso
+    port = ports[next_hop.sport_index] if ports else 0
     octets = b"".join(transmit.parts)
     size = transmit.segment_size or len(octets)
-    whole = transmit.whole
-    for peer in transmit.peers:
+    for peer in next_hop.peers:
         for at in range(0, len(octets), size):
-            yield Sent(peer.ip, port, octets[at : at + size], whole.rows if whole else 1)
+            yield Sent(peer.ip, port, octets[at : at + size], gso.segments if gso else 1)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from vtep import __version__
 from vtep.dataplane.overlay import Overlay
-from vtep.offload.segment import plan, segment
+from vtep.offload.segment import plan_segments, segment
 from vtep.pcap import ETHERNET, RAW_IP, frame_block, interface_block, section_block
 from vtep.trace.outcome import Outcome, Sent
 from vtep.trace.outer_headers import DESCRIPTION, OuterRebuilder
@@ -94,7 +94,7 @@ class PcapngWriter:
         is_sent = outcome.way == "out"
         for datagram in outcome.datagrams:
             payloads = [datagram.payload]
-            if is_sent and datagram.rows > 1:
+            if is_sent and datagram.segments > 1:
                 payloads = self._segments(outcome, datagram)
             for payload in payloads:
                 yield self._rebuilder.packet(datagram, payload, is_sent=is_sent)
@@ -104,10 +104,12 @@ class PcapngWriter:
         header, octets = datagram.payload[: vxlan.HEADER_LEN], datagram.payload[vxlan.HEADER_LEN :]
         offload, frame = outcome.frames[0]
         tag = len(frame) - len(octets)  # a VLAN tag was removed on the way
-        layout = plan(octets, _shifted(offload, -tag), self._overlays[outcome.vni or 0].mtu)
-        if layout is None:
+        mtu = self._overlays[outcome.vni or 0].mtu
+        plan = plan_segments(octets, _shifted(offload, -tag), mtu)
+        if plan is None:
             return []
-        return [bytes(row) for row in segment(memoryview(octets), layout, header)]
+        layout, end = plan
+        return [bytes(row) for row in segment(memoryview(octets)[:end], layout, header)]
 
 
 def _shifted(header: VirtioHeader, octets: int) -> VirtioHeader:

@@ -84,7 +84,9 @@ def _segmentation(outcome: Outcome) -> Iterator[str]:
         return
     header = outcome.frames[0][0]
     if header.gso_type != virtio.GSO_NONE:
-        count = sum(one.rows for one in outcome.datagrams if one.peer == outcome.datagrams[0].peer)
+        count = sum(
+            one.segments for one in outcome.datagrams if one.peer == outcome.datagrams[0].peer
+        )
         yield (
             f"GSO frame of {count} segments, partial checksum"
             if count

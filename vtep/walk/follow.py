@@ -137,7 +137,7 @@ class _Follower:
         )
         if leaving != frame:
             decided += f", with tag {bridge.vlan}"
-            why += sentences.TAG_ON.format(vlan=bridge.vlan, port=bridge.container.ip)
+            why += sentences.TAG_ON.format(vlan=bridge.vlan, port=bridge.container.name)
         tables = self._bridge_changes(host, before)
         self._stop(host.name, "br0", compare(frame, leaving), decided, why=why, tables=tables)
         return leaving

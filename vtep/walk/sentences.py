@@ -4,8 +4,8 @@ The decisions of a VTEP come from vtep.trace.sentence; here are their reasons.
 """
 
 from vtep.dataplane.counters import Drop
+from vtep.dataplane.fdb import Destination
 from vtep.dataplane.overlay import Overlay
-from vtep.dataplane.peer import Peer
 from vtep.trace.outcome import Outcome, Sent
 from vtep.trace.sentence import decision
 from vtep.walk.frames import VirtualContainer
@@ -62,7 +62,7 @@ _DROP_SOURCES = {
 
 
 def bridge(
-    frame: bytes, known: Peer | None, came_by: Peer, to: Peer, options: Options
+    frame: bytes, known: Destination | None, came_by: Destination, to: Destination, options: Options
 ) -> tuple[str, str]:
     """Return the decision of a bridge on a frame, and the reason.
 
@@ -76,23 +76,23 @@ def bridge(
     obstacle = _obstacle(frame, known, came_by, to, options)
     if obstacle is not None:
         return (
-            f"to {to.ip}, although a bridge would drop it",
+            f"to {to.name}, although a bridge would drop it",
             f"{obstacle} The walk continues, to show what the VTEP does with the frame.",
         )
     if frame[0] & 1:
         return (
-            f"flooded to all ports except {came_by.ip}, so to {to.ip}",
+            f"flooded to all ports except {came_by.name}, so to {to.name}",
             "vx0 is a TAP device and a normal port of the bridge. The program vtep reads the frames"
             " that the bridge sends out of vx0, and a frame that vtep writes enters the bridge"
             " there.",
         )
     if known is None:
-        return f"destination unknown: flooded to all ports except {came_by.ip}", ""
-    return f"to {to.ip}, where the destination was learned", ""
+        return f"destination unknown: flooded to all ports except {came_by.name}", ""
+    return f"to {to.name}, where the destination was learned", ""
 
 
 def _obstacle(
-    frame: bytes, known: Peer | None, came_by: Peer, to: Peer, options: Options
+    frame: bytes, known: Destination | None, came_by: Destination, to: Destination, options: Options
 ) -> str | None:
     """Return why the kernel's bridge would drop a frame; None if it would forward it."""
     if len(frame) < ethernet.HEADER_LEN:
@@ -104,14 +104,14 @@ def _obstacle(
         return "A bridge never forwards frames to this reserved address (IEEE 802.1Q 8.6.3)."
     # The kernel allows one tag more than the MTU, and does not count the tag it keeps apart.
     room = options.tap_mtu + ethernet.HEADER_LEN + ethernet.TAG_LEN * (1 + min(tags(frame), 1))
-    if to.ip == "vx0" and len(frame) > room:
+    if to.name == "vx0" and len(frame) > room:
         return (
             f"It is longer than the MTU of vx0, {options.tap_mtu}, allows. A bridge drops such a"
             " frame silently: it counts nothing and informs no one. (It would forward the frame"
             " if someone raised that MTU by hand.)"
         )
     if known is came_by:
-        return f"Its destination is behind {came_by.ip}, the port where the frame entered."
+        return f"Its destination is behind {came_by.name}, the port where the frame entered."
     return None
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from vtep.config.model import UnderlayConfig
 from vtep.dataplane.decap_spans import Message
-from vtep.dataplane.fdb import Fdb
+from vtep.dataplane.fdb import Destination, Fdb
 from vtep.dataplane.overlay import AccessPort, Overlay
-from vtep.dataplane.peer import Peer
 from vtep.dataplane.vtep import Vtep
+from vtep.dataplane.worker import Worker
 from vtep.trace.outcome import Outcome, Sent, inbound, outbound
 from vtep.walk.frames import C1, C2, VirtualContainer
 from vtep.walk.model import TableEntry
@@ -21,7 +21,7 @@ from vtep.walk.options import Options
 from vtep.wire import ethernet, ip, outer, virtio, vxlan
 from vtep.wire.checksum import ones_sum
 from vtep.wire.flow import MAX_SOURCE_PORTS, source_ports
-from vtep.wire.slot import SMALL_MAX, TAP_AT, UDP_AT, Place
+from vtep.wire.slot import SMALL_MAX, TAP_AT, UDP_AT, SlotRef
 
 _BRIDGE_AGEING = 300.0
 """Default of a Linux bridge, in seconds."""
@@ -55,11 +55,16 @@ class VirtualHost:
     device: str
     mac: bytes
     dstport: int
-    vtep: Vtep
+    worker: Worker
     port: AccessPort
     overlay: Overlay
     bridge: "VirtualBridge"
     container: VirtualContainer | None
+
+    @property
+    def vtep(self) -> Vtep:
+        """The tables of its VTEP."""
+        return self.worker.vtep
 
 
 class VirtualBridge:
@@ -72,17 +77,18 @@ class VirtualBridge:
 
     def __init__(self, container: str, vlan: int | None) -> None:
         self.vlan = vlan
-        self.container = Peer(container, ())
-        self.tap = Peer("vx0", ())
+        self.container = Destination(container)
+        self.tap = Destination("vx0")
         self.fdb = Fdb(_BRIDGE_AGEING, 0)
 
-    def take(self, frame: bytes, came_by: Peer, now: float) -> Peer | None:
+    def take(self, frame: bytes, came_by: Destination, now: float) -> Destination | None:
         """Learn the port of the source MAC; return the port of the destination, if known."""
         if len(frame) < ethernet.HEADER_LEN:
             return None
         if not frame[6] & 1:
             self.fdb.learn(frame[6:12], came_by, now)
-        return None if frame[0] & 1 else self.fdb.lookup(frame[:6], now)
+        entry = None if frame[0] & 1 else self.fdb.lookup(frame[:6], now)
+        return entry.destination if entry is not None else None
 
     def tagged(self, frame: bytes) -> bytes:
         """Return a frame from the container as it leaves through vx0."""
@@ -140,7 +146,9 @@ class VirtualLab:
             device=f"u{number + 1}",
             mac=bytes([0x02, 0, 0, 0, 1, last]),
             dstport=dstport,
-            vtep=Vtep([overlay], frozenset({addresses[number]}), vxlan.PORT, MAX_SOURCE_PORTS),
+            worker=Worker(
+                Vtep([overlay], frozenset({addresses[number]}), vxlan.PORT), MAX_SOURCE_PORTS
+            ),
             port=port,
             overlay=overlay,
             bridge=VirtualBridge(f"v-c{number + 1}", options.vlan),
@@ -167,19 +175,19 @@ class VirtualLab:
     def send(self, host: VirtualHost, frame: bytes, now: float) -> Outcome:
         """Hand a frame to the TAP of a host, and return the outcome of its VTEP."""
         raw = virtio.pack(virtio.PLAIN) + frame
-        place = _put(host.vtep, TAP_AT, raw)
-        return outbound(host.vtep, host.port, place, now, ports=self.source_ports)
+        place = _put(host.worker, TAP_AT, raw)
+        return outbound(host.worker, host.port, place, now, ports=self.source_ports)
 
     def receive(self, host: VirtualHost, sender: VirtualHost, sent: Sent, now: float) -> Outcome:
         """Hand a datagram to the UDP socket of a host, and return the outcome of its VTEP."""
-        slots, number, end = _put(host.vtep, UDP_AT, sent.payload)
+        slots, number, end = _put(host.worker, UDP_AT, sent.payload)
         message = Message(slots, number, end, sender.ip, len(sent.payload))
-        return inbound(host.vtep, message, now, port=sent.port)
+        return inbound(host.worker, message, now, port=sent.port)
 
 
-def _put(vtep: Vtep, at: int, octets: bytes) -> Place:
+def _put(worker: Worker, at: int, octets: bytes) -> SlotRef:
     """Put octets into a slot of the size that the daemon would choose."""
-    slots = vtep.pool.small if len(octets) <= SMALL_MAX else vtep.pool.large
+    slots = worker.pool.small if len(octets) <= SMALL_MAX else worker.pool.large
     slots.views[0][at : at + len(octets)] = octets
     return slots, 0, at + len(octets)
 
@@ -196,5 +204,7 @@ def checksum_is_right(packet: bytes) -> bool:
 
 def fdb_entries(fdb: Fdb, now: float) -> tuple[TableEntry, ...]:
     """Return the entries of a table, ordered by MAC."""
-    found = sorted((ethernet.format_mac(mac), peer.ip) for mac, peer, _ in fdb.entries(now))
+    found = sorted(
+        (ethernet.format_mac(mac), destination.name) for mac, destination, _ in fdb.entries(now)
+    )
     return tuple(TableEntry(mac, dst) for mac, dst in found)

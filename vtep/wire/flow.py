@@ -1,61 +1,114 @@
-"""The inner flow of a frame: what its kind are recognised by, and a number to spread flows with."""
+"""The inner flow of a frame: keys for the flow cache, and a number that selects a source port."""
 
 import struct
 from itertools import pairwise
+from typing import TypeAlias
 from zlib import crc32
 
 from vtep.wire import ip
 from vtep.wire.buffer import Readable
+from vtep.wire.slot import FRAME_AT, TAP_AT
 
 FLOWS = 1 << 14
-"""How many numbers there are: as many as source ports in 49152..65535 (RFC 7348 section 5)."""
+"""How many flow numbers exist: one per source port in 49152..65535 (RFC 7348 section 5)."""
 
 MAX_SOURCE_PORTS = 64
 """Most UDP source ports: more than a router has equal-cost paths or a network card has queues.
 Each is a socket: a file descriptor (1024 is a common limit) and 3 KB of kernel memory."""
 
-FlowKey = tuple[bytes, ...]
+FlowKey: TypeAlias = tuple[bytes, ...]
 
-# MACs, ethertype, version and IHL; protocol; addresses and ports, or addresses.
-_ipv4_ports = struct.Struct("15s8xc2x12s").unpack_from
-_ipv4_addresses = struct.Struct("15s8xc2x8s").unpack_from
-# MACs, ethertype; next header; addresses and ports, or addresses.
-_ipv6_ports = struct.Struct("14s6xcx36s").unpack_from
-_ipv6_addresses = struct.Struct("14s6xcx32s").unpack_from
+# -- the key of a frame that a TAP handed over, virtio header included
+# Left out: hdr_len (a hint), lengths, ID, checksums, sequence and acknowledgement numbers.
+
+_IPV4 = f"{TAP_AT}x2s2x22s4x4s2x"
+_tap_ipv4_tcp = struct.Struct(f"{_IPV4}12s8x2s").unpack_from
+_tap_ipv4_udp = struct.Struct(f"{_IPV4}12s").unpack_from
+_tap_ipv4_icmp = struct.Struct(f"{_IPV4}8s").unpack_from
+_IPV6 = f"{TAP_AT}x2s2x24s2x"
+_tap_ipv6_tcp = struct.Struct(f"{_IPV6}38s8x2s").unpack_from
+_tap_ipv6_udp = struct.Struct(f"{_IPV6}38s").unpack_from
+_tap_ipv6_icmp = struct.Struct(f"{_IPV6}34s").unpack_from
+_tap_other = struct.Struct(f"{TAP_AT}x2s2x20s").unpack_from
+
+_ETHERTYPE_AT = FRAME_AT + 12
+_IPV4_PROTOCOL_AT = FRAME_AT + 23
+_IPV6_PROTOCOL_AT = FRAME_AT + 20
+_ETHERNET_END = FRAME_AT + 14
+_IPV4_L4, _IPV6_L4 = _ETHERNET_END + 20, _ETHERNET_END + 40
 
 
-# HOT PATH
-def flow_key(octets: Readable, at: int, end: int) -> FlowKey | None:
-    """Return a value that all frames of one TCP, UDP or ICMP flow have in common, and no others.
+# HOT PATH: bench udp
+def tap_key(slot: Readable, end: int) -> FlowKey | None:
+    """Return a value that frames from a TAP share only if they are forwarded alike.
 
-    None for a frame that does not show its flow at a glance: tagged, a fragment, with IP options
-    or extension headers, of another protocol.
+    It holds the virtio header, MACs, ethertype, addresses, ports, TCP offset and TCP flags. None
+    for a frame that is cut short or has an 802.1Q tag. A frame with IP options, an extension header
+    or a fragment gets a key too, but one that says too little: classification must not store it.
 
     Args:
-        octets: holds the frame at octets[at:end].
-        at: where the Ethernet header begins.
+        slot: holds the virtio header at slot[6:16], the frame at slot[16:end].
         end: where the frame ends.
     """
-    if octets[at + 13] == 0x00:
+    high, low = slot[_ETHERTYPE_AT], slot[_ETHERTYPE_AT + 1]
+    if high == 0x08 and low == 0x00:
+        protocol = slot[_IPV4_PROTOCOL_AT]
+        if protocol == ip.TCP:
+            return _tap_ipv4_tcp(slot) if end >= _IPV4_L4 + ip.TCP_LEN else None
+        if end < _IPV4_L4 + ip.UDP_LEN:
+            return None
+        return _tap_ipv4_udp(slot) if protocol == ip.UDP else _tap_ipv4_icmp(slot)
+    if high == 0x86 and low == 0xDD:
+        protocol = slot[_IPV6_PROTOCOL_AT]
+        if protocol == ip.TCP:
+            return _tap_ipv6_tcp(slot) if end >= _IPV6_L4 + ip.TCP_LEN else None
+        if end < _IPV6_L4 + ip.UDP_LEN:
+            return None
+        return _tap_ipv6_udp(slot) if protocol == ip.UDP else _tap_ipv6_icmp(slot)
+    if end < _ETHERNET_END or (high, low) in ((0x81, 0x00), (0x88, 0xA8)):
+        return None
+    return _tap_other(slot)
+
+
+# -- the key of a datagram from the underlay
+# VXLAN header, MACs, ethertype, version and IHL; protocol; addresses and ports, or addresses.
+
+_ipv4_ports = struct.Struct("23s8xc2x12s").unpack_from
+_ipv4_addresses = struct.Struct("23s8xc2x8s").unpack_from
+# VXLAN header, MACs, ethertype; next header; addresses and ports, or addresses.
+_ipv6_ports = struct.Struct("22s6xcx36s").unpack_from
+_ipv6_addresses = struct.Struct("22s6xcx32s").unpack_from
+
+
+# HOT PATH: bench tcp
+def datagram_key(octets: Readable, at: int, end: int) -> FlowKey | None:
+    """Return a value that datagrams share only if their frames are of one TCP, UDP or ICMP flow.
+
+    Frames of one flow must keep their order, so the key holds nothing that may differ within a
+    flow. None for a frame whose flow is not visible at fixed offsets: tagged, a fragment, with IP
+    options or extension headers, of another protocol.
+
+    Args:
+        octets: holds the datagram at octets[at:end].
+        at: where the VXLAN header begins.
+        end: where the frame ends.
+    """
+    low = octets[at + 21]
+    if low == 0x00:
         if (
-            end - at >= 42
-            and octets[at + 12] == 0x08
-            and octets[at + 14] == 0x45
-            and not octets[at + 20] & 0x3F
-            and not octets[at + 21]
+            end - at >= 50
+            and octets[at + 20] == 0x08
+            and octets[at + 22] == 0x45
+            and not octets[at + 28] & 0x3F
+            and not octets[at + 29]
         ):
-            protocol = octets[at + 23]
+            protocol = octets[at + 31]
             if protocol in (ip.TCP, ip.UDP):
                 return _ipv4_ports(octets, at)
             if protocol == ip.ICMP:
                 return _ipv4_addresses(octets, at)
-    elif (
-        octets[at + 13] == 0xDD
-        and end - at >= 62
-        and octets[at + 12] == 0x86
-        and octets[at + 14] >> 4 == 6
-    ):
-        protocol = octets[at + 20]
+    elif low == 0xDD and end - at >= 70 and octets[at + 20] == 0x86 and octets[at + 22] >> 4 == 6:
+        protocol = octets[at + 28]
         if protocol in (ip.TCP, ip.UDP):
             return _ipv6_ports(octets, at)
         if protocol == ip.ICMPV6:
@@ -64,14 +117,14 @@ def flow_key(octets: Readable, at: int, end: int) -> FlowKey | None:
 
 
 def flow_number(frame: Readable, headers: ip.Headers | None) -> int:
-    """Return a number below FLOWS that is the same for all frames of one flow, always.
+    """Return a number below FLOWS that is the same for all frames of a flow, in every process.
 
-    It is taken from addresses and ports; from the addresses where there are no ports to see, for
-    an IP fragment say; and from the MACs of what is not IP.
+    It is a CRC of addresses and ports; of the addresses if no ports are visible, as in an IP
+    fragment; of the MACs of a frame that is not IP.
 
     Args:
         frame: from its Ethernet header on.
-        headers: what `ip.locate` said of it.
+        headers: its headers as `ip.locate` returns them.
     """
     if headers is None:
         return crc32(frame[:12]) % FLOWS

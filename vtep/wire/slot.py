@@ -2,18 +2,16 @@
 
              6        8                16                     end
     +--------+--------+----------------+----------------------+
-    |  room  |   virtio header (10)    |  Ethernet frame      |   as read from the TAP
+    | unused |   virtio header (10)    |  Ethernet frame      |   as read from the TAP
     +--------+--------+----------------+----------------------+
-    |  room           | VXLAN header   |  Ethernet frame      |   as received from UDP
+    | unused          | VXLAN header   |  Ethernet frame      |   as received from UDP
     +-----------------+----------------+----------------------+
 
-The frame begins at FRAME_AT in both directions, so that encapsulation is one header written over
-another, and no frame is copied.
+The frame begins at FRAME_AT in both directions. So encapsulation writes one header over another,
+and no frame is copied.
 
-A batch lies in two sets of slots.  Everything is read into a large one, which a super-frame fills.
-What turns out to be short is moved to a small one, and the large one is read into again: so
-super-frames lie next to each other whatever came between them, where numpy sees them as one array,
-and short frames lie close together, in few cache lines.
+A batch uses two arrays of slots. Frames of the usual MTU go to small slots, close together in few
+cache lines. GSO frames go to large ones, in a row, so that numpy sees them as one array.
 """
 
 from typing import Final, TypeAlias
@@ -30,16 +28,20 @@ UDP_AT: Final = 8
 """Where a UDP receive puts its first octet: the VXLAN header ends at FRAME_AT."""
 
 LARGE_LEN: Final = 80 * 1024 + 192
-"""Room for the largest IP packet a super-frame can hold, and for its last segment filled up.
-The odd number of cache lines keeps the headers of neighbours out of one cache set."""
+"""Room for the largest IP packet of a GSO frame, its last segment filled up. The odd number of
+cache lines keeps the headers of neighbours out of one cache set."""
 
-SMALL_LEN: Final = 2048 + 64
-SMALL_MAX: Final = 2048 - FRAME_AT
-"""Most octets, with the header in front, that are moved to a small slot: a frame of the usual MTU.
-The room behind it is for those who look at a header without asking first whether it is there."""
+SMALL_END: Final = 2048
+"""Where the frame in a small slot ends at most: a frame of the usual MTU fits."""
+
+SMALL_LEN: Final = SMALL_END + 64
+"""The extra room lets code look at header fields before it has checked the length."""
+
+SMALL_MAX: Final = SMALL_END - FRAME_AT
+"""Most octets, with the header in front, that go to a small slot from either side."""
 
 
-class Slots:
+class SlotArray:
     """Slots of one length in one array.
 
     Attributes:
@@ -56,17 +58,17 @@ class Slots:
         return len(self.views)
 
 
-Place: TypeAlias = tuple[Slots, int, int]
-"""Where a frame lies: in which set, the number of its slot there, the octet of it where it ends."""
+SlotRef: TypeAlias = tuple[SlotArray, int, int]
+"""Where a frame is: the array, the number of its slot there, the octet at which the frame ends."""
 
 
-class Pool:
+class BufferPool:
     """The slots of one batch, of one direction at a time.
 
     Attributes:
-        large, small: the two sets.
+        large, small: the two arrays.
     """
 
     def __init__(self, large: int, small: int) -> None:
-        self.large = Slots(large, LARGE_LEN)
-        self.small = Slots(small, SMALL_LEN)
+        self.large = SlotArray(large, LARGE_LEN)
+        self.small = SlotArray(small, SMALL_LEN)

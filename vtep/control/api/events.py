@@ -77,12 +77,12 @@ class Subscriber:
 
     def changed(self, overlay: Overlay, change: Change) -> None:
         """Add the change of an FDB entry."""
-        kind, mac, peer, before = change
+        kind, mac, destination, before = change
         if kind in self._types and self._may_report(kind, overlay):
             self._queue.append(
                 _event(kind, overlay, mac)
-                | ({"dst": peer.ip} if peer is not None else {})
-                | ({"was": before.ip} if before is not None else {})
+                | ({"dst": destination.name} if destination is not None else {})
+                | ({"was": before.name} if before is not None else {})
             )
 
     def flooded(self, overlay: Overlay, mac: bytes) -> None:
@@ -160,8 +160,8 @@ class EventHub:
 
     def _set_callbacks(self, wanted: bool) -> None:
         for overlay in self._vtep.overlays.values():
-            overlay.fdb.watch = partial(self._changed, overlay) if wanted else None
-            overlay.on_unknown = partial(self._flooded, overlay) if wanted else None
+            overlay.fdb.on_change = partial(self._changed, overlay) if wanted else None
+            overlay.on_flood = partial(self._flooded, overlay) if wanted else None
 
     def _changed(self, overlay: Overlay, change: Change) -> None:
         for subscriber in self._subscribers:
@@ -190,7 +190,7 @@ def _places(vtep: Vtep, wanted: EventFilter) -> Iterator[_Place]:
     overlays = list(vtep.overlays.values())
     if wanted.vni is None:
         if wanted.dev is None:
-            yield "underlay", None, vtep.inbound.drops
+            yield "underlay", None, vtep.drops
         for port in dict.fromkeys(overlay.port for overlay in overlays):
             if wanted.dev in (None, port.name):
                 yield f"tap {port.name}", None, port.drops

@@ -191,7 +191,7 @@ def _shown(rebuilder: OuterRebuilder, outcome: Outcome) -> tuple[bytes, bytes, F
         return frame, frame, "ethernet"
     sent = outcome.datagrams[0]
     frame = sent.payload[vxlan.HEADER_LEN :]
-    if sent.rows > 1:  # an injected GSO frame: it is not one packet
+    if sent.segments > 1:  # an injected GSO frame: it is not one packet
         return frame, sent.payload, "vxlan"
     return frame, rebuilder.packet(sent, sent.payload, is_sent=outcome.way == "out"), "ip"
 

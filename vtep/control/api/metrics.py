@@ -65,7 +65,7 @@ def _parts(daemon: DaemonContext) -> Iterator[Metric]:
     vtep = daemon.vtep
     overlays = list(vtep.overlays.values())
     yield from _traffic(overlays)
-    yield _drops("", "", vtep.inbound.drops, _OF_UNDERLAY)
+    yield _drops("", "", vtep.drops, _OF_UNDERLAY)
     for port in report.ports(vtep):
         yield _drops("", port.name, port.drops, _OF_TAP)
     for overlay in overlays:

@@ -13,8 +13,9 @@ from typing import Any
 from vtep.control.http.context import DaemonContext
 from vtep.control.query import Query
 from vtep.dataplane import report
+from vtep.dataplane.fdb import FdbEntry
 from vtep.dataplane.overlay import Overlay
-from vtep.dataplane.peer import FdbEntry, Peer
+from vtep.dataplane.peer import Peer
 from vtep.host import linux
 from vtep.wire.ethernet import format_mac
 
@@ -32,7 +33,7 @@ def overlays(daemon: DaemonContext) -> Iterator[Tree]:
             "stats64": _stats64(overlay),
             **report.details(overlay),
             "tap_drops": report.drop_counts(overlay.port.drops),
-            "underlay_drops": report.drop_counts(daemon.vtep.inbound.drops),
+            "underlay_drops": report.drop_counts(daemon.vtep.drops),
         }
 
 
@@ -168,20 +169,21 @@ def _entries(daemon: DaemonContext, wanted: FdbFilter) -> Generator[Tree | None,
                 if wanted.dst in (None, peer.ip):
                     yield _entry(overlay, bytes(6), peer.ip, "permanent")
         if wanted.mac is not None:
-            found = overlay.fdb.entry(wanted.mac, time.monotonic())
-            if found is not None and wanted.dst in (None, found[0].ip):
-                yield _entry(overlay, wanted.mac, found[0].ip, "", found[1])
+            now = time.monotonic()
+            found = overlay.fdb.lookup(wanted.mac, now)
+            if found is not None and wanted.dst in (None, found.destination.name):
+                yield _entry(overlay, wanted.mac, found.destination.name, "", now - found)
             continue
-        with closing(overlay.fdb.walk()) as walk:
+        with closing(overlay.fdb.iterate()) as walk:
             for step in walk:
                 yield None if step is None else _live(overlay, *step, wanted.dst)
 
 
 def _live(overlay: Overlay, mac: bytes, entry: FdbEntry, dst: str | None) -> Tree | None:
     age = time.monotonic() - entry
-    if age >= overlay.fdb.ageing or dst not in (None, entry.peer.ip):
+    if age >= overlay.fdb.ageing or dst not in (None, entry.destination.name):
         return None
-    return _entry(overlay, mac, entry.peer.ip, "", age)
+    return _entry(overlay, mac, entry.destination.name, "", age)
 
 
 def _entry(overlay: Overlay, mac: bytes, dst: str, state: str, age: float | None = None) -> Tree:

@@ -68,7 +68,7 @@ def test_too_few_descriptors_for_the_source_ports_are_said() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (next(islice(free, 33, None)), most))
     assert refusal(config()) == (
-        "there are too few file descriptors for our sockets: raise the limit (ulimit -n)"
+        "too few file descriptors for the UDP sockets: raise the limit (ulimit -n)"
     )
     with bring_up(config(underlay=UnderlayConfig(srcport=(50_000, 50_003)))) as runtime:
         assert runtime.underlay.senders == 4
@@ -146,7 +146,7 @@ REFUSALS: list[tuple[Callable[[], None], Config, str]] = [
     (
         nothing,
         Config(UnderlayConfig(), (OverlayConfig(vni=100, tap="u1", peers=(PEER,)),)),
-        "device u1 exists but is no TAP: choose another --tap",
+        "device u1 exists but is not a TAP: choose another --tap",
     ),
 ]
 

@@ -43,13 +43,13 @@ def underlay(family: int = socket.AF_INET, srcport: tuple[int, int] = DEFAULT) -
 
 
 def port_of(one: Underlay, target: socket.socket, flow: int) -> int:
-    assert one.send((b"x",), target.getsockname(), flow=flow) == 0
+    assert one.send((b"x",), target.getsockname(), sport_index=flow) == 0
     return int(target.recvfrom(10)[1][1])
 
 
 def sending(one: Underlay) -> list[socket.socket]:
     """Return its sockets that send: those that stand behind none of its readers."""
-    return list(one._sending)
+    return list(one.sending)
 
 
 @both_families
@@ -72,8 +72,8 @@ def test_parts_and_segments_leave_from_the_port_of_their_flow_too(family: int) -
     with listener(family) as target:
         one = underlay(family)
         port = port_of(one, target, 7)
-        assert one.send((b"head", b"tail"), target.getsockname(), flow=7) == 0
-        assert one.send((b"aaaabb", b"bbc"), target.getsockname(), 4, flow=7) == 0
+        assert one.send((b"head", b"tail"), target.getsockname(), sport_index=7) == 0
+        assert one.send((b"aaaabb", b"bbc"), target.getsockname(), 4, sport_index=7) == 0
         heard = [target.recvfrom(10) for _ in range(4)]
         assert [octets for octets, _ in heard] == [b"headtail", b"aaaa", b"bbbb", b"c"]
         assert {sender[1] for _, sender in heard} == {port}

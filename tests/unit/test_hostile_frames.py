@@ -1,8 +1,6 @@
 """What somebody else sent decides nothing about others: stale rows, wrong lengths, hidden flows."""
 
-import errno
-
-from tests.frames import IP, MAC_B, TCP, UDP, IPv6, frame, mac
+from tests.frames import IP, TCP, UDP, IPv6, frame, mac
 from tests.memory import (
     PEER_1,
     PEERS,
@@ -14,11 +12,11 @@ from tests.memory import (
     make,
     receive,
     send,
+    worker_of,
 )
 from vtep.dataplane.counters import Drop
 from vtep.dataplane.decap import Delivery
 from vtep.dataplane.overlay import AccessPort, Overlay
-from vtep.dataplane.vtep import Vtep
 from vtep.wire import ip, virtio, vxlan
 
 HEADER = vxlan.pack(100)
@@ -36,12 +34,12 @@ def contents(deliveries: list[Delivery]) -> bytes:
 
 
 def test_a_span_never_runs_on_into_what_an_earlier_batch_left() -> None:
-    vtep, _, overlay = make()
+    worker, _, overlay = make()
     one = udp(b"g" * 800)
     stranger = udp(b"E" * 800)
-    decapsulate(vtep, [(stranger * 10, "192.0.2.1", len(stranger))] * 2, 0.0)
+    decapsulate(worker, [(stranger * 10, "192.0.2.1", len(stranger))] * 2, 0.0)
     assert overlay.drops == {Drop.UNKNOWN_PEER: 20}
-    out = decapsulate(vtep, [(one * 10, PEER_1, len(one)), (one * 4, PEER_1, len(one))], 1.0)
+    out = decapsulate(worker, [(one * 10, PEER_1, len(one)), (one * 4, PEER_1, len(one))], 1.0)
     assert b"EEEE" not in contents(out)
     assert contents(out).count(b"g" * 800) == overlay.traffic.rx_frames == 14
 
@@ -52,12 +50,12 @@ def test_a_length_that_a_guest_wrote_takes_no_datagram_of_another_vni_along() ->
         Overlay(vni=vni, port=port, peers=PEERS, mtu=1450)
         for vni, port in zip((100, 200), ports, strict=True)
     )
-    vtep = Vtep([red, blue], frozenset(), 4789)
+    worker = worker_of([red, blue])
     evil = bytearray(udp(b"e" * 500))
     secret = vxlan.pack(200) + udp(b"SECRET" * 83 + b"!!")[8:]
     assert len(evil) == len(secret)
     evil[24:26] = (2 * len(evil) - 8 - 14).to_bytes(2, "big")
-    out = decapsulate(vtep, [(bytes(evil) + secret, PEER_1, len(evil))], 0.0)
+    out = decapsulate(worker, [(bytes(evil) + secret, PEER_1, len(evil))], 0.0)
     assert [(one.overlay.vni, b"SECRET" in contents([one])) for one in out] == [
         (100, False),
         (200, True),
@@ -65,35 +63,35 @@ def test_a_length_that_a_guest_wrote_takes_no_datagram_of_another_vni_along() ->
 
 
 def test_what_may_be_one_inner_super_frame_or_several_datagrams_goes_nowhere() -> None:
-    vtep, _, _ = make()
+    worker, _, _ = make()
     whole = bytearray(frame(inner=V4 / UDP(sport=1, dport=2) / bytes(2000)))
     found = ip.locate(whole)
     assert found is not None
     begun = ip.pseudo_header_sum(whole, found, found.end - found.l4)
     whole[found.l4 + 6 : found.l4 + 8] = begun.to_bytes(2, "big")
     message = bytearray(HEADER + whole)
-    assert len(decapsulate(vtep, [(bytes(message), PEER_1, 1000)], 0.0)) == 1
+    assert len(decapsulate(worker, [(bytes(message), PEER_1, 1000)], 0.0)) == 1
     message[1000:1008] = HEADER
-    assert decapsulate(vtep, [(bytes(message), PEER_1, 1000)], 0.0) == []
-    assert vtep.inbound.drops == {Drop.AMBIGUOUS: 1}
+    assert decapsulate(worker, [(bytes(message), PEER_1, 1000)], 0.0) == []
+    assert worker.vtep.drops == {Drop.AMBIGUOUS: 1}
 
 
 def test_a_first_frame_with_wrong_lengths_says_nothing_of_its_flow() -> None:
-    vtep, port, overlay = make()
+    worker, port, overlay = make()
     bad = bytearray(frame(inner=V4 / TCP(sport=1, dport=2, flags="A")))
     bad[16:18] = (2000).to_bytes(2, "big")
-    send(vtep, port, bytes(bad))
-    receive(vtep, bytes(bad))
+    send(worker, port, bytes(bad))
+    receive(worker, bytes(bad))
     bulk = bytearray(frame(inner=V4 / TCP(sport=1, dport=2, flags="A") / bytes(5000)))
-    assert len(datagrams(send(vtep, port, bytes(bulk), SUPER))) == 4
+    assert len(datagrams(send(worker, port, bytes(bulk), SUPER))) == 4
     syn = frame(inner=V4 / TCP(sport=1, dport=2, flags="S", options=[("MSS", 1460)]))
-    assert delivered(receive(vtep, syn)) != [syn]
+    assert delivered(receive(worker, syn)) != [syn]
     assert overlay.clamped == 1
     assert not overlay.drops
 
 
 def test_another_traffic_class_does_not_overtake_what_waits() -> None:
-    vtep, _, _ = make()
+    worker, _, _ = make()
     rows = [
         frame(
             inner=V6 / TCP(sport=1, dport=2, flags="A", seq=number * 1000) / (b"%d" % number * 1000)
@@ -103,12 +101,12 @@ def test_another_traffic_class_does_not_overtake_what_waits() -> None:
     other = V6.copy()
     other.tc = 0xB8
     last = frame(inner=other / TCP(sport=1, dport=2, flags="A", seq=2000) / (b"2" * 500))
-    out = decapsulate(vtep, [(HEADER + one, PEER_1, 0) for one in (*rows, last)], 0.0)
+    out = decapsulate(worker, [(HEADER + one, PEER_1, 0) for one in (*rows, last)], 0.0)
     assert [contents([one])[-1:] for one in out] == [b"1", b"2"]
 
 
 def test_what_hides_its_flow_is_joined_and_not_overtaken() -> None:
-    vtep, _, _ = make()
+    worker, _, _ = make()
     hidden = V4.copy()
     hidden.options = b"\x01" * 4
     rows = [
@@ -116,58 +114,40 @@ def test_what_hides_its_flow_is_joined_and_not_overtaken() -> None:
         for n in range(2)
     ]
     last = frame(inner=V4 / TCP(sport=1, dport=2, flags="A", seq=2000) / (b"2" * 500))
-    out = decapsulate(vtep, [(HEADER + one, PEER_1, 0) for one in (*rows, last)], 0.0)
+    out = decapsulate(worker, [(HEADER + one, PEER_1, 0) for one in (*rows, last)], 0.0)
     assert contents(out).find(b"1" * 1000) < contents(out).find(b"2" * 500)
 
 
 def test_a_fragment_is_written_as_it_came() -> None:
-    vtep, _, _ = make()
+    worker, _, _ = make()
     whole = bytearray(frame(inner=V4 / TCP(sport=1, dport=2, flags="A")))
     found = ip.locate(whole)
     assert found is not None
     begun = ip.pseudo_header_sum(whole, found, found.end - found.l4)
     whole[50:52] = begun.to_bytes(2, "big")
     whole[20:22] = (0x2000 | 100).to_bytes(2, "big")
-    [delivery] = receive(vtep, bytes(whole))
+    [delivery] = receive(worker, bytes(whole))
     assert virtio.parse(delivery.parts[0]) == virtio.PLAIN
 
 
 def test_padding_is_never_joined_as_payload() -> None:
-    vtep, _, _ = make(trust=True)
+    worker, _, _ = make(trust=True)
     full = HEADER + frame(inner=V4 / TCP(sport=1, dport=2, flags="A", seq=0) / bytes([65] * 100))
     short = HEADER + frame(inner=V4 / TCP(sport=1, dport=2, flags="A", seq=100) / bytes([65] * 60))
     padded = short + b"PAD!" * 10
     batch = [(short * 2, PEER_1, len(short)), (full + padded, PEER_1, len(full))]
-    for one in decapsulate(vtep, batch, 0.0):
+    for one in decapsulate(worker, batch, 0.0):
         data = contents([one])
         assert b"PAD!" not in data[: 10 + 14 + int.from_bytes(data[26:28], "big")]
 
 
 def test_a_later_super_frame_does_not_overtake_a_fragment() -> None:
-    vtep, port, _ = make(lanes=64, peers=PEERS[:1])
+    worker, port, _ = make(source_ports=64, peers=PEERS[:1])
     fragment = frame(inner=IP(src="172.18.0.11", dst="172.18.0.12", frag=5, proto=17) / bytes(900))
     for number in range(1, 30):
         bulk = bytearray(frame(inner=V4 / TCP(sport=number, dport=2, flags="A") / bytes(5000)))
         begun = ip.pseudo_header_sum(bulk, ip.locate(bulk), len(bulk) - 34)  # type: ignore[arg-type]
         bulk[50:52] = begun.to_bytes(2, "big")
         batch = [(fragment, virtio.PLAIN), (bytes(bulk), SUPER)]
-        sent = datagrams(encapsulate(vtep, port, batch, float(number)))
+        sent = datagrams(encapsulate(worker, port, batch, float(number)))
         assert sent[0][8:] == fragment
-
-
-def test_a_super_frame_that_was_to_be_injected_is_never_sent_unfinished() -> None:
-    from tests.unit.failing import failed_uplink
-
-    vtep, port, overlay = make(peers=PEERS[:1])
-    receive(vtep, frame(src=MAC_B), PEER_1)
-    forwarder, sent = failed_uplink(vtep, errno.EIO)
-    bulk = frame(inner=V4 / TCP(sport=1, dport=2, flags="A") / bytes(5000))
-    large = vtep.pool.large
-    places = []
-    for number in range(3):
-        raw = virtio.pack(SUPER) + bulk
-        large.views[number][6 : 6 + len(raw)] = raw
-        places.append((large, number, 6 + len(raw)))
-    forwarder._send(vtep.outbound.encapsulate(port, places, 0.0))
-    assert sent == []
-    assert overlay.drops == {Drop.INJECT_REFUSED: 12}

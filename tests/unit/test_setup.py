@@ -50,7 +50,7 @@ def test_a_tap_comes_up_with_its_mtu_in_its_bridge_and_goes_away() -> None:
         overlay = runtime.vtep.overlays[100]
         assert overlay.mtu == 1450
         assert [(p.ip, p.address) for p in overlay.flood] == [(PEER, (PEER, 4789))]
-        assert runtime.vtep.inbound.admission.local_addresses >= {
+        assert runtime.vtep.local_addresses >= {
             "10.0.1.4",
             "10.0.2.4",
             "127.0.0.1",
@@ -259,7 +259,7 @@ def test_who_owns_a_ready_made_tap_needs_no_privilege() -> None:
     assert state() == before
     assert refusal(config(bridge="br0", mtu=1400)) == (
         "cannot do 'ip link set vx0 mtu 1400' (Operation not permitted): "
-        "run as root or with CAP_NET_ADMIN, or have that done beforehand"
+        "run as root or with CAP_NET_ADMIN, or set it beforehand"
     )
 
 
@@ -294,7 +294,7 @@ def test_a_failure_at_the_second_tap_undoes_the_first() -> None:
         OverlayConfig(vni=2, tap="vx1", peers=(PEER,)),
     )
     message = refusal(Config(UnderlayConfig(), overlays))
-    assert message == "device vx1 exists but is no TAP: choose another --tap"
+    assert message == "device vx1 exists but is not a TAP: choose another --tap"
 
 
 @in_private_namespaces

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from pyroute2.nftables.main import NFTables
 
+from tests.memory import Transport
 from tests.unit import one_host
 from tests.unit.namespaces import in_private_namespaces, sh
 from vtep.config.model import UnderlayConfig
-from vtep.daemon.inject import Uplink
+from vtep.daemon.inject import InjectUplink
 from vtep.daemon.setup import bring_up
-from vtep.dataplane.peer import Peer
+from vtep.dataplane.overlay import AccessPort, Overlay
+from vtep.dataplane.vtep import Vtep
 from vtep.host import netfilter, procfs
-from vtep.offload.inject import Envelopes
-from vtep.wire.outer import Outer
 
 INJECT = UnderlayConfig(uplink="inject")
 SET_UP = UnderlayConfig(uplink="inject", uplink_setup=True)
@@ -77,7 +77,7 @@ def divert() -> None:
 
 
 @contextmanager
-def up(underlay: UnderlayConfig, *peers: str) -> Iterator[Uplink | None]:
+def up(underlay: UnderlayConfig, *peers: str) -> Iterator[InjectUplink | None]:
     """Bring up, and see that nothing is left of it afterwards."""
     before = one_host.state(), parameters(), rules()
     with bring_up(one_host.config(*peers, underlay=underlay)) as runtime:
@@ -256,18 +256,25 @@ def test_what_was_lost_is_told_from_what_left(
 ) -> None:
     counted = procfs.Forwarding(1000, 10)
     monkeypatch.setattr(procfs, "forwarding", lambda is_ipv6: counted)
-    plan: Any = SimpleNamespace(family=socket.AF_INET, underlay_mtu=1500)
+    plan: Any = SimpleNamespace(family=socket.AF_INET, underlay_mtu=1400)
     injector: Any = _Injector()
-    uplink = Uplink(injector, b"\x02" * 6, INJECT, plan, [4789])
-    peer = Peer("10.0.1.41", ("10.0.1.41", 4789))
-    peer.envelopes = Envelopes(Outer(b"", b"", b"", 0, 0, 0), [])
-    for _ in range(2):  # what was told is not told again
-        assert uplink.lost([peer]) == (0, 0)
+    sockets: Any = SimpleNamespace(ports=[4789], segments=64)
+    uplink = InjectUplink(injector, b"\x02" * 6, INJECT, plan, sockets)
+    peers = [("127.0.0.1", ("127.0.0.1", 4789))]
+    overlay = Overlay(vni=100, port=AccessPort("vx0", bytes(6)), peers=peers, mtu=1450)
+    vtep, fallback = Vtep([overlay], frozenset(), 4789), Transport()
+    [peer] = overlay.flood
+    uplink.serve(vtep, fallback)
+    assert peer.transport.takes_gso
+    for _ in range(2):  # each loss is reported once
+        assert uplink.poll_drops() == (0, 0)
     uplink.injected += injected
     counted = procfs.Forwarding(1000 + sent, 10 + too_large)
-    assert uplink.lost([peer]) == expected
-    assert (uplink.failed is not None, peer.envelopes is None) == (fails, fails)
-    assert uplink.lost([peer]) == (0, 0)
+    generation = vtep.generation.number
+    assert uplink.poll_drops() == expected
+    assert (uplink.failed is not None, peer.transport is fallback) == (fails, fails)
+    assert (vtep.generation.number > generation) == fails
+    assert uplink.poll_drops() == (0, 0)
 
 
 @in_private_namespaces
