@@ -48,6 +48,7 @@ def test_the_shortest_command_line_is_one_overlay_with_every_default() -> None:
         verbose=0,
         log_format="text",
         offload=("vnet", "tso", "uso", "segment", "gro"),
+        keep_warm=True,
     )
 
 
@@ -80,6 +81,7 @@ EVERYTHING = Config(
     verbose=2,
     log_format="json",
     offload=("vnet", "gro"),
+    keep_warm=False,
     control="/run/vtep/a.sock",
     web="[::]:8789",
     web_remote=True,
@@ -107,6 +109,7 @@ EVERY_TEXT = {
     "ready_fd": ["3"],
     "log_format": ["json"],
     "offload": ["vnet,gro"],
+    "keep_warm": ["no"],
     "control": ["/run/vtep/a.sock"],
     "web": ["[::]:8789"],
     "web_remote": ["yes"],
@@ -122,6 +125,7 @@ def test_flags_variables_and_a_file_give_the_same_config(tmp_path: Path) -> None
         verbose = 2
         log-format = "json"
         offload = ["vnet", "gro"]
+        keep-warm = false
         control = "/run/vtep/a.sock"
         web = "[::]:8789"
         web-remote = true

@@ -90,6 +90,7 @@ class Config:
         ready_fd: file descriptor to write a newline to when the VTEP is ready. None: no signal.
         verbose: how often -v was given; 0 logs least.
         offload: allowed kernel offloads, of vtep.config.options.OFFLOADS.
+        keep_warm: rehearse the path of a frame on an idle link (vtep.daemon.keep_warm).
         control: path of the control socket, or "none". None: the default path.
         web, metrics: "ADDRESS:PORT" to listen on, or "fd:N" for an inherited listening socket.
         web_remote: allow `web` addresses other than loopback.
@@ -104,6 +105,7 @@ class Config:
     verbose: int = 0
     log_format: Literal["text", "json"] = "text"
     offload: tuple[str, ...] = OFFLOADS
+    keep_warm: bool = True
     control: str | None = None
     web: str | None = None
     web_remote: bool = False

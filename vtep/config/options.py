@@ -217,6 +217,8 @@ OPTIONS = (
            "serve Prometheus metrics at this TCP address"),
     Option(PROCESS, "process", "--offload", "offload", OFFLOAD, "LIST",
            "enable only the listed kernel offloads", "auto"),
+    Option(PROCESS, "process", "--keep-warm", "keep-warm", BOOLEAN, "",
+           "halve idle round trips for 2 % of a core"),
     Option(PROCESS, "process", "--verbose", "verbose", COUNT, "",
            "log more, and the counters each minute", aliases=("-v",)),
 )  # fmt: skip

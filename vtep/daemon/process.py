@@ -102,7 +102,7 @@ async def _serve(config: Config, runtime: Runtime, service: Service) -> None:
         loop.add_signal_handler(number, _settle, stopped)
     loop.add_signal_handler(signal.SIGUSR1, _log_state, runtime)
     loop.set_exception_handler(partial(_on_exception, stopped))
-    forwarder = Forwarder(runtime)
+    forwarder = Forwarder(runtime, keep_warm=config.keep_warm)
     forwarder.start(loop)
     housekeeping = loop.create_task(_keep_house(runtime))
     housekeeping.add_done_callback(partial(_on_housekeeping_end, stopped))
