@@ -157,14 +157,16 @@ class RowPlan:
         ip_lengths: (rows,) IP length field, big-endian.
         udp_lengths: (rows,) UDP length field, big-endian.
         ip_excess: (frames,) packet length of the GSO frame minus that of a full segment.
-        last_rows: the rows that are short.
+        full_excess: the same as a term of the IPv4 header checksum.
+        last_rows: the rows that are short; None if there are none.
         last_shorts: octets that these lack.
+        last_excess: the same as a term of the IPv4 header checksum.
     """
 
     __slots__ = (
-        *("count", "equal_rows", "flags_kept", "frame_of_row", "ip_excess", "ip_lengths"),
-        *("lacking", "last_rows", "last_shorts", "offsets", "shorts", "starts", "steps"),
-        *("template", "udp_lengths"),
+        *("count", "equal_rows", "flags_kept", "frame_of_row", "full_excess", "ip_excess"),
+        *("ip_lengths", "lacking", "last_excess", "last_rows", "last_shorts", "offsets"),
+        *("shorts", "starts", "steps", "template", "udp_lengths"),
     )
 
     def __init__(self, template: SegmentTemplate, payloads: tuple[int, ...]) -> None:
@@ -198,9 +200,11 @@ class RowPlan:
         self.ip_lengths = (lengths + fixed).astype(">u2")
         self.udp_lengths = (lengths + ip.UDP_LEN).astype(">u2")
         self.ip_excess = whole - size
+        self.full_excess = swapped(self.ip_excess % 0xFFFF)
         is_short = shorts > 0
-        self.last_rows = lasts[is_short]
+        self.last_rows = lasts[is_short] if is_short.any() else None
         self.last_shorts = shorts[is_short]
+        self.last_excess = swapped(self.last_shorts)
 
     def is_even(self, frame: int) -> bool:
         """Tell whether the last row of a frame is full, so that another frame may follow it."""
@@ -275,7 +279,7 @@ class _Views:
             # All full rows have the same IP header, so it is finished in the slot.
             if self._is_ipv4:
                 checksum = self._ip_checksum[slots]
-                checksum[:] = _updated(checksum, swapped(plan.ip_excess % 0xFFFF))
+                checksum[:] = _updated(checksum, plan.full_excess)
             self._ip_length[slots] = self._full_ip_length
         self._copy(first, slots, rows, plan)
         frames = plan.frame_of_row
@@ -284,16 +288,17 @@ class _Views:
             ids = before + plan.steps
             self._row_ids[rows] = ids
             excess = plan.ip_excess[frames] + before.astype(np.int64) - ids
-            excess[plan.last_rows] += plan.last_shorts
+            if plan.last_rows is not None:
+                excess[plan.last_rows] += plan.last_shorts
             self._row_ip_length[rows] = plan.ip_lengths
             checksum = self._ip_checksum[slots][frames]
             self._row_ip_checksum[rows] = _updated(checksum, swapped(excess % 0xFFFF))
-        elif len(plan.last_rows):
+        elif plan.last_rows is not None:
             last = plan.last_rows
             self._row_ip_length[last] = plan.ip_lengths[last]
             if self._is_ipv4:
                 checksum = self._row_ip_checksum[last]
-                self._row_ip_checksum[last] = _updated(checksum, swapped(plan.last_shorts))
+                self._row_ip_checksum[last] = _updated(checksum, plan.last_excess)
         if self._is_tcp:
             self._row_sequences[rows] = self._sequences[slots][frames] + plan.offsets
             self._row_flags[rows] &= plan.flags_kept
