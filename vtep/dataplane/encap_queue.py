@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from vtep.dataplane.encap_flow import EncapFlow
 from vtep.dataplane.peer import NextHop, Transmit, count_sent
-from vtep.offload.finish_batch import MIN_FRAMES, complete_checksums, put_headers
+from vtep.offload.finish_batch import MIN_OCTETS, complete_checksums, put_headers
 from vtep.offload.segment_batch import Segmenter, SegmentTemplate
 from vtep.wire import ip, vxlan
 from vtep.wire.checksum import ones_sum
@@ -150,7 +150,7 @@ class SendQueue:
         """Finish the frames of a group, and send them."""
         group = self._groups.pop(sport_index)
         refs, flow = group.refs, group.flow
-        if group.is_uniform and len(refs) >= MIN_FRAMES:
+        if group.is_uniform and group.octets >= MIN_OCTETS:
             small, end, start = self._small, refs[0][2], flow.at - vxlan.HEADER_LEN
             numbers = [number for _, number, _ in refs]
             if flow.csum_at:
