@@ -127,7 +127,6 @@ class Forwarder:
 
     # -- from a TAP to the underlay
 
-    # HOT PATH: bench rtt, udp, tcp
     def _from_tap(self, port: AccessPort, tap: Tap) -> None:
         """Forward one batch of frames from a TAP to the underlay."""
         now = time.monotonic()
@@ -203,7 +202,6 @@ class Forwarder:
         worker.encap.encapsulate(port, frames, self._send)
         return got
 
-    # HOT PATH: bench rtt, udp, tcp
     def _send(self, transmit: Transmit) -> None:
         """Send to each peer of a next hop."""
         for peer in transmit.next_hop.peers:
@@ -211,7 +209,6 @@ class Forwarder:
 
     # -- from the underlay to the TAPs
 
-    # HOT PATH: bench rtt, udp, tcp
     def _from_underlay(self) -> None:
         """Forward one batch of datagrams from the underlay to the TAPs."""
         now = time.monotonic()
@@ -224,7 +221,6 @@ class Forwarder:
         budget.adapt(got, now)
         self.decap.count(got, now)
 
-    # HOT PATH: bench rtt
     def _one_from_underlay(self, now: float) -> int:
         """Forward the one message of an idle link; return the number of messages read."""
         received = self._underlay.receive((self._udp_large[0],))
@@ -289,7 +285,6 @@ class Forwarder:
         worker.decap.decapsulate(messages, self._deliver)
         return got
 
-    # HOT PATH: bench rtt, udp, tcp
     def _deliver(self, delivery: Delivery) -> None:
         """Write a frame to its TAP."""
         error = self._write[delivery.overlay.port](delivery.parts)

@@ -127,7 +127,6 @@ class InjectUplink:
         port, ttl = self._config.port, min(way.ttl, _MAX_TTL)
         return Outer(self._mac, way.source, destination.packed, 0, port, ttl)
 
-    # HOT PATH: bench tcp --uplink inject
     def write(self, parts: Sequence[Buffer]) -> int:
         """Write one packet in parts, its virtio header in front; return 0, or the errno."""
         error = self.injector.write(parts)

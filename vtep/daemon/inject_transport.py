@@ -54,7 +54,6 @@ class InjectTransport:
         self._uplink = uplink
         self._templates = OuterTemplates(outer, ports)
 
-    # HOT PATH: bench tcp --uplink inject
     def send(self, transmit: Transmit, peer: Peer) -> None:
         """Write the datagrams, or the GSO frame, in one packet; count them if that fails."""
         next_hop, parts, segment_size, octets, gso = transmit

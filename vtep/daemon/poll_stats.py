@@ -49,7 +49,6 @@ class PollBudget:
         self.frames = 1
         self._polled_at = 0.0
 
-    # HOT PATH: bench rtt
     def adapt(self, got: int, now: float) -> None:
         """Set the budget after a batch at *now* that read *got* of it."""
         if got < self.frames:

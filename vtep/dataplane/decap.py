@@ -99,7 +99,6 @@ class Decapsulator:
                 self._take(octets, at, min(at + size, end), sender)
         self._close_all()
 
-    # HOT PATH: bench rtt, tcp
     def decapsulate_one(
         self, octets: memoryview, end: int, sender: str, *, is_alone: bool
     ) -> Delivery | None:
@@ -151,7 +150,6 @@ class Decapsulator:
             frame = slot[FRAME_AT:end]
             partial.single_header(frame, flow.headers, flow.addresses, flow.overlay.mtu)
 
-    # HOT PATH: bench rtt
     def known_flow(self, octets: memoryview, end: int, sender: str) -> DecapFlow | None:
         """Return the valid flow cache entry of a datagram at slot[8:end], or None."""
         flows = self._flows
@@ -163,7 +161,6 @@ class Decapsulator:
             return None
         return flow
 
-    # HOT PATH: bench tcp
     def _flow_of(self, octets: memoryview, at: int, end: int, sender: str) -> DecapFlow | None:
         """Return the flow of the datagram at octets[at:end]; None if it is dropped, and counted."""
         flows = self._flows
@@ -189,7 +186,6 @@ class Decapsulator:
 
     # -- one datagram
 
-    # HOT PATH: bench udp, tcp
     def _take(self, octets: memoryview, at: int, end: int, sender: str) -> None:
         """Take the datagram at octets[at:end]: the end of a GRO packet, or a frame of its own."""
         flow = self._flow_of(octets, at, end, sender)
@@ -222,7 +218,6 @@ class Decapsulator:
         self._close(flow)
         self._deliver_frame(flow, octets[FRAME_AT:end], size)
 
-    # HOT PATH: bench udp
     def _deliver_frame(self, flow: DecapFlow, frame: memoryview, gso_size: int) -> None:
         """Deliver one frame as it is, with what remains to be done in its virtio header.
 
@@ -250,7 +245,6 @@ class Decapsulator:
         flow.count(1, len(frame))
         self._deliver_parts(overlay, header, frame)
 
-    # HOT PATH: bench tcp
     def _deliver_parts(
         self,
         overlay: Overlay,
@@ -338,7 +332,6 @@ def count_undelivered(delivery: Delivery, error: int) -> None:
     delivery.overlay.drops[_WRITE_ERRORS.get(error, Drop.TAP_REFUSED)] += 1
 
 
-# HOT PATH: bench tcp
 def _fits(flow: DecapFlow, span: RowSpan, head: int) -> bool:
     """Tell whether the first row of a span has its layout, and the TAP takes GSO frames of it.
 

@@ -55,7 +55,6 @@ class DecapFlow:
         self.valid_until = now + overlay.flow_lifetime
         self._reserved = vxlan.reserved_bits(octets, at) != 0
 
-    # HOT PATH: bench rtt, tcp
     def count(self, datagrams: int, octets: int) -> None:
         """Count datagrams as received; *octets* are those of their frames."""
         overlay = self.overlay

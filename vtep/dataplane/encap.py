@@ -100,7 +100,6 @@ class Encapsulator:
                 queue.flush()
         queue.flush()
 
-    # HOT PATH: bench rtt
     def encapsulate_one(self, port: AccessPort, slot: memoryview, end: int) -> Transmit | None:
         """Turn the only frame that waits into a Transmit, if its flow is known.
 
@@ -127,7 +126,6 @@ class Encapsulator:
         count_sent(flow.next_hop, 1, octets)
         return Transmit(flow.next_hop, (part,), 0, octets)
 
-    # HOT PATH: bench tcp --uplink inject
     def encapsulate_whole(self, port: AccessPort, slot: memoryview, end: int) -> Transmit | None:
         """Turn a GSO frame of a known flow into a Transmit, if the transport takes it whole.
 
@@ -153,7 +151,6 @@ class Encapsulator:
         if flow is not None and flow.drop is None and not slot[_GSO_TYPE_AT]:
             finish(flow, slot, end)
 
-    # HOT PATH: bench rtt
     def known_flow(self, port: AccessPort, slot: memoryview, end: int) -> EncapFlow | None:
         """Return the valid flow cache entry of a frame, or None."""
         flows = self._flows
@@ -215,7 +212,6 @@ class Encapsulator:
         rows = segment(frame[:packet_end], layout, overlay.header)
         queue.add_datagrams([memoryview(row) for row in rows], flow.next_hop)
 
-    # HOT PATH: bench tcp --uplink inject
     def _whole(self, flow: EncapFlow, slot: memoryview, end: int) -> Transmit | None:
         """Return a GSO frame as it is, its VXLAN header in front, for a transport that takes it.
 

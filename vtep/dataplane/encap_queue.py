@@ -73,7 +73,6 @@ class SendQueue:
         self._next_slot = 0
         self._template: SegmentTemplate | None = None
 
-    # HOT PATH: bench tcp
     def add_gso(self, number: int, payload: int, flow: EncapFlow) -> None:
         """Add the GSO frame in large slot *number*, its VXLAN header in front.
 
@@ -94,7 +93,6 @@ class SendQueue:
         self._payloads.append(payload)
         self._next_slot = number + 1
 
-    # HOT PATH: bench udp
     def add_frame(self, flow: EncapFlow, ref: SlotRef) -> None:
         """Add a frame that leaves in one datagram."""
         slots, _, end = ref
@@ -145,7 +143,6 @@ class SendQueue:
         while self._groups:
             self._flush_group(next(iter(self._groups)))
 
-    # HOT PATH: bench udp
     def _flush_group(self, sport_index: int) -> None:
         """Finish the frames of a group, and send them."""
         group = self._groups.pop(sport_index)
@@ -167,7 +164,6 @@ class SendQueue:
         size = group.size if len(parts) > 1 else 0
         self.send(Transmit(next_hop, parts, size, group.octets))
 
-    # HOT PATH: bench tcp
     def _flush_run(self) -> None:
         """Segment the run that waits, and send its datagrams: neighbours of one flow together."""
         run, template = self._run, self._template
@@ -192,7 +188,6 @@ class SendQueue:
         self._template = None
 
 
-# HOT PATH: bench rtt
 def finish(flow: EncapFlow, slot: memoryview, end: int) -> memoryview:
     """Complete the checksum of one frame, put the VXLAN header in front, return the datagram.
 

@@ -56,7 +56,6 @@ class FlowCache:
         older = len(self._older_encap) + len(self._older_decap)
         return len(self.encap) + len(self.decap) + older
 
-    # HOT PATH: bench rtt, udp
     def begin_batch(self, now: float) -> None:
         """Begin a batch: the only place where time passes and entries are evicted."""
         self.now = now

@@ -75,7 +75,6 @@ class Injector:
             except OSError as error:
                 raise HostError(f"cannot set {parameter} ({error.strerror})") from error
 
-    # HOT PATH
     def write(self, parts: Sequence[Buffer]) -> int:
         """Write one packet in parts, its virtio header in front; return 0, or the errno.
 

@@ -74,7 +74,6 @@ class Tap:
         """Return the file descriptor, to wait for frames."""
         return self._fd
 
-    # HOT PATH: bench rtt, udp, tcp
     def read(self, buffers: Sequence[memoryview]) -> int:
         """Read one frame behind its virtio header; return the octets of both, 0 without a frame.
 
@@ -99,7 +98,6 @@ class Tap:
         buffers[0][:_VIRTIO] = bytes(_VIRTIO)
         return _VIRTIO + octets
 
-    # HOT PATH: bench rtt, udp, tcp
     def write(self, parts: Sequence[Buffer]) -> int:
         """Write one frame in parts; return 0, or the errno.
 

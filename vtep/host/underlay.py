@@ -110,7 +110,6 @@ class Underlay:
         """Return the file descriptor, to wait for datagrams."""
         return self._socket.fileno()
 
-    # HOT PATH: bench rtt, udp, tcp
     def receive(self, buffers: Sequence[memoryview]) -> tuple[int, str, int] | None:
         """Receive one message; None if there is none.
 
@@ -140,7 +139,6 @@ class Underlay:
             return length, sender[0], size
         return None
 
-    # HOT PATH: bench rtt, udp, tcp
     def send(
         self, parts: Sequence[Buffer], address: Address, segment_size: int = 0, sport_index: int = 0
     ) -> int:

@@ -39,7 +39,6 @@ def complete_checksums(
     octets[:, field : field + 2].view("<u2")[rows, 0] = finished
 
 
-# HOT PATH: bench udp
 def put_headers(slots: SlotArray, numbers: Sequence[int], at: int, header: bytes) -> None:
     """Write the same header into many slots, its first octet at *at*."""
     slots.octets[_rows(numbers), at : at + len(header)] = np.frombuffer(header, np.uint8)

@@ -59,7 +59,6 @@ def virtio_header_for(
     return plain._replace(gso_type=gso_type, hdr_len=payload_at, gso_size=gso_size)
 
 
-# HOT PATH: bench rtt, tcp
 def single_header(
     frame: memoryview, headers: ip.Headers, addresses: int, max_packet: int
 ) -> bytes | None:

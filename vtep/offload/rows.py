@@ -175,7 +175,6 @@ class RowViews:
         self._payload_at = UDP_AT + frame_at + layout.payload_at
         self._payloads: list[list[memoryview] | None] = [None] * count
 
-    # HOT PATH: bench tcp
     def is_right(self, head: int, addresses: int, total: int) -> bool:
         """Tell whether a row of this layout has valid checksums.
 
@@ -190,7 +189,6 @@ class RowViews:
             return False
         return (total + addresses + self.pseudo) % 0xFFFF == 0
 
-    # HOT PATH: bench tcp
     def payloads(self, slot: int) -> list[memoryview]:
         """Return the payload of each row of *slot*."""
         payloads = self._payloads[slot]
@@ -230,7 +228,6 @@ class RowViews:
         sums = self._check(slots, rows, broken) if verify else None
         return (np.flatnonzero(broken) + 1).tolist(), sums
 
-    # HOT PATH: bench tcp
     def _check(self, slots: slice, rows: int, broken: Any) -> Any:
         """Mark in *broken* the rows whose checksums differ from the row before; return the sums."""
         if self._is_ipv4:

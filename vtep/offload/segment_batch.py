@@ -88,7 +88,6 @@ class Segmenter:
             self._templates.put(key, template)
         return template
 
-    # HOT PATH: bench tcp
     def segment(self, first: int, payloads: Sequence[int], template: SegmentTemplate) -> "RowPlan":
         """Segment the GSO frames in the slots from *first* on, and return where their rows are.
 
@@ -110,7 +109,6 @@ class Segmenter:
         views.fill(first, plan)
         return plan
 
-    # HOT PATH: bench tcp
     def datagrams(self, plan: "RowPlan", start: int, stop: int, most: int) -> list[memoryview]:
         """Return the datagrams of frames start..stop-1 of the run that was segmented last.
 
@@ -313,7 +311,6 @@ class _Views:
             finished[finished == 0] = 0xFFFF  # 0 would mean "no checksum" (RFC 768)
         self._row_checksum[rows] = finished
 
-    # HOT PATH: bench tcp
     def _copy(self, first: int, slots: slice, rows: slice, plan: RowPlan) -> None:
         """Copy headers and payload into the rows, with zeros behind short payloads."""
         head, row_len, count = self._head, self._row_len, plan.equal_rows

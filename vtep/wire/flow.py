@@ -38,7 +38,6 @@ _ETHERNET_END = FRAME_AT + 14
 _IPV4_L4, _IPV6_L4 = _ETHERNET_END + 20, _ETHERNET_END + 40
 
 
-# HOT PATH: bench udp
 def tap_key(slot: Readable, end: int) -> FlowKey | None:
     """Return a value that frames from a TAP share only if they are forwarded alike.
 
@@ -80,7 +79,6 @@ _ipv6_ports = struct.Struct("22s6xcx36s").unpack_from
 _ipv6_addresses = struct.Struct("22s6xcx32s").unpack_from
 
 
-# HOT PATH: bench tcp
 def datagram_key(octets: Readable, at: int, end: int) -> FlowKey | None:
     """Return a value that datagrams share only if their frames are of one TCP, UDP or ICMP flow.
 
