@@ -193,7 +193,7 @@ def test_show_has_the_keys_of_ip_link_with_the_values_of_the_kernel(counted: Sit
 
 def test_show_says_what_each_drop_means(counted: Site) -> None:
     shown = counted.vtep("show", "-s", "vx0")
-    assert "    dropped 2 unknown_peer: the sender is no peer of this overlay" in shown
+    assert "    dropped 2 unknown_peer: the sender is not a peer of this overlay" in shown
     assert f"    last refused {STRANGER}\nunderlay:\n    dropped 3 bad_flags: the I flag" in shown
     assert "    flooded broadcast 3 multicast 4 unknown_unicast 5\n" in shown
     assert "flooded" not in counted.vtep("show")

@@ -46,7 +46,7 @@ def complaint(lab: TwoHosts, *arguments: str) -> str:
     ("arguments", "words"),
     [
         (["--tap", "a-name-of-16-chr", *VNI, *PEER], ["a-name-of-16-chr", "1..15"]),
-        (["--tap", "br0", *VNI, *PEER], ["br0", "no TAP", "another --tap"]),
+        (["--tap", "br0", *VNI, *PEER], ["br0", "not a TAP", "another --tap"]),
         ([*TAP, "--vni", "16777216", *PEER], ["16777216", "0..16777215"]),
         ([*TAP, "--vni", "-1", *PEER], ["-1", "0..16777215"]),
         ([*PLAIN, "--vlan", "0"], ["vlan 0", "1..4094"]),
@@ -58,12 +58,12 @@ def complaint(lab: TwoHosts, *arguments: str) -> str:
         ([*TAP, *VNI, "--peer", "127.0.0.2"], ["127.0.0.2", "address of this host"]),
         ([*PLAIN, "--local", "::1"], ["IPv4", "IPv6", "one family"]),
         ([*PLAIN, "--peer", "fd00:1::41"], ["IPv4", "IPv6", "one family"]),
-        ([*PLAIN, "--local", "10.0.1.77"], ["10.0.1.77", "no address of this host"]),
-        ([*TAP, *VNI, "--peer", "192.0.2.1"], ["192.0.2.1", "no route"]),
+        ([*PLAIN, "--local", "10.0.1.77"], ["10.0.1.77", "not an address of this host"]),
+        ([*TAP, *VNI, "--peer", "192.0.2.1"], ["192.0.2.1", "no route", "ip route add"]),
         ([*TAP, *VNI, "--peer", "239.1.1.1"], ["239.1.1.1", "multicast"]),
-        ([*PLAIN, "--dev", "nope0"], ["nope0", "u1"]),
+        ([*PLAIN, "--dev", "nope0"], ["dev nope0", "u1"]),
         ([*PLAIN, "--bridge", "br9"], ["br9", "ip link add br9 type bridge"]),
-        ([*PLAIN, "--bridge", "u1"], ["u1", "no bridge"]),
+        ([*PLAIN, "--bridge", "u1"], ["u1", "not a bridge"]),
         ([*PLAIN, "--mtu", "1451"], ["1451", "1500", "at most 1450"]),
         ([*PLAIN, "--mtu", "575"], ["575", "576"]),
         ([*PLAIN, "--underlay-mtu", "625"], ["625", "576", "626"]),
@@ -112,10 +112,10 @@ def test_a_udp_port_in_use_by_a_kernel_vxlan_device_is_refused(lab: TwoHosts) ->
     lab.h1.ip("link", "add", "vxlan9", "type", "vxlan", "id", "9", "dstport", "4789")
     try:
         lab.h1.ip("link", "set", "vxlan9", "up")
-        assert complaint(lab, *PLAIN) == (
-            "UDP port 4789 is in use by the kernel vxlan device vxlan9: "
-            "delete it, or use another --port"
-        )
+        line = complaint(lab, *PLAIN)
+        assert line.startswith("UDP port 4789 ")
+        assert "vxlan9" in line
+        assert "another --port" in line
     finally:
         lab.h1.ip("link", "del", "vxlan9")
 
@@ -123,16 +123,18 @@ def test_a_udp_port_in_use_by_a_kernel_vxlan_device_is_refused(lab: TwoHosts) ->
 def test_a_udp_port_or_tap_in_use_by_another_vtep_is_refused(lab: TwoHosts) -> None:
     with tunnel(lab.h1, lab.h2) as other:
         line = complaint(lab, "--tap", "vx1", *VNI, *PEER)
-        assert line.startswith("UDP port 4789 is in use by ")
+        assert line.startswith("UDP port 4789 ")
         assert str(other.pid) in line
+        assert "another --port" in line
         line = complaint(lab, *PLAIN, "--port", "4790")
-        assert line.startswith("TAP vx0 is in use by another process")
+        assert line.startswith("TAP vx0 ")
+        assert "another --tap" in line
 
 
 def test_an_underlay_with_a_small_mtu_is_refused(lab: TwoHosts) -> None:
     lab.h1.ip("link", "set", lab.h1.device, "mtu", "625")
     try:
-        assert "raise it to at least 626" in complaint(lab, *PLAIN)
+        assert "at least 626" in complaint(lab, *PLAIN)
     finally:
         lab.h1.ip("link", "set", lab.h1.device, "mtu", "1500")
 
@@ -147,7 +149,9 @@ def test_missing_privileges_are_reported(lab: TwoHosts) -> None:
 def test_a_missing_dev_net_tun_is_reported(lab: TwoHosts) -> None:
     script = 'mount -t tmpfs none /dev/net && exec "$0" "$@"'
     command = ["unshare", "--mount", "sh", "-c", script, sys.executable, "-m", "vtep", *PLAIN]
-    assert refused(lab, command).startswith("there is no /dev/net/tun: ")
+    line = refused(lab, command)
+    assert line.startswith("/dev/net/tun ")
+    assert "modprobe tun" in line
 
 
 def refused(lab: TwoHosts, command: list[str]) -> str:

@@ -113,7 +113,7 @@ def test_a_flood_of_macs_is_reported_in_few_lines_with_right_counts(site: Site) 
     peer = site.lab.h2.address
     assert f"{MAC_C} dev trunk0 vni {TRUNK_VNI} dst {peer} was local moved" in ours
     assert any(line.startswith(f"dev trunk0 vni {TRUNK_VNI} ... and ") for line in ours)
-    assert any(" dropped 5 unknown_peer (the sender is no peer" in line for line in ours)
+    assert any(" dropped 5 unknown_peer (the sender is not a peer" in line for line in ours)
 
 
 @contextmanager

@@ -98,7 +98,7 @@ def test_a_dropped_frame_is_recorded_with_its_reason(tmp_path: Path) -> None:
     )
     [outer] = records
     assert outer.comments == (
-        "dropped: unknown_peer: the sender is no peer of this overlay (see --accept-any)",
+        "dropped: unknown_peer: the sender is not a peer of this overlay (see --accept-any)",
     )
 
 

@@ -1,4 +1,4 @@
-"""Families and MTUs: what needs neither devices nor root."""
+"""Address families and MTUs, without devices and root."""
 
 import socket
 
@@ -22,7 +22,7 @@ def overlay(mtu: int | None = None, tags: str = "strip") -> OverlayConfig:
 
 
 def no_dev(dev: str) -> None:
-    raise AssertionError("not asked for")
+    raise AssertionError("dev was queried")
 
 
 @pytest.mark.parametrize(
@@ -38,36 +38,36 @@ def no_dev(dev: str) -> None:
         (IPV4, "strip", 626, 576),
     ],
 )
-def test_the_mtu_is_the_path_less_the_headers(
+def test_the_mtu_is_the_path_mtu_minus_the_headers(
     family: socket.AddressFamily, tags: str, path: int, expected: int
 ) -> None:
     assert overlay_mtu(overlay(tags=tags), family, path)[0] == expected
 
 
-def test_a_smaller_mtu_is_taken_and_the_largest_possible_allowed() -> None:
+def test_a_configured_mtu_up_to_the_largest_possible_is_used() -> None:
     assert overlay_mtu(overlay(1400), IPV4, 1500) == (1400, 1500)
     assert overlay_mtu(overlay(1450), IPV4, 1500) == (1450, 1500)
 
 
-def test_a_larger_mtu_is_refused_with_the_largest_possible() -> None:
-    with pytest.raises(HostError, match=r"mtu 1500 does not fit .*1500 less 50 .*at most 1450"):
+def test_a_larger_mtu_is_refused_and_the_error_gives_the_largest() -> None:
+    with pytest.raises(HostError, match=r"mtu 1500 .*at most 1450"):
         overlay_mtu(overlay(1500), IPV4, 1500)
 
 
-def test_an_underlay_too_narrow_for_576_octets_is_refused_with_what_it_needs() -> None:
-    with pytest.raises(HostError, match=r"MTU 625 leaves 575 octets, fewer than 576: .* 626"):
+def test_an_underlay_mtu_too_small_for_576_octets_is_refused() -> None:
+    with pytest.raises(HostError, match=r"MTU 625 .*575.*576: .*at least 626"):
         overlay_mtu(overlay(), IPV4, 625)
-    with pytest.raises(HostError, match=r"MTU 40 leaves 0 octets, .* 646"):
+    with pytest.raises(HostError, match=r"MTU 40 .*at least 646"):
         overlay_mtu(overlay(), IPV6, 40)
 
 
-def test_with_nothing_known_of_the_path_the_mtu_must_be_given() -> None:
+def test_with_an_unknown_path_mtu_the_mtu_must_be_configured() -> None:
     assert overlay_mtu(overlay(1400), IPV4, None) == (1400, 1450)
     with pytest.raises(HostError, match=r"give --mtu, --dev or --local"):
         overlay_mtu(overlay(), IPV4, None)
 
 
-def test_literals_decide_the_family() -> None:
+def test_address_literals_determine_the_family() -> None:
     assert resolve(["10.0.1.41"], UnderlayConfig(), no_dev) == (
         IPV4,
         {"10.0.1.41": ("10.0.1.41", 4789)},
@@ -79,16 +79,16 @@ def test_literals_decide_the_family() -> None:
 
 
 def test_peers_of_two_families_are_refused() -> None:
-    with pytest.raises(HostError, match=r"peer fd00::1 is IPv6, but peer 10.0.1.41 is IPv4: "):
+    with pytest.raises(HostError, match=r"^peer fd00::1 is IPv6.*peer 10.0.1.41 is IPv4"):
         resolve(["10.0.1.41", "fd00::1"], UnderlayConfig(), no_dev)
 
 
 def test_a_peer_of_another_family_than_local_is_refused() -> None:
-    with pytest.raises(HostError, match=r"peer fd00::1 is IPv6, but local 10.0.1.4 is IPv4: "):
+    with pytest.raises(HostError, match=r"^peer fd00::1 is IPv6.*local 10.0.1.4 is IPv4"):
         resolve(["fd00::1"], UnderlayConfig(local="10.0.1.4"), no_dev)
 
 
-def test_without_a_peer_local_decides_then_dev_then_it_is_ipv4() -> None:
+def test_without_a_peer_local_determines_the_family_then_dev_then_ipv4() -> None:
     assert resolve([], UnderlayConfig(local="fd00::1"), no_dev) == (IPV6, {})
     assert resolve([], UnderlayConfig(dev="v0"), lambda dev: IPV6) == (IPV6, {})
     assert resolve([], UnderlayConfig(dev="v0"), lambda dev: None) == (IPV4, {})
@@ -96,8 +96,8 @@ def test_without_a_peer_local_decides_then_dev_then_it_is_ipv4() -> None:
 
 
 @pytest.mark.parametrize("name", ["no-such-host.invalid", "a..b", "fe80::1%no-such-dev"])
-def test_a_peer_that_does_not_resolve_is_named(name: str) -> None:
+def test_a_peer_that_does_not_resolve_is_refused(name: str) -> None:
     with pytest.raises(HostError) as caught:
         resolve([name], UnderlayConfig(), no_dev)
-    assert str(caught.value).startswith(f"peer {name} does not resolve (")
+    assert str(caught.value).startswith(f"peer {name} ")
     assert "\n" not in str(caught.value)

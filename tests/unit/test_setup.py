@@ -1,4 +1,4 @@
-"""bring_up on a real host (drawn in one_host): what is opened, and what is left behind."""
+"""bring_up on a real host (drawn in one_host): opened devices, and reverted changes."""
 
 import inspect
 import os
@@ -29,13 +29,13 @@ from tests.unit.one_host import (
 )
 from tests.unit.test_docker_lookup import Engine
 from vtep.config.model import Config, OverlayConfig, UnderlayConfig
-from vtep.daemon import setup as bringup
+from vtep.daemon import setup
 from vtep.daemon.setup import bring_up
 from vtep.errors import HostError
 
 
 @in_private_namespaces
-def test_a_tap_comes_up_with_its_mtu_in_its_bridge_and_goes_away() -> None:
+def test_a_tap_comes_up_with_its_mtu_and_bridge_and_is_deleted_at_exit() -> None:
     host()
     before = state()
     with bring_up(config(bridge="br0")) as runtime:
@@ -73,7 +73,7 @@ def test_the_bridge_keeps_its_mac() -> None:
 
 
 @in_private_namespaces
-def test_without_a_bridge_the_tap_stands_alone() -> None:
+def test_without_a_bridge_the_tap_has_no_master() -> None:
     host()
     with bring_up(config()) as runtime:
         tap = link("vx0")
@@ -116,14 +116,14 @@ def test_peers_behind_two_devices_take_the_smaller_mtu() -> None:
 
 
 @in_private_namespaces
-def test_tags_that_pass_cost_four_octets() -> None:
+def test_passing_tags_take_four_octets_of_the_mtu() -> None:
     host()
     with bring_up(config(tags="pass")) as runtime:
         assert runtime.vtep.overlays[100].mtu == 1446
 
 
 @in_private_namespaces
-def test_a_given_underlay_mtu_goes_before_the_route() -> None:
+def test_a_configured_underlay_mtu_overrides_the_route() -> None:
     host()
     with bring_up(config(underlay=UnderlayConfig(mtu=1280))) as runtime:
         assert runtime.vtep.overlays[100].mtu == 1230
@@ -138,7 +138,7 @@ def test_a_given_underlay_mtu_goes_before_the_route() -> None:
     ],
 )
 @in_private_namespaces
-def test_without_a_peer_dev_or_local_tell_the_mtu(
+def test_without_a_peer_the_mtu_is_that_of_dev_or_local(
     underlay: UnderlayConfig, expected: tuple[str, int]
 ) -> None:
     host()
@@ -149,7 +149,7 @@ def test_without_a_peer_dev_or_local_tell_the_mtu(
 
 
 @in_private_namespaces
-def test_a_trunk_is_opened_once_and_other_taps_beside_it() -> None:
+def test_a_trunk_with_two_overlays_is_opened_once() -> None:
     host()
     overlays = (
         OverlayConfig(vni=10, tap="trunk", peers=(PEER,), vlan=1),
@@ -169,7 +169,7 @@ def test_a_trunk_is_opened_once_and_other_taps_beside_it() -> None:
 
 
 @in_private_namespaces
-def test_two_names_of_one_peer_are_one_peer() -> None:
+def test_two_names_of_one_peer_become_one_peer() -> None:
     host()
     sh("ip address add 10.0.3.4/24 dev u1")
     hosts = "/tmp/hosts"
@@ -182,7 +182,7 @@ def test_two_names_of_one_peer_are_one_peer() -> None:
 
 
 @in_private_namespaces
-def test_a_docker_network_gives_its_bridge() -> None:
+def test_a_docker_network_is_joined_by_its_bridge() -> None:
     host()
     sh("ip link add br-0123456789ab type bridge")
     mount(b"none", b"/tmp", b"tmpfs")
@@ -197,9 +197,9 @@ def test_a_docker_network_gives_its_bridge() -> None:
             assert tap.master == bridge.index
             assert list(runtime.bridges.values()) == ["br-0123456789ab"]
         sh("ip link del br-0123456789ab")
-        assert "is not here: run vtep in the network namespace" in refusal(
-            config(docker_network="vxlan-net")
-        )
+        line = refusal(config(docker_network="vxlan-net"))
+        assert "br-0123456789ab" in line
+        assert "network namespace of dockerd" in line
         assert "Docker network vxlan-nett: not found" in refusal(
             config(docker_network="vxlan-nett")
         )
@@ -208,7 +208,7 @@ def test_a_docker_network_gives_its_bridge() -> None:
 
 
 @in_private_namespaces
-def test_uvloop_runs_in_between_with_no_netlink_socket_open() -> None:
+def test_no_netlink_socket_is_open_while_uvloop_runs() -> None:
     host()
 
     async def families() -> list[int]:
@@ -245,7 +245,7 @@ def test_an_attached_tap_gets_back_its_mtu_its_bridge_and_its_state() -> None:
 
 
 @in_private_namespaces
-def test_who_owns_a_ready_made_tap_needs_no_privilege() -> None:
+def test_the_owner_of_a_persistent_tap_needs_no_privilege() -> None:
     host()
     mount(b"none", b"/dev/net", b"tmpfs")
     os.mknod("/dev/net/tun", stat.S_IFCHR, os.makedev(10, 200))
@@ -257,14 +257,13 @@ def test_who_owns_a_ready_made_tap_needs_no_privilege() -> None:
     with bring_up(config(bridge="br0")) as runtime:
         assert runtime.underlay.send((b"x",), (PEER, 4789)) == 0
     assert state() == before
-    assert refusal(config(bridge="br0", mtu=1400)) == (
-        "cannot do 'ip link set vx0 mtu 1400' (Operation not permitted): "
-        "run as root or with CAP_NET_ADMIN, or set it beforehand"
-    )
+    line = refusal(config(bridge="br0", mtu=1400))
+    assert line.startswith("ip link set vx0 mtu 1400 ")
+    assert "CAP_NET_ADMIN" in line
 
 
 @in_private_namespaces
-def test_a_multi_queue_tap_that_another_reads_is_in_use() -> None:
+def test_a_multi_queue_tap_in_use_by_another_process_is_refused() -> None:
     host()
     sh("ip tuntap add vx0 mode tap multi_queue")
     with bring_up(config()):
@@ -274,18 +273,18 @@ def test_a_multi_queue_tap_that_another_reads_is_in_use() -> None:
 
 
 @in_private_namespaces
-def test_a_tap_deleted_by_somebody_else_does_not_disturb_the_end() -> None:
+def test_bring_up_ends_cleanly_after_its_tap_was_deleted() -> None:
     host()
     with bring_up(config(bridge="br0")):
         sh("ip link del vx0")
     port_is_free(4789)
 
 
-# -- half way
+# -- failures and signals during the setup
 
 
 @in_private_namespaces
-def test_a_failure_at_the_second_tap_undoes_the_first() -> None:
+def test_a_failure_at_the_second_tap_reverts_the_first() -> None:
     host()
     sh("ip tuntap add vx0 mode tap")
     sh("ip link add vx1 type veth peer name vx1p")
@@ -293,12 +292,11 @@ def test_a_failure_at_the_second_tap_undoes_the_first() -> None:
         OverlayConfig(vni=1, tap="vx0", peers=(PEER,), bridge="br0"),
         OverlayConfig(vni=2, tap="vx1", peers=(PEER,)),
     )
-    message = refusal(Config(UnderlayConfig(), overlays))
-    assert message == "device vx1 exists but is not a TAP: choose another --tap"
+    assert refusal(Config(UnderlayConfig(), overlays)).startswith("device vx1 ")
 
 
 @in_private_namespaces
-def test_an_exception_while_running_undoes_all() -> None:
+def test_an_exception_while_running_reverts_all_changes() -> None:
     host()
     before = state()
     with pytest.raises(ZeroDivisionError), bring_up(config(bridge="br0")):
@@ -308,7 +306,7 @@ def test_an_exception_while_running_undoes_all() -> None:
 
 
 @in_private_namespaces
-def test_sigterm_at_any_point_of_setting_up_leaves_nothing() -> None:
+def test_sigterm_at_any_point_of_the_setup_leaves_nothing() -> None:
     host()
     sh("ip tuntap add vx0 mode tap")
     sh("ip link set vx0 mtu 1300")
@@ -329,11 +327,11 @@ def test_sigterm_at_any_point_of_setting_up_leaves_nothing() -> None:
         if not interrupted:
             break
     assert not interrupted
-    assert calls > 30, "it came at many points"
+    assert calls > 30, "SIGTERM was sent at few points"
 
 
 def _interrupted_at_call(calls: int, wanted: Config) -> bool:
-    """Bring up *wanted*, SIGTERM at the n-th return in our code; return whether it came."""
+    """Bring up *wanted* with SIGTERM at the n-th return in our code; tell whether it was sent."""
     left = calls
 
     def count(frame: FrameType, event: str, argument: object) -> None:
@@ -359,4 +357,4 @@ def _is_ours(code: CodeType) -> bool:
     if code.co_flags & inspect.CO_GENERATOR:
         return False  # an exception out of a profiler at a yield loses the generator's frame
     path = code.co_filename
-    return path == bringup.__file__ or os.path.dirname(path).endswith("vtep/host")
+    return path == setup.__file__ or os.path.dirname(path).endswith("vtep/host")

@@ -1,4 +1,4 @@
-"""bring_up on a real host (drawn in one_host): what is refused, in which words."""
+"""bring_up on a real host (drawn in one_host): refused configurations and their errors."""
 
 import os
 import resource
@@ -22,7 +22,7 @@ def add_vxlan9() -> None:
 
 
 @in_private_namespaces
-def test_a_port_of_the_kernels_vxlan_names_the_device() -> None:
+def test_a_port_in_use_by_a_kernel_vxlan_device_is_refused_with_its_name() -> None:
     host()
     add_vxlan9()
     assert refusal(config()) == (
@@ -34,7 +34,7 @@ def test_a_port_of_the_kernels_vxlan_names_the_device() -> None:
 
 
 @in_private_namespaces
-def test_a_port_of_another_process_names_it() -> None:
+def test_a_port_in_use_by_a_process_is_refused_with_its_pid() -> None:
     host()
     with socket.socket(type=socket.SOCK_DGRAM) as other:
         other.bind(("", 4789))
@@ -43,12 +43,13 @@ def test_a_port_of_another_process_names_it() -> None:
             bring_up(wanted).__enter__()
     message = str(caught.value)
     assert message.startswith("UDP port 4789 is in use by ")
-    assert message.endswith(f", pid {os.getpid()}: end that, or use another --port")
+    assert f", pid {os.getpid()}: " in message
+    assert message.endswith("use another --port")
     assert link("vx0") is None
 
 
 @in_private_namespaces
-def test_a_range_of_source_ports_in_use_is_named() -> None:
+def test_a_range_of_source_ports_in_use_is_refused() -> None:
     host()
     with socket.socket(type=socket.SOCK_DGRAM) as other:
         other.bind(("", 50_000))
@@ -61,15 +62,15 @@ def test_a_range_of_source_ports_in_use_is_named() -> None:
 
 
 @in_private_namespaces
-def test_too_few_descriptors_for_the_source_ports_are_said() -> None:
+def test_a_limit_of_descriptors_below_the_source_ports_is_refused() -> None:
     host()
-    taken = set(map(int, os.listdir("/proc/self/fd")))  # other tests' too
+    taken = set(map(int, os.listdir("/proc/self/fd")))  # those of other tests included
     free = (number for number in range(4096) if number not in taken)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (next(islice(free, 33, None)), most))
-    assert refusal(config()) == (
-        "too few file descriptors for the UDP sockets: raise the limit (ulimit -n)"
-    )
+    line = refusal(config())
+    assert "file descriptors" in line
+    assert "ulimit -n" in line
     with bring_up(config(underlay=UnderlayConfig(srcport=(50_000, 50_003)))) as runtime:
         assert runtime.underlay.senders == 4
 
@@ -86,96 +87,85 @@ def nothing() -> None:
     pass
 
 
-REFUSALS: list[tuple[Callable[[], None], Config, str]] = [
-    (nothing, config("no-such-host.invalid"), "peer no-such-host.invalid does not resolve ("),
-    (nothing, config("10.0.1.4"), "peer 10.0.1.4 is an address of this host: give that of"),
-    (nothing, config("fd00:2::4"), "peer fd00:2::4 is an address of this host: give that of"),
-    (nothing, config(PEER, "fd00:1::41"), f"peer fd00:1::41 is IPv6, but peer {PEER} is IPv4: "),
+REFUSALS: list[tuple[Callable[[], None], Config, list[str]]] = [
+    (nothing, config("no-such-host.invalid"), ["peer no-such-host.invalid", "IP address"]),
+    (nothing, config("10.0.1.4"), ["peer 10.0.1.4 ", "this host", "other VTEP"]),
+    (nothing, config("fd00:2::4"), ["peer fd00:2::4 ", "this host", "other VTEP"]),
+    (nothing, config(PEER, "fd00:1::41"), ["fd00:1::41 is IPv6", f"{PEER} is IPv4", "one family"]),
     (
         nothing,
         config(underlay=UnderlayConfig(local="fd00:1::4")),
-        f"peer {PEER} is IPv4, but local fd00:1::4 is IPv6: local and all peers must be of one",
+        [f"{PEER} is IPv4", "local fd00:1::4 is IPv6", "one family"],
     ),
-    (nothing, config("239.1.1.1"), "peer 239.1.1.1 is a multicast address: name each VTEP"),
-    (nothing, config("ff02::1%u1"), "peer ff02::1%u1 (ff02::1) is a multicast address: name each"),
-    (nothing, config("255.255.255.255"), "peer 255.255.255.255 is a broadcast address: name"),
-    (nothing, config("10.0.1.255"), "peer 10.0.1.255 is a broadcast address: name each VTEP"),
-    (nothing, config("0.0.0.0"), "peer 0.0.0.0 is the unspecified address: give that of"),
-    (nothing, config("::ffff:10.0.1.41"), "peer ::ffff:10.0.1.41 is IPv4 in disguise: write it as"),
-    (nothing, config("fe80::41"), "peer fe80::41 is link-local: say on which device, as in fe80:"),
-    (nothing, config("192.0.2.1"), "there is no route to peer 192.0.2.1: add one (ip route add)"),
-    (
-        nothing,
-        config(bridge="br9"),
-        "there is no bridge br9: create it (ip link add br9 type bridge), or use br0",
-    ),
-    (nothing, config(bridge="u1"), "device u1 is no bridge: give --bridge the name of one"),
-    (
-        nothing,
-        config(mtu=1451),
-        "vni 100: mtu 1451 does not fit the underlay's MTU 1500 less 50 octets of headers: "
-        "use at most 1450",
-    ),
-    (
-        nothing,
-        config(underlay=UnderlayConfig(mtu=9000)),
-        f"underlay mtu 9000 is more than u1 takes to peer {PEER}: use at most 1500",
-    ),
-    (
-        lower_u1,
-        config(),
-        "vni 100: the underlay's MTU 600 leaves 550 octets, fewer than 576: "
-        "raise it to at least 626",
-    ),
+    (nothing, config("239.1.1.1"), ["peer 239.1.1.1 ", "multicast", "each VTEP"]),
+    (nothing, config("ff02::1%u1"), ["peer ff02::1%u1 ", "multicast", "each VTEP"]),
+    (nothing, config("255.255.255.255"), ["peer 255.255.255.255 ", "broadcast", "each VTEP"]),
+    (nothing, config("10.0.1.255"), ["peer 10.0.1.255 ", "broadcast", "each VTEP"]),
+    (nothing, config("0.0.0.0"), ["peer 0.0.0.0 ", "unspecified", "other VTEP"]),
+    (nothing, config("::ffff:10.0.1.41"), ["peer ::ffff:10.0.1.41 ", "IPv4-mapped", "10.0.1.41"]),
+    (nothing, config("fe80::41"), ["peer fe80::41 ", "link-local", "fe80::41%eth0"]),
+    (nothing, config("192.0.2.1"), ["peer 192.0.2.1 ", "route", "ip route add"]),
+    (nothing, config(bridge="br9"), ["bridge br9 ", "ip link add br9 type bridge", "br0"]),
+    (nothing, config(bridge="u1"), ["bridge u1 ", "not a bridge"]),
+    (nothing, config(mtu=1451), ["vni 100: ", "mtu 1451 ", "1500", "50", "at most 1450"]),
+    (nothing, config(underlay=UnderlayConfig(mtu=9000)), ["mtu 9000 ", "u1", PEER, "at most 1500"]),
+    (lower_u1, config(), ["vni 100: ", "MTU 600", "550", "576", "at least 626"]),
     (
         nothing,
         config(underlay=UnderlayConfig(local="10.9.9.9")),
-        "local 10.9.9.9 is no address of this host: use one that ip addr shows",
+        ["local 10.9.9.9 ", "not an address of this host", "ip addr"],
     ),
     (
         nothing,
         config(underlay=UnderlayConfig(dev="eth9")),
-        "there is no device eth9: use one of br0, c1, c1p, lo, u1, u1p, u2, u2p",
+        ["dev eth9 ", "use one of br0, c1, c1p, lo, u1, u1p, u2, u2p"],
     ),
-    (down_u2, config(underlay=UnderlayConfig(dev="u2")), "device u2 is down: set it up (ip link"),
+    (down_u2, config(underlay=UnderlayConfig(dev="u2")), ["dev u2 ", "ip link set u2 up"]),
     (
         nothing,
         Config(UnderlayConfig(), (OverlayConfig(vni=100, tap="vx0", accept_any=True),)),
-        "vni 100: without a peer its MTU cannot be worked out: give --mtu, --dev or --local",
+        ["vni 100: ", "MTU", "--mtu", "--dev", "--local"],
     ),
     (
         nothing,
         Config(UnderlayConfig(), (OverlayConfig(vni=100, tap="u1", peers=(PEER,)),)),
-        "device u1 exists but is not a TAP: choose another --tap",
+        ["device u1 ", "not a TAP", "another --tap"],
     ),
 ]
 
 
 @pytest.mark.parametrize(
-    ("prepare", "wanted", "message"), REFUSALS, ids=[message[:40] for _, _, message in REFUSALS]
+    ("prepare", "wanted", "words"), REFUSALS, ids=[words[0].strip() for _, _, words in REFUSALS]
 )
 @in_private_namespaces
 def test_it_is_refused_in_one_line_and_nothing_is_left(
-    prepare: Callable[[], None], wanted: Config, message: str
+    prepare: Callable[[], None], wanted: Config, words: list[str]
 ) -> None:
     host()
     prepare()
-    assert refusal(wanted).startswith(message)
+    line = refusal(wanted)
+    assert [word for word in words if word not in line] == []
+    assert ": " in line
 
 
 @in_private_namespaces
-def test_without_dev_net_tun_nothing_is_left() -> None:
+def test_without_dev_net_tun_it_is_refused_and_nothing_is_left() -> None:
     host()
     mount(b"none", b"/dev/net", b"tmpfs")
-    assert refusal(config()).startswith("there is no /dev/net/tun: ")
+    line = refusal(config())
+    assert line.startswith("/dev/net/tun ")
+    assert "modprobe tun" in line
 
 
-@pytest.mark.parametrize(("mode", "what"), [(0o600, "/dev/net/tun: "), (0o666, "the TAP vx0: ")])
+@pytest.mark.parametrize(("mode", "what"), [(0o600, "/dev/net/tun "), (0o666, "TAP vx0 ")])
 @in_private_namespaces
-def test_who_is_not_permitted_leaves_nothing(mode: int, what: str) -> None:
+def test_without_permission_it_is_refused_and_nothing_is_left(mode: int, what: str) -> None:
     host()
     mount(b"none", b"/dev/net", b"tmpfs")
     os.mknod("/dev/net/tun", stat.S_IFCHR, os.makedev(10, 200))
     os.chmod("/dev/net/tun", mode)
     become_nobody()
-    assert refusal(config()).startswith(f"not permitted to open {what}")
+    line = refusal(config())
+    assert line.startswith(what)
+    assert "not permitted" in line
+    assert "run as root" in line

@@ -119,11 +119,11 @@ def _help_line(option: Option) -> str:
 def _run(config: Config) -> int:
     """`vtep`: run the daemon until SIGINT or SIGTERM."""
     from vtep.control.service import open_listeners
-    from vtep.daemon.process import run, settle_descriptors
+    from vtep.daemon.process import reserve_stdio, run
     from vtep.errors import HostError
 
     try:
-        settle_descriptors(config.ready_fd)
+        reserve_stdio(config.ready_fd)
         with open_listeners(config) as service:
             return run(config, service)
     except HostError as error:

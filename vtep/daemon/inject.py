@@ -1,12 +1,12 @@
 """The injecting uplink: its prerequisites on the host, its device, its transports.
 
-The conditions are checked before anything is forwarded: the kernel takes such packets, and the
-routing table, the source checks and the forward policy of the firewall let them through. Missing
-prerequisites are reported, and changed only with --uplink-setup. The UDP socket needs none of them
-and is the fallback, at start and later.
+The prerequisites are checked before anything is forwarded: the kernel accepts GSO packets inside a
+tunnel, and its routing table, source checks and firewall let them through. Missing prerequisites
+are reported, and changed only with --uplink-setup. The UDP socket needs none of them and is the
+fallback, at start and later.
 
-Our own device is always set up as needed, which affects no other device. One setting of the host
-can be in the way: net.ipv4.conf.all.rp_filter. With 2 (loose) a source passes on a device that has
+The settings of our own device are always changed, which affects no other device. One setting of the
+host matters too: net.ipv4.conf.all.rp_filter. With 2 (loose) a source passes on a device that has
 an address of its own, so ours gets one. With 1 (strict) it passes only on the underlay device.
 """
 
@@ -36,7 +36,7 @@ from vtep.wire.outer import Outer
 ALL_RP_FILTER = "net/ipv4/conf/all/rp_filter"
 _STRICT, _LOOSE = "1", "2"
 _ADDRESS = "127.86.84.69"
-"""Our address where a device needs one: of the loopback network, so it names no other host."""
+"""Address of our device if it needs one: a loopback address, so it belongs to no other host."""
 
 _NAME_LEN = 12
 _MAX_TTL = 254
@@ -46,7 +46,7 @@ _MAX_RESOLVED = 256
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """A setting of the host that is in the way, and how it is changed and restored."""
+    """A setting of the host that blocks injected packets, and how to change and restore it."""
 
     words: str
     make: Callable[[], None]
@@ -61,12 +61,12 @@ class InjectDrops(NamedTuple):
 
 
 class InjectUplink:
-    """An injector that is ready, and the transports that write to it.
+    """An open injector, and the transports that write to it.
 
     Attributes:
         injector: the device that packets are written to.
         injected: packets written.
-        failed: why it is not used any more; None while it is used.
+        failed: why it is no longer used; None while it is used.
     """
 
     def __init__(
@@ -96,10 +96,10 @@ class InjectUplink:
         self.resolve_peers()
 
     def resolve_peers(self) -> None:
-        """Give some peers, the next ones in each call, the transport of the path to them now.
+        """Look up the paths of the next peers, and give each peer the transport for its path.
 
-        A peer without a path, or with a too narrow one, gets the socket, which counts and reports
-        that.
+        A peer without a path, or with a path MTU that is too small, gets the socket, which counts
+        the drops.
         """
         vtep = self._vtep
         if vtep is None:
@@ -119,7 +119,7 @@ class InjectUplink:
         del self._to_resolve[-_MAX_RESOLVED:]
 
     def _outer(self, peer: Peer) -> Outer | None:
-        """Return source and destination of packets to *peer* now."""
+        """Return the outer addresses of packets to *peer*; None if it cannot be injected for."""
         way = path.find(peer.address, self._config.local, self._config.dev)
         destination = ipaddress.ip_address(str(peer.address[0]))
         if way is None or way.mtu < self._mtu or destination.is_link_local:
@@ -128,21 +128,21 @@ class InjectUplink:
         return Outer(self._mac, way.source, destination.packed, 0, port, ttl)
 
     def write(self, parts: Sequence[Buffer]) -> int:
-        """Write one packet in parts, its virtio header in front; return 0, or the errno."""
+        """Write one packet in parts, virtio header first; return 0, or the errno."""
         error = self.injector.write(parts)
         self.injected += not error
         return error
 
     def on_gone(self) -> None:
-        """Leave all peers to the socket: the device was set down or deleted."""
+        """Send to all peers by the socket: the device was set down or deleted."""
         if self.failed is None:
             self._fail(f"{self.injector.name} was set down or deleted")
 
     def poll_drops(self) -> InjectDrops:
         """Return how many packets injected since the last call were not forwarded.
 
-        Packets that the host forwards for others can hide some. If none was forwarded at all, the
-        uplink has failed, and all peers are left to the socket.
+        Packets that the host forwards for others can hide some drops. If no packet was forwarded,
+        the uplink has failed, and the socket sends to all peers.
         """
         before, self._seen = self._seen, (self.injected, *procfs.forwarding(self._is_ipv6))
         injected, sent, too_large = (new - old for new, old in zip(self._seen, before, strict=True))
@@ -150,13 +150,13 @@ class InjectUplink:
         refused = injected - too_large if sent <= 0 else 0
         if refused and self.failed is None:
             self._fail(
-                f"the kernel forwarded none of {injected} packets injected by "
-                f"{self.injector.name}; a firewall may drop them"
+                f"the kernel dropped all {injected} packets injected by {self.injector.name}; "
+                "check the firewall (forward chains)"
             )
         return InjectDrops(too_large, refused)
 
     def _fail(self, why: str) -> None:
-        """Leave all peers to the socket from now on, and log why."""
+        """Send to all peers by the socket from now on, and log *why*."""
         self.failed = why
         if self._vtep is not None:
             for peer in self._vtep.peers():
@@ -170,14 +170,14 @@ def open_uplink(
 ) -> InjectUplink | None:
     """Return the injecting uplink if *config* selects it and it works here; None for the socket.
 
-    One line in the log says which, and why.
+    The choice and its reason are logged in one line.
 
     Args:
-        config: which uplink to use.
-        plan: the peers, and the TAP that gives the device its name.
+        config: selects the uplink.
+        plan: the peers, and the TAP whose name the device gets with "-up".
         underlay: the UDP sockets.
         net: queries and changes devices and routes.
-        undo: gets the callbacks that revert the changes.
+        undo: receives the callbacks that revert the changes.
     """
     if config.uplink == "socket":
         return None
@@ -186,8 +186,8 @@ def open_uplink(
             injector, mac = _open(config, plan, net, made)
             undo.enter_context(made.pop_all())
     except HostError as error:
-        say = log.info if config.uplink == "auto" else log.warning
-        say(f"uplink socket, not inject: {error}")
+        write_log = log.info if config.uplink == "auto" else log.warning
+        write_log(f"uplink socket, not inject: {error}")
         return None
     log.info(f"uplink inject, by device {injector.name}")
     return InjectUplink(injector, mac, config, plan, underlay)
@@ -196,51 +196,55 @@ def open_uplink(
 def _open(
     config: UnderlayConfig, plan: ResolvedConfig, net: Netlink, undo: ExitStack
 ) -> tuple[Injector, bytes]:
-    """Return the injector, ready, and its MAC."""
+    """Return the injector, set up and running, and its MAC."""
     routes = _routes(config, plan, net)
     if config.uplink == "auto":
         _check_devices(routes.values())
     is_ipv6 = plan.family == socket.AF_INET6
     name = f"{plan.taps[0].name[:_NAME_LEN]}-up"
     if net.link(name) is not None:
-        raise HostError(f"device {name} exists already: delete it (ip link del {name})")
+        raise HostError(f"device {name} already exists: delete it (ip link del {name})")
     injector = Injector(name)
     undo.callback(injector.close)
     injector.set_up(is_ipv6)
     changes = list(_changes(name, is_ipv6, config.uplink_setup))
     if changes and not config.uplink_setup:
         needed = ", ".join(change.words for change in changes)
-        raise HostError(f"it needs {needed}: set that, or use --uplink-setup")
+        raise HostError(f"this host needs {needed}: make these changes, or use --uplink-setup")
     for change in changes:
         undo.callback(change.undo)
         try:
             change.make()
         except OSError as error:
-            raise HostError(f"cannot set {change.words} ({error.strerror})") from error
+            raise HostError(
+                f"{change.words} failed ({error.strerror}): run as root, or change it yourself"
+            ) from error
     try:
         if not is_ipv6 and Sysctl(ALL_RP_FILTER, _LOOSE).is_set:
             net.add_host_address(name, _ADDRESS)
         net.set_link(name, up=True)
     except OSError as error:
-        raise HostError(f"cannot set {name} up ({error.strerror})") from error
+        raise HostError(
+            f"device {name} cannot be set up ({error.strerror}): run as root"
+        ) from error
     for destination, (source, dev) in routes.items():
         out = net.forwards(destination, source, name)
         if out != dev:
-            instead = f"sends them by {out}" if out else "refuses them"
+            instead = f"leave by {out}" if out else "are refused"
             raise HostError(
-                f"packets from {source} to {destination} leave by {dev}, "
-                f"but when injected the kernel {instead}: see ip rule and ip route"
+                f"packets from {source} to {destination} leave by {dev}, but injected packets "
+                f"{instead}: check ip rule and ip route"
             )
     link = net.link(name)
     if link is None:
-        raise HostError(f"device {name} vanished while it was set up: do not delete it")
+        raise HostError(f"device {name} was deleted during the setup: start vtep again")
     return injector, link.mac
 
 
 def _routes(
     config: UnderlayConfig, plan: ResolvedConfig, net: Netlink
 ) -> dict[str, tuple[str, str]]:
-    """Return the source address and the device of the socket's packets to each peer."""
+    """Return the source address and the device of packets to each peer, by its address."""
     routes = {}
     for tap in plan.taps:
         for overlay in tap.overlays:
@@ -253,26 +257,28 @@ def _routes(
                 if route is not None and route.source is not None:
                     routes[destination] = (route.source, route.dev)
     if not routes:
-        raise HostError(
-            "the kernel can forward to none of the configured peers: add a peer or a route"
-        )
+        raise HostError("no configured peer can be reached by forwarding: add a peer or a route")
     return routes
 
 
 def _check_devices(routes: Iterable[tuple[str, str]]) -> None:
-    """Raise unless injecting pays: if the kernel segments in software, the socket is as fast."""
+    """Raise if the kernel would segment in software, because then the socket is as fast."""
     for dev in sorted({dev for _, dev in routes}):
         if missing := ethtool.missing_for_tunnels(dev):
             raise HostError(
-                f"{dev} does not segment GSO packets inside a tunnel: it lacks {', '.join(missing)}"
+                f"device {dev} does not segment GSO packets inside a tunnel "
+                f"(no {', '.join(missing)}): use --uplink inject to inject nevertheless"
             )
 
 
 def _changes(device: str, is_ipv6: bool, wanted: bool) -> Iterator[_Change]:
-    """Yield the settings of the host that are in the way; with *wanted* also those that may be."""
+    """Yield the settings of the host that block injected packets.
+
+    With *wanted* also yield those that may block them.
+    """
     rp_filter = Sysctl(ALL_RP_FILTER, _LOOSE)
     if not is_ipv6 and rp_filter.current == _STRICT:
-        yield _Change(f"{rp_filter} (it is {_STRICT})", rp_filter.set, partial(_restore, rp_filter))
+        yield _Change(f"{rp_filter} (now {_STRICT})", rp_filter.set, partial(_restore, rp_filter))
     for chain in netfilter.forward_chains(is_ipv6, device):
         if chain.refuses or wanted:
             yield _Change(
@@ -283,13 +289,13 @@ def _changes(device: str, is_ipv6: bool, wanted: bool) -> Iterator[_Change]:
 
 
 def _restore(parameter: Sysctl) -> None:
-    """Make rp_filter strict again, unless it was changed meanwhile."""
+    """Set rp_filter to strict again, unless another program has changed it."""
     with suppress(OSError):
         if parameter.is_set:
             Sysctl(parameter.key, _STRICT).set()
 
 
 def _unaccept(chain: netfilter.ForwardChain, device: str) -> None:
-    """Delete our rule; its table may be gone by now."""
+    """Delete our rule; ignore errors, because its table may have been deleted."""
     with suppress(OSError):
         netfilter.unaccept(chain, device)

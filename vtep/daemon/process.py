@@ -1,4 +1,4 @@
-"""The running process: start, signals, housekeeping and end, on uvloop."""
+"""Run the VTEP on uvloop: start, signals, housekeeping and stop."""
 
 import asyncio
 import gc
@@ -29,27 +29,27 @@ HOUSEKEEPING_S = 1.0
 _STDERR = 2
 _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1}
 REPORT_EVERY_S = 60.0
-"""How often a reason for drops that was named before is named again; with -v, the counters."""
+"""Seconds between two log lines about the same reason for drops, or, with -v, the counters."""
 
 
 class Service(Protocol):
-    """What runs beside the forwarding, on its loop."""
+    """A service on the loop of the forwarder, such as the control API."""
 
     def serve(
         self, config: Config, runtime: Runtime, forwarder: Forwarder
     ) -> AbstractAsyncContextManager[None]:
-        """Run for the length of the block, which is that of the forwarding."""
+        """Serve while the block runs, which is as long as frames are forwarded."""
         ...
 
 
 def run(config: Config, service: Service) -> int:
     """Run the VTEP of *config* until SIGINT, SIGTERM or SIGHUP; return the exit code.
 
-    It is 0, or 1 when a device was taken away while in use.  Signals wait while devices are set up
-    and while all is undone, so that neither is cut short.
+    The exit code is 0, or 1 if a device was removed while in use. Signals are blocked while devices
+    are set up and while changes are reverted, so neither is interrupted.
 
     Raises:
-        HostError: it could not be set up; nothing is left behind.
+        HostError: a device could not be set up; all changes are reverted.
     """
     log.setup(logging.DEBUG if config.verbose else logging.INFO, config.log_format)
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
@@ -67,19 +67,20 @@ def run(config: Config, service: Service) -> int:
 
 
 def _tame_collector() -> None:
-    """Leave the garbage collector only what is new: forwarding makes no cycles.
+    """Exclude existing objects from garbage collection, and collect rarely.
 
-    A full collection would look at every entry of the FDB, and stop the forwarding meanwhile.
+    Forwarding creates no reference cycles. A full collection would visit every FDB entry and stop
+    the forwarding meanwhile.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 1_000, 1_000)
 
 
-def settle_descriptors(ready_fd: int | None) -> None:
-    """See to the descriptors we were given, before any is opened.
+def reserve_stdio(ready_fd: int | None) -> None:
+    """Open /dev/null on each closed descriptor of 0..2, and check *ready_fd*.
 
-    For each of 0..2 that is closed /dev/null is opened: nothing else is to get that number.
+    Call it before any descriptor is opened: otherwise a device could get the number of stdout.
 
     Raises:
         HostError: *ready_fd* is not open.
@@ -91,20 +92,20 @@ def settle_descriptors(ready_fd: int | None) -> None:
 
 
 async def _serve(config: Config, runtime: Runtime, service: Service) -> None:
-    """Forward until a signal comes.
+    """Forward until a stop signal arrives.
 
     Raises:
-        HostError: a device was taken away.
+        HostError: a device was removed.
     """
     loop = asyncio.get_running_loop()
     stopped: asyncio.Future[None] = loop.create_future()
     for number in _stop_signals():
-        loop.add_signal_handler(number, _settle, stopped)
+        loop.add_signal_handler(number, _set_result, stopped)
     loop.add_signal_handler(signal.SIGUSR1, _log_state, runtime)
     loop.set_exception_handler(partial(_on_exception, stopped))
     forwarder = Forwarder(runtime, keep_warm=config.keep_warm)
     forwarder.start(loop)
-    housekeeping = loop.create_task(_keep_house(runtime))
+    housekeeping = loop.create_task(_housekeeping(runtime))
     housekeeping.add_done_callback(partial(_on_housekeeping_end, stopped))
     _log_start(runtime)
     try:
@@ -125,12 +126,13 @@ async def _serve(config: Config, runtime: Runtime, service: Service) -> None:
 
 
 def _stop_signals() -> list[signal.Signals]:
-    """Return the signals that end us; a SIGHUP that nohup has set to be ignored stays so."""
+    """Return the signals that stop the process; without SIGHUP if nohup has set it to ignored."""
     hangup = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
     return [signal.SIGINT, signal.SIGTERM, *hangup]
 
 
-def _settle(stopped: asyncio.Future[None], error: BaseException | None = None) -> None:
+def _set_result(stopped: asyncio.Future[None], error: BaseException | None = None) -> None:
+    """Set the result or the exception of *stopped*; do nothing if it has one."""
     if stopped.done():
         return
     if error is None:
@@ -142,23 +144,23 @@ def _settle(stopped: asyncio.Future[None], error: BaseException | None = None) -
 def _on_exception(
     stopped: asyncio.Future[None], loop: asyncio.AbstractEventLoop, context: dict[str, Any]
 ) -> None:
-    """Stop when a device is gone; anything else that a callback raised is a bug of ours."""
+    """Stop on a HostError (a device was removed); log any other exception, which is a bug."""
     exception = context.get("exception")
     if isinstance(exception, HostError):
-        _settle(stopped, exception)
+        _set_result(stopped, exception)
     else:
         loop.default_exception_handler(context)
 
 
 def _on_housekeeping_end(stopped: asyncio.Future[None], task: asyncio.Task[None]) -> None:
-    """Stop when housekeeping found a device gone, or failed: nothing would age any more."""
+    """Stop when housekeeping ends: a device was removed, or FDB entries would no longer age."""
     if not task.cancelled():
-        _settle(stopped, task.exception())
+        _set_result(stopped, task.exception())
 
 
-async def _keep_house(runtime: Runtime) -> None:
-    """Once a second: forget what aged, and say in the log what was dropped."""
-    say_drops = _drop_reporter(runtime)
+async def _housekeeping(runtime: Runtime) -> None:
+    """Once a second: age FDB entries, check devices, count kernel drops and log new drops."""
+    warn_of_drops = _drop_warner(runtime)
     report_at = time.monotonic() + REPORT_EVERY_S
     while True:
         await asyncio.sleep(HOUSEKEEPING_S)
@@ -168,7 +170,7 @@ async def _keep_house(runtime: Runtime) -> None:
             runtime.uplink.resolve_peers()
         _check_devices(runtime)
         _count_losses(runtime)
-        say_drops(now)
+        warn_of_drops(now)
         if now >= report_at:
             report_at = now + REPORT_EVERY_S
             log.debug("counters", report.counters_text(report.counters(runtime.vtep)))
@@ -181,7 +183,7 @@ def _check_devices(runtime: Runtime) -> None:
 
 
 def _count_losses(runtime: Runtime) -> None:
-    """Count what the kernel dropped before we could read it."""
+    """Count the frames and datagrams that the kernel dropped before they could be read."""
     drops = runtime.vtep.drops
     drops[Drop.RECEIVE_FULL] = runtime.underlay.overflows()
     if runtime.uplink is not None:
@@ -193,28 +195,28 @@ def _count_losses(runtime: Runtime) -> None:
         port.drops += Counter({Drop.TAP_OVERRUN: lost})
 
 
-def _drop_reporter(runtime: Runtime) -> Callable[[float], None]:
-    """Return a function that warns of new drops: a new reason at once, then once a minute."""
-    said: report.Drops = {}
+def _drop_warner(runtime: Runtime) -> Callable[[float], None]:
+    """Return a function that logs new drops: a new reason immediately, others once a minute."""
+    logged: report.Drops = {}
     due_at = 0.0
 
-    def say(now: float) -> None:
-        nonlocal said, due_at
+    def warn(now: float) -> None:
+        nonlocal logged, due_at
         total = report.drops(runtime.vtep)
-        news = {key: count - said.get(key, 0) for key, count in total.items()}
-        news = {key: count for key, count in news.items() if count > 0}
-        if not news or (now < due_at and news.keys() <= said.keys()):
+        new = {key: count - logged.get(key, 0) for key, count in total.items()}
+        new = {key: count for key, count in new.items() if count > 0}
+        if not new or (now < due_at and new.keys() <= logged.keys()):
             return
-        for (place, reason), count in news.items():
+        for (place, reason), count in new.items():
             log.warning(
                 f"{place}: dropped {count}: {reason.meaning}",
                 place=place,
                 reason=reason,
                 count=count,
             )
-        said, due_at = total, now + REPORT_EVERY_S
+        logged, due_at = total, now + REPORT_EVERY_S
 
-    return say
+    return warn
 
 
 def _log_start(runtime: Runtime) -> None:
@@ -241,25 +243,25 @@ def _log_start(runtime: Runtime) -> None:
 
 
 def _log_offloads(tap: Tap, underlay: Underlay) -> None:
-    """Say what the kernel does for us, and what is done where it does not; all TAPs are alike."""
-    does = {"tso4": linux.TUN_F_TSO4, "tso6": linux.TUN_F_TSO6, "uso": linux.TUN_F_USO4}
-    found = [name for name, bit in does.items() if tap.offloads & bit]
+    """Log the kernel offloads in use and the effect of missing ones; all TAPs are alike."""
+    bits = {"tso4": linux.TUN_F_TSO4, "tso6": linux.TUN_F_TSO6, "uso": linux.TUN_F_USO4}
+    found = [name for name, bit in bits.items() if tap.offloads & bit]
     if not tap.vnet_header:
-        said = ["tap without virtio headers (each frame finished and alone)"]
+        parts = ["no tap vnet (no GSO frames, all checksums complete)"]
     else:
-        said = [" ".join(["tap", *(found or ["checksums"])])]
+        parts = [" ".join(["tap", *(found or ["checksums"])])]
         if "tso4" not in found:
-            said.append("no tap tso (the kernel cuts TCP before we read it)")
+            parts.append("no tap tso (the kernel segments TCP before vtep reads it)")
         if "uso" not in found:
-            said.append("no tap uso (UDP is cut before the TAP, on either side)")
-    said.append(
+            parts.append("no tap uso (UDP is segmented before the TAP, in both directions)")
+    parts.append(
         f"udp segment {underlay.segments}"
         if underlay.segments > 1
-        else "no udp segment (each datagram is sent alone)"
+        else "no udp segment (datagrams are sent one by one)"
     )
-    said.append("udp gro" if underlay.merges else "no udp gro (each datagram is received alone)")
+    parts.append("udp gro" if underlay.merges else "no udp gro (datagrams are received one by one)")
     log.info(
-        f"offloads: {', '.join(said)}",
+        f"offloads: {', '.join(parts)}",
         tap_vnet=tap.vnet_header,
         tap_offloads=found,
         udp_segment=underlay.segments,
@@ -268,7 +270,7 @@ def _log_offloads(tap: Tap, underlay: Underlay) -> None:
 
 
 def _log_state(runtime: Runtime) -> None:
-    """SIGUSR1: counters and FDB into the log."""
+    """Log the counters and the FDB (on SIGUSR1)."""
     tree = report.counters(runtime.vtep)
     log.info("counters", report.counters_text(tree), counters=tree)
     entries = report.fdb(runtime.vtep, time.monotonic())

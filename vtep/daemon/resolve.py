@@ -1,11 +1,11 @@
-"""Which addresses, which devices, which MTU: what a Config means on this host.
+"""Resolve a Config on this host: addresses, devices and MTUs.
 
-Only asks, and changes nothing: names are resolved, routes and devices looked up, and everything
-that cannot work is refused here, before anything is opened or created.
+This module queries and changes nothing. It resolves names, looks up routes and devices, and refuses
+everything that cannot work before any device is opened or created.
 
-The MTU of a TAP.  A frame grows by its Ethernet header (14), the VXLAN header (8), UDP (8) and
-the outer IP header (20 or 40): 50 octets on IPv4, 70 on IPv6, and 4 more for a tag that passes.
-What is left of the smallest MTU towards the peers is the largest inner IP packet.
+The MTU of a TAP: an inner packet grows by its Ethernet header (14), the VXLAN header (8), UDP (8)
+and the outer IP header (20 or 40). That is 50 octets on IPv4 and 70 on IPv6, and 4 more if 802.1Q
+tags pass. The MTU is the smallest path MTU to a peer minus these octets.
 """
 
 import ipaddress
@@ -24,7 +24,7 @@ Address: TypeAlias = tuple[str | int, ...]
 _OVERHEAD = {socket.AF_INET: 50, socket.AF_INET6: 70}
 _TAG_LEN = 4
 _MAX_IP_PACKET = 65535
-"""The loopback's MTU is one octet more than an IPv4 packet can be long."""
+"""Longest IPv4 packet, one octet shorter than the loopback's MTU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +47,14 @@ class ResolvedTap:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedConfig:
-    """All that is to be opened.
+    """The devices and sockets to open.
 
     Attributes:
         family: AF_INET or AF_INET6.
-        local: the underlay address we send from, for people; "0.0.0.0" or "::" where unknown.
+        local: underlay address of this host, for display; "0.0.0.0" or "::" if unknown.
         addresses: all IP addresses of this host.
-        underlay_mtu: octets of the largest IP packet towards every peer.
-        taps: in the order of the Config.
+        underlay_mtu: octets of the largest IP packet that reaches every peer.
+        taps: the TAPs in the order of the Config.
     """
 
     family: socket.AddressFamily
@@ -65,15 +65,15 @@ class ResolvedConfig:
 
 
 def resolve_config(config: Config, net: Netlink, bridge_of: Callable[[str], str]) -> ResolvedConfig:
-    """Find out what *config* means on this host.
+    """Resolve *config* on this host.
 
     Args:
-        config: what is wanted.
-        net: where to ask the kernel.
-        bridge_of: finds the bridge of a Docker network.
+        config: the configuration.
+        net: queries devices, addresses and routes.
+        bridge_of: returns the bridge of a Docker network.
 
     Raises:
-        HostError: it cannot work here.
+        HostError: the configuration cannot work on this host.
     """
     underlay = config.underlay
     local = _local(underlay)
@@ -123,13 +123,13 @@ def resolve(
     underlay: UnderlayConfig,
     family_of: Callable[[str], socket.AddressFamily | None],
 ) -> tuple[socket.AddressFamily, dict[str, Address]]:
-    """Return the one address family, and the socket address of each name in it.
+    """Return the common address family, and the socket address of each name in it.
 
-    The family is that of `local` where given; else the first in which every name has an address,
-    in the order the resolver prefers for the first name; without names that of `dev`, else IPv4.
+    The family is that of `local` if given. Otherwise it is the first in which every name has an
+    address, in the resolver's order for the first name. Without names it is that of `dev`, or IPv4.
 
     Raises:
-        HostError: a name does not resolve, or there is no common family.
+        HostError: a name does not resolve, or the names have no common family.
     """
     candidates = {name: _lookup(name, underlay) for name in names}
     common: list[socket.AddressFamily] = []
@@ -143,7 +143,7 @@ def resolve(
         if not shared:
             raise HostError(
                 f"peer {name} is {_families(by_family)}, but {reference} is {_families(common)}: "
-                "local and all peers must be of one family"
+                "use one family for local and all peers"
             )
         common = shared
         reference = reference or f"peer {name}"
@@ -160,7 +160,7 @@ def _lookup(name: str, underlay: UnderlayConfig) -> dict[socket.AddressFamily, A
     except (OSError, UnicodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not a host name"
         raise HostError(
-            f"peer {name} does not resolve ({why}): correct it, or give its IP address"
+            f"peer {name} does not resolve ({why}): correct the name, or give an IP address"
         ) from error
     by_family: dict[socket.AddressFamily, Address] = {}
     address: Any
@@ -177,50 +177,54 @@ def _families(families: Iterable[int]) -> str:
 def _checked_route(
     name: str, address: Address, underlay: UnderlayConfig, net: Netlink, ours: frozenset[str]
 ) -> Route:
-    """Return the way to a peer that can be one."""
+    """Return the route to a peer.
+
+    Raises:
+        HostError: *address* cannot be a peer, or there is no route to it.
+    """
     text = str(address[0])
     peer = f"peer {name}" if name == text else f"peer {name} ({text})"
     ip = ipaddress.ip_address(text)
     if ip.is_unspecified:
-        raise HostError(f"{peer} is the unspecified address: give that of the other VTEP")
+        raise HostError(f"{peer} is the unspecified address: give the address of the other VTEP")
     if ip.is_multicast:
         raise HostError(
-            f"{peer} is a multicast address: name each VTEP instead, frames are replicated to them"
+            f"{peer} is a multicast address: give each VTEP as a peer, vtep floods to all of them"
         )
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
-        raise HostError(f"{peer} is IPv4 in disguise: write it as {ip.ipv4_mapped}")
+        raise HostError(f"{peer} is an IPv4-mapped IPv6 address: use {ip.ipv4_mapped}")
     dev = underlay.dev
     if ip.version == 6 and ip.is_link_local and dev is None:
         scope = int(address[3])
         link = net.link_by_index(scope) if scope else None
         if link is None:
-            raise HostError(f"{peer} is link-local: say on which device, as in {text}%eth0")
+            raise HostError(f"{peer} is link-local: append its device, as in {text}%eth0")
         dev = link.name
     local = _local(underlay)
     route = net.route(text, dev, local)
     if text == "255.255.255.255" or (route is not None and route.kind == "broadcast"):
         raise HostError(
-            f"{peer} is a broadcast address: name each VTEP instead, frames are replicated to them"
+            f"{peer} is a broadcast address: give each VTEP as a peer, vtep floods to all of them"
         )
     if text in ours or (route is not None and route.kind == "local"):
-        raise HostError(f"{peer} is an address of this host: give that of the other VTEP")
+        raise HostError(f"{peer} is an address of this host: give the address of the other VTEP")
     if route is None:
         via = f" by device {underlay.dev}" if underlay.dev else ""
         source = f" from {local}" if local else ""
         raise HostError(
-            f"there is no route to {peer}{source}{via}: add one (ip route add), or correct it"
+            f"{peer} has no route{source}{via}: add one (ip route add), or correct the peer"
         )
     return route
 
 
 def _peers(overlay: OverlayConfig, found: dict[str, Address]) -> tuple[tuple[str, Address], ...]:
-    """Return its peers, each by the text its datagrams come with; two names may be one peer."""
+    """Return the peers of *overlay* by the text of their sender address; merge equal peers."""
     unique = {_sender(found[name]): found[name] for name in overlay.peers}
     return tuple(unique.items())
 
 
 def _sender(address: Address) -> str:
-    """Return a socket address as Underlay.receive names it: link-local ones with %number."""
+    """Return the IP address as `Underlay.receive` does: a link-local one with %number."""
     scope = address[3] if len(address) == 4 else 0
     return f"{address[0]}%{scope}" if scope else str(address[0])
 
@@ -230,16 +234,16 @@ def _check_underlay(underlay: UnderlayConfig, net: Netlink) -> None:
         link = net.link(underlay.dev)
         if link is None:
             known = ", ".join(sorted(link.name for link in net.links()))
-            raise HostError(f"there is no device {underlay.dev}: use one of {known}")
+            raise HostError(f"dev {underlay.dev} does not exist: use one of {known}")
         if not link.up:
-            raise HostError(f"device {link.name} is down: set it up (ip link set {link.name} up)")
+            raise HostError(f"dev {link.name} is down: set it up (ip link set {link.name} up)")
     local = _local(underlay)
     if local is None or local in net.addresses():
         return
     route = net.route(local, None, None)
     if route is None or route.kind != "local":
         raise HostError(
-            f"local {underlay.local} is no address of this host: use one that ip addr shows"
+            f"local {underlay.local} is not an address of this host: use one that ip addr shows"
         )
 
 
@@ -256,7 +260,7 @@ def _address_of(underlay: UnderlayConfig, family: socket.AddressFamily, net: Net
 
 
 def _local(underlay: UnderlayConfig) -> str | None:
-    """Return the address to use, without scope; None for any."""
+    """Return the local address without its scope; None for any address."""
     if underlay.local is None:
         return None
     address = ipaddress.ip_address(underlay.local.partition("%")[0])
@@ -269,35 +273,35 @@ def _local(underlay: UnderlayConfig) -> str | None:
 def overlay_mtu(
     overlay: OverlayConfig, family: socket.AddressFamily, path_mtu: int | None
 ) -> tuple[int, int]:
-    """Return the MTU of *overlay*, and that of the path below it.
+    """Return the MTU of *overlay*, and the MTU of its underlay path.
 
     Args:
-        overlay: its `mtu` is taken where it fits.
-        family: of the underlay.
-        path_mtu: octets of the largest outer IP packet; None where nothing is known.
+        overlay: the overlay; its `mtu`, if given, is used.
+        family: address family of the underlay.
+        path_mtu: octets of the largest outer IP packet; None if unknown.
 
     Raises:
-        HostError: it does not fit, or the path is too narrow, or nothing is known.
+        HostError: `mtu` does not fit the path, the path MTU is too small, or both are unknown.
     """
     overhead = _OVERHEAD[family] + _TAG_LEN * (overlay.tags == "pass")
     where = f"vni {overlay.vni}: "
     if path_mtu is None:
         if overlay.mtu is None:
             raise HostError(
-                f"{where}without a peer its MTU cannot be worked out: give --mtu, --dev or --local"
+                f"{where}the MTU is unknown without a peer: give --mtu, --dev or --local"
             )
         return overlay.mtu, overlay.mtu + overhead
     path_mtu = min(path_mtu, _MAX_IP_PACKET)
     largest = path_mtu - overhead
     if largest < MIN_MTU:
         raise HostError(
-            f"{where}the underlay's MTU {path_mtu} leaves {max(largest, 0)} octets, "
-            f"fewer than {MIN_MTU}: raise it to at least {MIN_MTU + overhead}"
+            f"{where}underlay MTU {path_mtu} leaves an MTU of {max(largest, 0)}, less than "
+            f"{MIN_MTU}: raise the underlay MTU to at least {MIN_MTU + overhead}"
         )
     if overlay.mtu is not None and overlay.mtu > largest:
         raise HostError(
-            f"{where}mtu {overlay.mtu} does not fit the underlay's MTU {path_mtu} less {overhead} "
-            f"octets of headers: use at most {largest}"
+            f"{where}mtu {overlay.mtu} does not fit: underlay MTU {path_mtu} minus {overhead} "
+            f"octets of headers; use at most {largest}"
         )
     return overlay.mtu or largest, path_mtu
 
@@ -305,14 +309,14 @@ def overlay_mtu(
 def _path_mtu(name: str, route: Route, underlay: UnderlayConfig) -> int:
     if underlay.mtu is not None and underlay.mtu > route.mtu:
         raise HostError(
-            f"underlay mtu {underlay.mtu} is more than {route.dev} takes to peer {name}: "
+            f"underlay mtu {underlay.mtu} is larger than the MTU of {route.dev} to peer {name}: "
             f"use at most {route.mtu}"
         )
     return underlay.mtu or route.mtu
 
 
 def _mtu_without_peers(underlay: UnderlayConfig, others: Iterable[int], net: Netlink) -> int | None:
-    """Return what is known of the path to peers yet unheard; None if nothing is."""
+    """Return the path MTU to peers that are not known yet: of --dev or --local; None if unknown."""
     link = None
     local = _local(underlay)
     if underlay.dev is not None:
@@ -326,14 +330,14 @@ def _mtu_without_peers(underlay: UnderlayConfig, others: Iterable[int], net: Net
 
 
 def _bridge(overlay: OverlayConfig, net: Netlink, bridge_of: Callable[[str], str]) -> Link | None:
-    """Return the bridge that the TAP of *overlay* is to become a port of."""
+    """Return the bridge for the TAP of *overlay*; None without one."""
     if overlay.docker_network is not None:
         name = bridge_of(overlay.docker_network)
         link = net.link(name)
         if link is None:
             raise HostError(
-                f"Docker network {overlay.docker_network} has the bridge {name}, which is not "
-                "here: run vtep in the network namespace of dockerd"
+                f"Docker network {overlay.docker_network}: its bridge {name} does not exist here; "
+                "run vtep in the network namespace of dockerd"
             )
     elif overlay.bridge is not None:
         name = overlay.bridge
@@ -341,11 +345,11 @@ def _bridge(overlay: OverlayConfig, net: Netlink, bridge_of: Callable[[str], str
         if link is None:
             known = sorted(link.name for link in net.links() if link.kind == "bridge")
             raise HostError(
-                f"there is no bridge {name}: create it (ip link add {name} type bridge)"
+                f"bridge {name} does not exist: create it (ip link add {name} type bridge)"
                 + (f", or use {' or '.join(known)}" if known else "")
             )
     else:
         return None
     if link.kind != "bridge":
-        raise HostError(f"device {name} is no bridge: give --bridge the name of one")
+        raise HostError(f"bridge {name} is not a bridge: give the name of a bridge")
     return link

@@ -39,8 +39,8 @@ class Runtime:
         taps: the open TAP of each access port.
         underlay: the open UDP sockets.
         uplink: where whole packets are injected; None if the sockets send everything.
-        local: the underlay address we send from; "0.0.0.0" or "::" if it depends on the route.
-        underlay_mtu: octets of the largest IP packet towards every peer.
+        local: underlay address of this host; "0.0.0.0" or "::" if it depends on the route.
+        underlay_mtu: octets of the largest IP packet that reaches every peer.
         bridges: the bridge of each access port whose TAP was made a port of one.
         watched: interface indexes, by name, of the devices that must stay while we run.
     """
@@ -161,15 +161,15 @@ def _why_no_socket(error: OSError, config: UnderlayConfig, net: Netlink) -> str:
                 )
             owner = procfs.udp_owner(port)
             by = f" by {owner}" if owner else ""
-            return f"UDP port {port} is in use{by}: end that, or use another --port"
+            return f"UDP port {port} is in use{by}: stop that process, or use another --port"
         case errno.EACCES | errno.EPERM:
-            return f"not permitted to use UDP port {port}: run as root, or use another --port"
+            return f"UDP port {port} is not permitted: run as root, or use another --port"
         case errno.EADDRNOTAVAIL:
-            return f"local {config.local} cannot be used yet: wait until ip addr shows it valid"
+            return f"local {config.local} is not valid yet: wait until ip addr shows it as valid"
         case errno.EMFILE:
-            return "too few file descriptors for the UDP sockets: raise the limit (ulimit -n)"
+            return "UDP sockets need more file descriptors: raise the limit (ulimit -n)"
         case _:
-            return f"cannot open UDP port {port}: {error.strerror}"
+            return f"UDP port {port} cannot be opened ({error.strerror}): use another --port"
 
 
 # -- the TAPs
@@ -181,11 +181,11 @@ def _open_tap(
     """Create or attach the TAP, and set MTU, bridge and state; return it and its MAC."""
     before = net.link(plan.name)
     if before is not None and before.kind != "tun":
-        raise HostError(f"device {plan.name} exists but is not a TAP: choose another --tap")
+        raise HostError(f"device {plan.name} exists but is not a TAP: use another --tap")
     if before is not None and before.queues:
         # The kernel would distribute frames to both processes.
         raise HostError(
-            f"TAP {plan.name} is in use by another process: end that one, or choose another --tap"
+            f"TAP {plan.name} is in use by another process: stop that one, or use another --tap"
         )
     tap = Tap(plan.name, vnet="vnet" in offload, tso="tso" in offload, uso="uso" in offload)
     undo.callback(tap.close)
@@ -193,10 +193,10 @@ def _open_tap(
         _set(net, plan.name, "address", mac=_HIGH_MAC + os.urandom(5))
     link = net.link(plan.name)
     if link is None:
-        raise HostError(f"TAP {plan.name} vanished while it was set up: do not delete it")
+        raise HostError(f"TAP {plan.name} was deleted during the setup: start vtep again")
 
     def on_exit(restore: Callable[[], None]) -> None:
-        if before is not None:  # a TAP that we created is gone then
+        if before is not None:  # a TAP that we created is deleted at exit
             undo.callback(restore)
 
     if link.mtu != plan.mtu:
@@ -226,10 +226,8 @@ def _set(
     except OSError as error:
         hint = "check the device and its bridge"
         if error.errno in (errno.EPERM, errno.EACCES):
-            hint = "run as root or with CAP_NET_ADMIN, or set it beforehand"
-        raise HostError(
-            f"cannot do 'ip link set {name} {words}' ({error.strerror}): {hint}"
-        ) from error
+            hint = "run as root or with CAP_NET_ADMIN, or run that command before vtep"
+        raise HostError(f"ip link set {name} {words} failed ({error.strerror}): {hint}") from error
 
 
 def _restore(

@@ -1,7 +1,7 @@
-"""Named reasons why a frame was not forwarded, and the counters of one overlay or peer.
+"""Named reasons for drops, and the counters of one overlay or peer.
 
-Silence is what makes an overlay hard to debug: every frame that goes no further is counted
-under a name, and every name says what it means.
+Every frame that is not forwarded is counted under a reason, and every reason has a meaning for
+users.
 """
 
 from collections import Counter
@@ -12,7 +12,7 @@ class Drop(StrEnum):
     """Why a frame or datagram was not forwarded.
 
     Attributes:
-        meaning: the same in words.
+        meaning: the reason as a sentence, shown to users.
     """
 
     meaning: str
@@ -29,36 +29,36 @@ class Drop(StrEnum):
     SHORT = "short", "the datagram is shorter than the VXLAN header"
     BAD_FLAGS = "bad_flags", "the I flag is 0, so there is no valid VNI (RFC 7348 section 5)"
     UNKNOWN_VNI = "unknown_vni", "no overlay here has this VNI"
-    UNKNOWN_PEER = "unknown_peer", "the sender is no peer of this overlay (see --accept-any)"
+    UNKNOWN_PEER = "unknown_peer", "the sender is not a peer of this overlay (see --accept-any)"
     PEER_LIMIT = "peer_limit", "too many senders are known under --accept-any"
-    AMBIGUOUS = "ambiguous", "merged datagrams that may as well be one inner UDP super-frame"
+    AMBIGUOUS = "ambiguous", "cannot tell merged datagrams from one inner UDP GSO packet"
     INNER_VLAN = "inner_vlan", "the inner frame has an 802.1Q tag (see --vlan pass)"
 
-    # Either way.
+    # In both directions.
     RUNT = "runt", "the frame is shorter than an Ethernet header"
     INVALID_SOURCE = "invalid_source", "the source MAC is a group address or all zeros"
-    SELF_SOURCE = "self_source", "our own frame came back: our address outside, or our MAC inside"
-    OVERSIZE = "oversize", "the frame is longer than the MTU and may not be cut"
+    SELF_SOURCE = "self_source", "a frame of this host came back: its IP outside, or its MAC inside"
+    OVERSIZE = "oversize", "the frame is longer than the MTU and cannot be segmented"
 
     # Read from the TAP.
     TAP_OVERRUN = "tap_overrun", "the TAP's queue was full before it was read"
     UNKNOWN_VLAN = "unknown_vlan", "no overlay on this TAP has this VLAN"
-    LOCAL_DESTINATION = "local_destination", "the destination is on our own side of the tunnel"
-    NO_PEER = "no_peer", "the frame is to be flooded, and no peer is configured"
+    LOCAL_DESTINATION = "local_destination", "the destination is on this side of the tunnel"
+    NO_PEER = "no_peer", "the frame needs flooding, but the overlay has no peer"
     BAD_OFFLOAD = "bad_offload", "the virtio header does not fit the frame it describes"
 
     # Leaving.
     SOCKET_FULL = "socket_full", "the UDP socket's send buffer is full"
-    UNDERLAY_MTU = "underlay_mtu", "the datagram is larger than the path MTU, never fragmented"
+    UNDERLAY_MTU = "underlay_mtu", "the datagram exceeds the path MTU, and vtep never fragments"
     NO_ROUTE = "no_route", "the kernel could not send: no route, link down, or a firewall"
-    INJECT_FULL = "inject_full", "the uplink TAP took no more packets"
+    INJECT_FULL = "inject_full", "the queue of the uplink TAP is full"
     INJECT_REFUSED = "inject_refused", "the kernel refused a packet, or the uplink TAP is gone"
     NOT_FORWARDED = (
         "not_forwarded",
         "the kernel did not forward an injected packet: no route, or a firewall",
     )
-    TAP_FULL = "tap_full", "the TAP took no more frames"
-    TAP_DOWN = "tap_down", "the TAP is not up"
+    TAP_FULL = "tap_full", "the queue of the TAP is full"
+    TAP_DOWN = "tap_down", "the TAP is down"
     TAP_REFUSED = "tap_refused", "the kernel refused the frame"
 
 
@@ -71,11 +71,11 @@ class Flood(StrEnum):
 
 
 HARMLESS = frozenset({Drop.LOCAL_DESTINATION})
-"""Drops that every learning bridge makes, and that nobody need be told of."""
+"""Drops that every learning bridge makes; they are not reported as drops."""
 
 
 class Traffic:
-    """Frames and octets of inner frames, one counter each way.
+    """Inner frames and their octets, one counter for each direction.
 
     tx is towards the underlay and rx from it, as `ip -s link` counts a vxlan device.
     """
@@ -99,13 +99,13 @@ class Traffic:
 
 
 class OverlayCounters:
-    """Everything that is counted for one overlay.
+    """The counters of one overlay.
 
     Args:
         vni: the 24-bit VXLAN network identifier.
 
     Attributes:
-        traffic: inner frames and octets, both ways.
+        traffic: inner frames and octets in both directions.
         drops: frames and datagrams that were not forwarded, by reason.
         flooded: frames sent to all peers, once each, by cause.
         reserved_bits: datagrams with reserved bits set in the VXLAN header.
@@ -124,7 +124,7 @@ class OverlayCounters:
 
 
 class Generation:
-    """The number of changes to peers, overlays, FDB entries and MTUs so far.
+    """Number of changes to peers, overlays, FDB entries and MTUs so far.
 
     Flow cache entries of an earlier generation are stale.
     """

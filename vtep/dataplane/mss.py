@@ -1,4 +1,4 @@
-"""Make TCP connections through the tunnel fit its MTU by lowering the MSS both ends announce."""
+"""Lower the MSS that both ends of a TCP connection announce, so segments fit the tunnel's MTU."""
 
 import struct
 
@@ -22,19 +22,18 @@ _put_word = _WORD.pack_into
 
 
 def clamp_mss(frame: Writable, headers: Headers, mtu: int, partial: bool) -> bool:
-    """Lower the MSS option of a TCP SYN or SYN/ACK in place to what an IP packet of `mtu` holds.
+    """Lower the MSS option of a TCP SYN or SYN/ACK in place, so that segments fit `mtu`.
 
     Args:
         frame: the Ethernet frame; rewritten in place.
-        headers: what `ip.locate` said of this frame.
+        headers: its headers, as `ip.locate` returns them.
         mtu: the largest IP packet in octets, at least 576; the MSS becomes at most mtu - 40 (IPv4)
-            or mtu - 60 (IPv6), as RFC 6691 counts it: without TCP and IP options.
-        partial: the checksum field holds the pseudo-header sum only (NEEDS_CSUM), and so does not
-            cover the option. Otherwise it is updated (RFC 1624): valid stays valid, wrong stays
-            wrong.
+            or mtu - 60 (IPv6), without TCP and IP options (RFC 6691).
+        partial: whether the frame has a partial checksum (NEEDS_CSUM), which does not cover the
+            option. Otherwise the checksum is updated (RFC 1624): a wrong checksum stays wrong.
 
     Returns:
-        True when the frame was changed. Options that contradict themselves end the search.
+        True if the frame was changed. The search stops at an option with an invalid length.
     """
     version, _, l4, end, protocol, fragment = headers
     if protocol != TCP or fragment or l4 + _TCP_LEN > end or not frame[l4 + _FLAGS_AT] & _SYN:
@@ -60,7 +59,7 @@ def clamp_mss(frame: Writable, headers: Headers, mtu: int, partial: bool) -> boo
 
 
 def _lower(frame: Writable, l4: int, at: int, limit: int, partial: bool) -> bool:
-    """Bring the word at `at` down to `limit`; True when it was larger."""
+    """Lower the word at `at` to `limit`; return True if it was larger."""
     old: int = _word_at(frame, at)[0]
     if old <= limit:
         return False

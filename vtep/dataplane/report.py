@@ -1,7 +1,7 @@
-"""The state of a running Vtep for people and programs: counters and the FDB (pure).
+"""Show the state of a Vtep to users and programs: counters and the FDB (pure functions).
 
-tx is towards the underlay and rx from it, as `ip -s link` counts a vxlan device; the FDB reads
-like `bridge fdb show`.
+tx is towards the underlay and rx from it, as `ip -s link` counts a vxlan device. The FDB is printed
+as by `bridge fdb show`.
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ Drops: TypeAlias = dict[tuple[str, Drop], int]
 
 
 def counters(vtep: Vtep, *, peers: bool = True) -> dict[str, Any]:
-    """Return all counters, those of each peer if wanted, as a tree ready for JSON."""
+    """Return all counters as a tree for JSON, with those of each peer if *peers*."""
     return {
         "underlay": {"drops": drop_counts(vtep.drops)},
         "taps": {port.name: {"drops": drop_counts(port.drops)} for port in ports(vtep)},
@@ -37,7 +37,7 @@ def fdb(vtep: Vtep, now: float) -> list[dict[str, Any]]:
 
 
 def counters_text(tree: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines of what `counters` returned: one for each overlay and place of drops."""
+    """Yield the result of `counters` as text: a line for each overlay and each place of drops."""
     for vni, overlay in tree["overlays"].items():
         yield (
             f"vni {vni}: tx {overlay['tx_frames']} frames {overlay['tx_bytes']} bytes,"
@@ -55,13 +55,13 @@ def counters_text(tree: dict[str, Any]) -> Iterator[str]:
 
 
 def fdb_text(entries: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """Yield a line for each entry of what `fdb` returned."""
+    """Yield a line for each entry in the result of `fdb`."""
     for entry in entries:
         yield f"{entry['mac']} dst {entry['dst']} vni {entry['vni']} age {entry['age']:.0f}"
 
 
 def drops(vtep: Vtep) -> Drops:
-    """Return all drops but the harmless by place, as an operator would name it, and reason."""
+    """Return all drops except harmless ones, by place ("tap vx0") and reason."""
     places: list[tuple[str, Counter[Drop]]] = [("underlay", vtep.drops)]
     places += [(f"tap {port.name}", port.drops) for port in ports(vtep)]
     places += [(f"vni {overlay.vni}", overlay.drops) for overlay in vtep.overlays.values()]
@@ -79,7 +79,7 @@ def ports(vtep: Vtep) -> list[AccessPort]:
 
 
 def details(overlay: Overlay) -> dict[str, Any]:
-    """Return what is counted of an overlay beyond its traffic."""
+    """Return the counters of an overlay except its traffic."""
     return {
         "flooded": {str(cause): overlay.flooded[cause] for cause in Flood},
         "reserved_bits": overlay.reserved_bits,
@@ -97,7 +97,7 @@ def details(overlay: Overlay) -> dict[str, Any]:
 
 
 def drop_counts(drops: Counter[Drop]) -> dict[str, int]:
-    """Return what is not 0 by the name of the reason."""
+    """Return the drops that are not 0, by the name of the reason."""
     return {str(reason): count for reason, count in sorted(drops.items()) if count}
 
 

@@ -1,12 +1,12 @@
 """A TAP by which whole outer packets enter the kernel, which forwards them as a router does.
 
-To the kernel it is a network card that others send by: a packet written to it, addressed to its
-MAC, takes the way of what arrived from outside, and leaves by the underlay. With a virtio header of
-24 octets a packet may be a super-frame inside a UDP tunnel (drivers/net/tun.c, Linux 6.17).
+The kernel treats a packet that is written to the TAP as received from outside, and forwards it to
+the underlay. With a virtio header of 24 octets a packet may be a GSO packet inside a UDP tunnel
+(drivers/net/tun.c, Linux 6.17).
 
-The device is our own, and so are the parameters that are set here: that it forwards, whatever the
-host does; that a source address of this host is no forgery on it; that IPv6 says nothing on it. All
-is gone with the device. What the rest of the host may have against it is host/netfilter.py's.
+The TAP belongs to this process, and its parameters are deleted with it. They switch forwarding on
+for this device only, accept source addresses of this host, and switch IPv6 messages off.
+host/netfilter.py finds the firewall rules that may drop such packets.
 """
 
 import contextlib
@@ -25,20 +25,20 @@ from vtep.host.sysctl import Sysctl
 
 _HEADER_LEN = struct.pack("=i", 24)
 _TUNNEL_OFFLOADS = linux.TUN_F_CSUM | linux.TUN_F_TSO4 | linux.TUN_F_UDP_TUNNEL_GSO
-"""Taken by every kernel that takes super-frames inside a tunnel, and by no other."""
+"""A mask that only kernels with GSO packets inside a tunnel accept."""
 
 
 class Injector:
-    """One open TAP to write packets to; it is created, and gone when closed.
+    """An open TAP to write packets to; it exists while it is open.
 
-    The file descriptor is non-blocking and not inherited. Nobody reads it: what the kernel sends by
-    it, nothing, is dropped.
+    The file descriptor is non-blocking and not inherited. It is never read: the kernel sends
+    nothing by this device.
 
     Attributes:
-        name: the name of the device.
+        name: name of the device.
 
     Raises:
-        HostError: the kernel is too old, or it cannot be opened.
+        HostError: the TAP cannot be opened, or the kernel is too old.
     """
 
     def __init__(self, name: str) -> None:
@@ -47,7 +47,9 @@ class Injector:
         try:
             self._device = pytun.TunTapDevice(name=name, flags=flags)
         except pytun.Error as error:
-            raise HostError(f"cannot open the TAP {name}: {error.strerror}") from error
+            raise HostError(
+                f"TAP {name} cannot be opened ({error.strerror}): run as root"
+            ) from error
         try:
             self._fd: int = self._device.fileno()
             os.set_inheritable(self._fd, False)
@@ -59,10 +61,10 @@ class Injector:
             raise
 
     def set_up(self, is_ipv6: bool) -> None:
-        """Have the kernel forward what comes in by the device; to be done before it is up.
+        """Let the kernel forward packets from the device; call it before the device is up.
 
         Args:
-            is_ipv6: packets are IPv6, else IPv4.
+            is_ipv6: whether the packets are IPv6; otherwise they are IPv4.
 
         Raises:
             HostError: a parameter cannot be set.
@@ -73,12 +75,15 @@ class Injector:
             try:
                 parameter.set()
             except OSError as error:
-                raise HostError(f"cannot set {parameter} ({error.strerror})") from error
+                raise HostError(
+                    f"{parameter} cannot be set ({error.strerror}): "
+                    "run as root, with a writable /proc/sys"
+                ) from error
 
     def write(self, parts: Sequence[Buffer]) -> int:
-        """Write one packet in parts, its virtio header in front; return 0, or the errno.
+        """Write one packet in parts, virtio header first; return 0, or the errno.
 
-        EIO: the device is down. EBADFD: it was deleted. EINVAL: the kernel takes no such packet.
+        EIO: the device is down. EBADFD: it was deleted. EINVAL: the kernel refuses the packet.
         """
         try:
             os.writev(self._fd, parts)
@@ -87,7 +92,7 @@ class Injector:
         return 0
 
     def close(self) -> None:
-        """Close it; the device is gone then.  Harmless when closed."""
+        """Close and delete the device; closing again is harmless."""
         with contextlib.suppress(pytun.Error):
             self._device.close()
 
@@ -95,23 +100,23 @@ class Injector:
 def _check_tunnels(fd: int) -> None:
     try:
         fcntl.ioctl(fd, linux.TUNSETOFFLOAD, _TUNNEL_OFFLOADS)
-        # Asked only: it says what may be read from the device.
+        # Only a test: the mask selects offloads for reading, and this device is not read.
         fcntl.ioctl(fd, linux.TUNSETOFFLOAD, 0)
     except OSError as error:
         raise HostError(
-            "this kernel takes no super-frames inside a tunnel: Linux 6.17 does"
+            "this kernel does not accept GSO packets inside a tunnel: use Linux 6.17 or later"
         ) from error
 
 
 def _parameters(name: str, is_ipv6: bool) -> list[Sysctl]:
-    """Return what makes a router of the kernel for what comes in by this device alone."""
+    """Return the parameters that let the kernel forward packets from this device only."""
     ipv4, ipv6 = f"net/ipv4/conf/{name}", f"net/ipv6/conf/{name}"
     if is_ipv6:
         return [
             Sysctl(f"{ipv6}/addr_gen_mode", "1"),
             Sysctl(f"{ipv6}/accept_ra", "0"),
             Sysctl(f"{ipv6}/disable_ipv6", "0"),
-            # Linux 6.17; `forwarding` of one device does not forward where that of all is off.
+            # Linux 6.17. `forwarding` of one device has no effect while that of all is off.
             Sysctl(f"{ipv6}/force_forwarding", "1"),
         ]
     silent = Sysctl(f"{ipv6}/disable_ipv6", "1")

@@ -1,8 +1,8 @@
-"""A TAP device: Ethernet frames in and out, each behind a virtio header of 10 octets.
+"""A TAP device: Ethernet frames in and out, each after a virtio header of 10 octets.
 
-The header (IFF_VNET_HDR) lets the kernel hand over unfinished checksums and super-frames, and
-take them.  What it may hand over is asked for by TUNSETOFFLOAD (Documentation/networking/
-tuntap.rst, drivers/net/tun.c).
+With the header (IFF_VNET_HDR) the kernel can send and receive partial checksums and GSO frames.
+TUNSETOFFLOAD selects which of them may be read (Documentation/networking/tuntap.rst,
+drivers/net/tun.c).
 """
 
 import contextlib
@@ -24,31 +24,31 @@ _VIRTIO = 10
 """Octets of the virtio header."""
 _TSO = linux.TUN_F_TSO4 | linux.TUN_F_TSO6
 _USO = linux.TUN_F_USO4 | linux.TUN_F_USO6
-"""Known to Linux 6.2 and later, and only both together."""
+"""Linux 6.2 and later support these, and only both together."""
 
 
 class Tap:
-    """One open TAP: created for as long as it is open, or an existing persistent one attached.
+    """An open TAP: a new one that exists while it is open, or an existing persistent one.
 
     The file descriptor is non-blocking and not inherited.
 
     Args:
-        name: of the device.
-        vnet: use the virtio header, where the kernel has it.  Without it every frame is a finished
-            one, and the header that read() and write() have in front of it says nothing.
-        tso: take TCP super-frames, where the kernel can.
-        uso: take UDP super-frames, where it can.
+        name: name of the device.
+        vnet: use the virtio header if the kernel has it. Without it every frame is complete, read()
+            fills the header with zeros, and write() ignores it.
+        tso: read TCP GSO frames if the kernel can.
+        uso: read UDP GSO frames if the kernel can.
 
     Attributes:
-        name: the name of the device.
-        vnet_header: whether the virtio header counts.
-        offloads: the TUN_F_* mask the kernel accepted.
-        takes_uso: whether UDP super-frames may be read and written.
-        dropped_before: frames the device had dropped before we opened it.
+        name: name of the device.
+        vnet_header: whether the virtio header is used.
+        offloads: the TUN_F_* mask that the kernel accepted.
+        takes_uso: whether UDP GSO frames may be read and written.
+        dropped_before: frames that the device had dropped before it was opened.
 
     Raises:
-        HostError: the name is no device name, /dev/net/tun is missing, we are not permitted,
-            the device is in use, or the name belongs to a device that is no TAP.
+        HostError: the name is not a device name, /dev/net/tun is missing or not permitted, or the
+            device is in use or is not a TAP.
     """
 
     def __init__(self, name: str, *, vnet: bool = True, tso: bool = True, uso: bool = True) -> None:
@@ -59,7 +59,7 @@ class Tap:
             self._fd: int = self._device.fileno()
             os.set_inheritable(self._fd, False)
             os.set_blocking(self._fd, False)
-            # A persistent device keeps what its last user chose.
+            # A persistent device keeps the settings of its last user.
             if self.vnet_header:
                 fcntl.ioctl(self._fd, linux.TUNSETVNETHDRSZ, struct.pack("=i", _VIRTIO))
             wanted = linux.TUN_F_CSUM | _TSO * tso | _USO * uso
@@ -75,15 +75,15 @@ class Tap:
         return self._fd
 
     def read(self, buffers: Sequence[memoryview]) -> int:
-        """Read one frame behind its virtio header; return the octets of both, 0 without a frame.
+        """Read one frame and its virtio header; return the octets of both, 0 without a frame.
 
         Args:
-            buffers: filled one after the other; the first holds at least the virtio header.
-                Together they must hold it, 65,536 octets and an Ethernet header with a tag: the
-                kernel cuts off the rest.
+            buffers: filled in order; the first has room for at least the virtio header. Together
+                they need room for that header, 65,536 octets and an Ethernet header with a tag: the
+                kernel truncates a longer frame.
 
         Raises:
-            HostError: the device can be read no more; it was deleted.
+            HostError: the device was deleted or cannot be read.
         """
         try:
             if self.vnet_header:
@@ -94,7 +94,7 @@ class Tap:
         except OSError as error:
             if error.errno == errno.EBADFD:
                 raise HostError(f"TAP {self.name} was deleted while in use") from error
-            raise HostError(f"TAP {self.name} cannot be read: {error.strerror}") from error
+            raise HostError(f"TAP {self.name} cannot be read ({error.strerror})") from error
         buffers[0][:_VIRTIO] = bytes(_VIRTIO)
         return _VIRTIO + octets
 
@@ -102,7 +102,8 @@ class Tap:
         """Write one frame in parts; return 0, or the errno.
 
         Args:
-            parts: the first begins with the virtio header, which is left out where it counts not.
+            parts: the first begins with the virtio header, which is not written if `vnet_header` is
+                false.
         """
         if not self.vnet_header:
             parts = (memoryview(parts[0])[_VIRTIO:], *parts[1:])
@@ -113,10 +114,10 @@ class Tap:
         return 0
 
     def close(self) -> None:
-        """Close it: a TAP we created is gone then.  Harmless when closed."""
+        """Close the TAP, which deletes it if it is not persistent; closing again is harmless."""
         if self._fd < 0:
             return
-        # A persistent device would hand unfinished checksums to its next user.
+        # Otherwise the next user of a persistent device would read partial checksums.
         with contextlib.suppress(OSError):
             fcntl.ioctl(self._fd, linux.TUNSETOFFLOAD, 0)
         self._fd = -1
@@ -125,21 +126,19 @@ class Tap:
 
 def _check_name(name: str) -> None:
     if not name:
-        raise HostError("the name of the TAP is empty: give one, such as --tap vx0")
+        raise HostError("TAP name is empty: give a name such as --tap vx0")
     if len(os.fsencode(name)) > NAME_MAX:
-        raise HostError(
-            f"TAP name {name!r} is longer than {NAME_MAX} characters: choose a shorter one"
-        )
+        raise HostError(f"TAP name {name!r} is too long: use at most {NAME_MAX} octets")
     # The kernel refuses these (dev_valid_name), except for %, which it would replace by a number.
     if name in (".", "..") or any(c in "/:%" or c.isspace() for c in name):
-        raise HostError(f"{name!r} cannot be the name of a TAP: choose one such as vx0")
+        raise HostError(f"TAP name {name!r} is not valid: use a name such as vx0")
 
 
 def _open(name: str, vnet: bool) -> tuple[pytun.TunTapDevice, bool]:
-    """Create or attach; return the device and whether it has the virtio header.
+    """Create or attach the TAP; return it, and whether it has the virtio header.
 
-    EINVAL may mean that the kernel has no such header, or that a persistent TAP was made with
-    multi_queue, and is to be attached as one.
+    EINVAL can mean that the kernel does not support the header, or that a persistent TAP was
+    created with multi_queue and has to be attached with it.
     """
     plain = pytun.IFF_TAP | pytun.IFF_NO_PI
     error: pytun.Error
@@ -160,22 +159,22 @@ def _why(name: str, error: OSError) -> str:
     match error.errno:
         case errno.ENOENT | errno.ENODEV | errno.ENXIO:
             return (
-                "there is no /dev/net/tun: load the kernel's tun module (modprobe tun), "
-                "or let the container have that device"
+                "/dev/net/tun does not exist: load the kernel's tun module (modprobe tun), "
+                "or give the container this device"
             )
         case errno.EACCES:
-            return "not permitted to open /dev/net/tun: run as root"
+            return "/dev/net/tun is not permitted: run as root"
         case errno.EPERM:
             return (
-                f"not permitted to open the TAP {name}: run as root or with CAP_NET_ADMIN, "
-                f"or have it made for you: ip tuntap add {name} mode tap user {_user()}"
+                f"TAP {name} is not permitted: run as root or with CAP_NET_ADMIN, "
+                f"or create it as root: ip tuntap add {name} mode tap user {_user()}"
             )
         case errno.EBUSY | errno.E2BIG:
-            return f"TAP {name} is in use by another process: end that one, or choose another --tap"
+            return f"TAP {name} is in use by another process: stop that one, or use another --tap"
         case errno.EINVAL:
-            return f"device {name} exists but is no TAP: choose another --tap"
+            return f"device {name} exists but is not a TAP: use another --tap"
         case _:
-            return f"cannot open the TAP {name}: {error.strerror}"
+            return f"TAP {name} cannot be opened ({error.strerror}): use another --tap"
 
 
 def _user() -> str:
@@ -183,7 +182,7 @@ def _user() -> str:
 
 
 def _set_offloads(fd: int, wanted: int) -> int:
-    """Ask for *wanted*, and for less where the kernel does not know that; return what it took."""
+    """Set *wanted*, or the part of it that the kernel supports; return the mask that was set."""
     for mask in (wanted, wanted & ~_USO, wanted & linux.TUN_F_CSUM):
         try:
             fcntl.ioctl(fd, linux.TUNSETOFFLOAD, mask)

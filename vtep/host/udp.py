@@ -1,4 +1,4 @@
-"""UDP sockets as a VTEP wants them: never fragmenting, non-blocking, with large buffers."""
+"""Open the UDP sockets of a VTEP: non-blocking, without fragmentation, with large buffers."""
 
 import socket
 from contextlib import suppress
@@ -7,22 +7,21 @@ from typing import Any
 from vtep.host import linux
 
 BUFFER_OCTETS = 8 << 20
-"""Asked for in each direction: at 10 Gb/s it holds 6 ms.  A limit, not memory."""
+"""Socket buffer size for each direction, 6 ms at 10 Gb/s. It is a limit, not allocated memory."""
 
 
 def open_socket(family: int, dev: str | None) -> socket.socket:
     """Return a new non-blocking UDP socket, not bound yet.
 
-    The Don't Fragment bit is set and the path MTU obeyed (IP_PMTUDISC_DO): a datagram that is
-    too large fails with EMSGSIZE, as a VTEP must not fragment (RFC 7348 section 4.3).  An IPv6
-    socket takes no IPv4.
+    A VTEP must not fragment (RFC 7348 section 4.3). So Don't Fragment is set, and a datagram larger
+    than the path MTU fails with EMSGSIZE (IP_PMTUDISC_DO). An IPv6 socket does not receive IPv4.
 
     Args:
         family: AF_INET or AF_INET6.
         dev: the only device to send and receive by; None for any.
 
     Raises:
-        OSError: as socket(7) says.
+        OSError: an error of socket(7).
     """
     sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
     try:
@@ -42,18 +41,18 @@ def open_socket(family: int, dev: str | None) -> socket.socket:
 
 
 def enlarge_receive_buffer(sock: socket.socket) -> None:
-    """Ask for room for BUFFER_OCTETS of what was received and not yet read."""
+    """Set the receive buffer to BUFFER_OCTETS, or to the system's limit."""
     _enlarge(sock, linux.SO_RCVBUFFORCE, socket.SO_RCVBUF)
 
 
 def bind_address(family: int, local: str | None, port: int) -> Any:
-    """Return the socket address; the kernel numbers scopes, so let getaddrinfo read them."""
+    """Return the socket address to bind; getaddrinfo translates the scope to its number."""
     flags = socket.AI_NUMERICHOST | socket.AI_PASSIVE
     return socket.getaddrinfo(local, port, family, socket.SOCK_DGRAM, flags=flags)[0][4]
 
 
 def _enlarge(sock: socket.socket, forced: int, polite: int) -> None:
-    """Ask for BUFFER_OCTETS: past the system's limit where we may, else up to it."""
+    """Set a buffer to BUFFER_OCTETS; without the privilege, to at most the system's limit."""
     try:
         sock.setsockopt(socket.SOL_SOCKET, forced, BUFFER_OCTETS)
     except PermissionError:

@@ -16,25 +16,26 @@ _MERGED_SIZE = struct.Struct("=i")
 _CONTROL_LEN = socket.CMSG_SPACE(_MERGED_SIZE.size)
 
 _MAX_SIZES = 4096
-"""Most segment sizes whose control message is kept; they are as many as there are MTUs."""
+"""Most cached control messages, one per segment size."""
 
 _MAX_ERRORS = 64
-"""Most pending errors passed over in one receive()."""
+"""Most pending errors skipped in one receive()."""
 
 GSO_ERRORS = frozenset({errno.EIO, errno.EINVAL, errno.EMSGSIZE})
-"""What a send with UDP_SEGMENT may fail with though its datagrams can be sent otherwise: the device
-has no checksum offload (Linux before 6.11) or IPsec is on the way; there are too many, or (before
-6.14) one does not fit the path; one does not fit the path."""
+"""Errors of a send with UDP_SEGMENT whose datagrams can be sent one by one.
+
+EIO: the device has no checksum offload (Linux before 6.11), or IPsec is on the path. EINVAL: too
+many datagrams, or (before 6.14) one does not fit the path MTU. EMSGSIZE: one does not fit."""
 
 _PENDING = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH})
-"""What an ICMP message about an earlier datagram may come back as, in place of a send."""
+"""Errors of a send that an ICMP message about an earlier datagram can cause."""
 
 
 class _Controls(dict[int, tuple[Any, ...]]):
-    """The control messages of a send by segment size: none for 0, which cuts nothing."""
+    """The control messages of a send by segment size; none for 0, without segmentation."""
 
     def __missing__(self, segment_size: int) -> tuple[Any, ...]:
-        """Make them, and keep them."""
+        """Create and cache the control messages for *segment_size*."""
         if len(self) >= _MAX_SIZES:
             self.clear()
         size = _SEGMENT_SIZE.pack(segment_size)
@@ -44,32 +45,33 @@ class _Controls(dict[int, tuple[Any, ...]]):
 
 
 class Underlay:
-    """One non-blocking UDP socket that receives, and others that send; none is ever connected.
+    """A non-blocking UDP socket that receives, and others that send; all are unconnected.
 
-    The port is ours alone (no SO_REUSEADDR or SO_REUSEPORT).  Nothing is fragmented, see
-    udp.open_socket.  On IPv6 a UDP checksum of zero is accepted (RFC 7348 section 5;
+    The port is exclusive (no SO_REUSEADDR or SO_REUSEPORT). Datagrams are never fragmented, see
+    udp.open_socket. On IPv6 a UDP checksum of zero is accepted (RFC 7348 section 5;
     UDP_NO_CHECK6_RX).
 
     Args:
-        family: AF_INET or AF_INET6; an IPv6 socket takes no IPv4.
-        local: the IP address to bind, with %scope where it is link-local; None for any.
-        port: the UDP port to receive on; 0 lets the kernel choose.
+        family: AF_INET or AF_INET6; an IPv6 socket does not receive IPv4.
+        local: IP address to bind, with %scope if it is link-local; None for any.
+        port: UDP port to receive on; 0 lets the kernel choose.
         dev: the only device to send and receive by; None for any.
-        source_ports: the ports that each sending socket may take; empty: the receiving socket
+        source_ports: the candidate ports of each sending socket. If empty, the receiving socket
             sends.
-        segment: let the kernel cut what is sent (UDP_SEGMENT), where it can.
-        gro: let it merge what is received (UDP_GRO), where it can.
+        segment: let the kernel segment sent messages (UDP_SEGMENT) if it can.
+        gro: let the kernel merge received datagrams (UDP_GRO) if it can.
 
     Attributes:
-        segments: the most datagrams in one send: 128, 64, or 1 where the kernel cannot cut.
-        merges: whether the kernel merges what is received.
-        senders: from how many ports we send.
-        ports: which these are.
-        source_port: of what was received last.
+        segments: most datagrams in one send: 128, 64, or 1 without UDP_SEGMENT.
+        merges: whether the kernel merges received datagrams.
+        sending: the sockets that send.
+        senders: number of source ports.
+        ports: the source ports.
+        source_port: source port of the last received message.
 
     Raises:
-        HostError: no port of *source_ports* can be had.
-        OSError: as bind(2) and socket(7) say; EADDRINUSE where *port* is taken.
+        HostError: no port of *source_ports* is available.
+        OSError: any other error of bind(2) and socket(7); EADDRINUSE if *port* is in use.
     """
 
     def __init__(
@@ -111,18 +113,18 @@ class Underlay:
         return self._socket.fileno()
 
     def receive(self, buffers: Sequence[memoryview]) -> tuple[int, str, int] | None:
-        """Receive one message; None if there is none.
+        """Receive one message; return None without one.
 
         A message is a datagram, or several of one sender that the kernel merged (UDP_GRO, udp(7)).
-        A pending error (an ICMP message about a datagram we sent) is skipped.
+        A pending error (an ICMP message about a datagram that was sent) is skipped.
 
         Args:
-            buffers: filled one after the other; together they must hold 65,535 octets, and the
-                kernel cuts off the rest.
+            buffers: filled in order; together they need room for 65,535 octets, because the kernel
+                truncates a longer message.
 
         Returns:
-            The octets; the sender's IP address as text, with %number of the device if it is
-            link-local; the octets of each datagram except the last, or 0 for a single one.
+            The number of octets; the sender's IP address as text, with %number of the device if it
+            is link-local; the octets of each datagram except the last, or 0 for a single one.
         """
         for _ in range(_MAX_ERRORS):
             try:
@@ -142,13 +144,13 @@ class Underlay:
     def send(
         self, parts: Sequence[Buffer], address: Address, segment_size: int = 0, sport_index: int = 0
     ) -> int:
-        """Send to a socket address; return 0, or the errno if it did not leave.
+        """Send to a socket address; return 0, or the errno if the send failed.
 
         Args:
-            parts: one UDP payload in parts; with *segment_size* several in a row, each of that
-                length but the last, which the kernel makes datagrams of (UDP_SEGMENT, udp(7)).
-            address: where to.
-            segment_size: 0 for one datagram.
+            parts: one UDP payload in parts. With *segment_size* several payloads in a row: the
+                kernel sends each *segment_size* octets as a datagram (UDP_SEGMENT, udp(7)).
+            address: socket address of the peer.
+            segment_size: octets of each payload except the last; 0 for one datagram.
             sport_index: at least 0; selects the source port.
         """
         try:
@@ -168,7 +170,7 @@ class Underlay:
     def _send_again(
         self, parts: Sequence[Buffer], address: Address, segment_size: int, sport_index: int
     ) -> int:
-        """Send what an error that was pending may have kept back; return 0, or the errno."""
+        """Repeat a send that failed with a pending error; return 0, or the errno."""
         control = self._controls[segment_size if sum(map(len, parts)) > segment_size else 0]
         try:
             self._sendmsg[sport_index % self.senders](parts, control, 0, address)
@@ -184,21 +186,21 @@ class Underlay:
         sport_index: int,
         error: int,
     ) -> list[tuple[memoryview, int]]:
-        """Send in smaller pieces what send() with *segment_size* failed to, with GSO_ERRORS.
+        """Send in smaller parts a message for which send() returned one of GSO_ERRORS.
 
-        Too many for an old kernel go 64 at once, everything else one by one, so that only what is
-        too large is lost.  Where it turns out that the kernel cannot cut so many, or not at all,
-        `segments` is lowered for good.
+        Too many datagrams for an old kernel are sent 64 in one call. All others are sent one by
+        one, so only those that are too large are lost. `segments` is lowered permanently if the
+        kernel cannot segment that many, or cannot segment at all.
 
         Args:
-            parts: as given to send().
-            address: as given to send().
-            segment_size: as given to send().
-            sport_index: as given to send().
-            error: what send() returned.
+            parts: as for send().
+            address: as for send().
+            segment_size: as for send().
+            sport_index: as for send().
+            error: the errno that send() returned.
 
         Returns:
-            What did not leave: one datagram, or several in a row as given; and the errno.
+            The datagrams that could not be sent, alone or several in a row, each with its errno.
         """
         octets = memoryview(b"".join(parts))
         too_many = error == errno.EINVAL and len(octets) > probe.OLD_SEGMENTS * segment_size
@@ -216,16 +218,16 @@ class Underlay:
         elif errno.EMSGSIZE not in {error, *(why for _, why in failed)} and (
             len(failed) * segment_size < len(octets)
         ):
-            self.segments = 1  # what would not go together went alone
+            self.segments = 1  # single datagrams were sent where one message failed
         return failed
 
     def overflows(self) -> int:
-        """Return how many datagrams found the receive buffer full, so far (SO_MEMINFO)."""
+        """Return the number of datagrams dropped so far for a full receive buffer (SO_MEMINFO)."""
         memory = self._socket.getsockopt(socket.SOL_SOCKET, linux.SO_MEMINFO, linux.SK_MEMINFO.size)
         return int(linux.SK_MEMINFO.unpack(memory)[linux.SK_MEMINFO_DROPS])
 
     def close(self) -> None:
-        """Close the sockets.  Harmless when closed."""
+        """Close the sockets; closing them again is harmless."""
         senders.close(self.sending)
         self._socket.close()
 
@@ -239,7 +241,7 @@ def _merged_size(control: Sequence[tuple[int, int, bytes]]) -> int:
 
 
 def _merge(sock: socket.socket) -> bool:
-    """Ask for merged datagrams; tell whether they come so (Linux 5.0 and later)."""
+    """Switch UDP_GRO on; tell whether the kernel has it (Linux 5.0 and later)."""
     try:
         sock.setsockopt(socket.IPPROTO_UDP, linux.UDP_GRO, 1)
     except OSError:

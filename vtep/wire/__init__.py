@@ -1,1 +1,1 @@
-"""Bytes and numbers: the headers, as the wire has them.  Standard library only; nothing of ours."""
+"""Headers as bytes and as numbers: pure functions that import the standard library and numpy."""

@@ -1,4 +1,4 @@
-"""The two kinds of buffer that functions of this package take: to be read, and to be written in."""
+"""The two kinds of buffer that functions of this package take: read-only and writable."""
 
 from typing import TypeAlias
 

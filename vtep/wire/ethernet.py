@@ -1,7 +1,7 @@
 """Ethernet: MAC addresses and the 802.1Q tag (IEEE 802.3 clause 3, 802.1Q clause 9).
 
-A tag stands right behind the two MACs, so it is removed by moving those 12 octets over it. The rest
-of the frame stays where it is.
+A tag directly follows the two MACs, so removing it moves only those 12 octets. The rest of the
+frame keeps its place.
 """
 
 import re
@@ -40,7 +40,7 @@ def parse_mac(text: str) -> bytes:
     """Return the six octets of a MAC written with colons or dashes.
 
     Raises:
-        ValueError: it is not six pairs of hexadecimal digits.
+        ValueError: *text* is not six pairs of hexadecimal digits.
     """
     if not _MAC_TEXT.fullmatch(text):
         raise ValueError(f"{text!r} is not a MAC address: write it as 02:00:00:00:00:01")
@@ -48,10 +48,10 @@ def parse_mac(text: str) -> bytes:
 
 
 def vlan_id(frame: Readable, at: int) -> int | None:
-    """Return the VLAN ID of the outermost tag of the frame that starts at `at`, None if untagged.
+    """Return the VLAN ID of the outermost tag of the frame at `at`; None without a tag.
 
-    0 is a priority tag, which names no VLAN. `frame` ends where the frame ends: one too short to
-    hold MACs, tag and the ethertype behind it counts as untagged.
+    0 is a priority tag, which belongs to no VLAN. `frame` ends where the frame ends. A frame too
+    short for MACs, tag and the next ethertype counts as untagged.
     """
     if len(frame) - at < HEADER_LEN + TAG_LEN:
         return None
@@ -62,9 +62,9 @@ def vlan_id(frame: Readable, at: int) -> int | None:
 
 
 def pop_tag(slot: Writable, at: int) -> int:
-    """Remove the outermost tag of the frame at `at` in place; return where the frame starts now.
+    """Remove the outermost tag of the frame at `at` in place; return the new start of the frame.
 
-    The caller knows that a tag is there (`vlan_id` was not None).
+    The frame must have a tag (`vlan_id` is not None).
     """
     start = at + TAG_LEN
     slot[start : start + MACS_LEN] = slot[at : at + MACS_LEN]
@@ -72,11 +72,11 @@ def pop_tag(slot: Writable, at: int) -> int:
 
 
 def pack_tag(vid: int) -> bytes:
-    """Return an 802.1Q tag of priority 0, to be put right behind the two MACs.
+    """Return an 802.1Q tag of priority 0; its place is directly after the two MACs.
 
     Raises:
-        ValueError: no such VLAN ID.
+        ValueError: *vid* is not a VLAN ID.
     """
     if not 1 <= vid <= 4094:
-        raise ValueError(f"VLAN {vid} is outside 1..4094")
+        raise ValueError(f"VLAN {vid} is out of range: use 1..4094")
     return _TAG.pack(VLAN, vid)

@@ -1,4 +1,4 @@
-"""The inner flow of a frame: keys for the flow cache, and a number that selects a source port."""
+"""Identify the inner flow of a frame: keys for the flow cache, a number for the source port."""
 
 import struct
 from itertools import pairwise
@@ -10,16 +10,16 @@ from vtep.wire.buffer import Readable
 from vtep.wire.slot import FRAME_AT, TAP_AT
 
 FLOWS = 1 << 14
-"""How many flow numbers exist: one per source port in 49152..65535 (RFC 7348 section 5)."""
+"""Number of flow numbers: one per source port in 49152..65535 (RFC 7348 section 5)."""
 
 MAX_SOURCE_PORTS = 64
-"""Most UDP source ports: more than a router has equal-cost paths or a network card has queues.
+"""Most UDP source ports: more than a router has equal-cost paths, or a network card queues.
 Each is a socket: a file descriptor (1024 is a common limit) and 3 KB of kernel memory."""
 
 FlowKey: TypeAlias = tuple[bytes, ...]
 
-# -- the key of a frame that a TAP handed over, virtio header included
-# Left out: hdr_len (a hint), lengths, ID, checksums, sequence and acknowledgement numbers.
+# -- the key of a frame from a TAP, virtio header included
+# Not part of it: hdr_len (a hint), lengths, ID, checksums, sequence and acknowledgement numbers.
 
 _IPV4 = f"{TAP_AT}x2s2x22s4x4s2x"
 _tap_ipv4_tcp = struct.Struct(f"{_IPV4}12s8x2s").unpack_from
@@ -115,14 +115,14 @@ def datagram_key(octets: Readable, at: int, end: int) -> FlowKey | None:
 
 
 def flow_number(frame: Readable, headers: ip.Headers | None) -> int:
-    """Return a number below FLOWS that is the same for all frames of a flow, in every process.
+    """Return the flow number of a frame, 0..FLOWS-1: equal for all frames of a flow, on all hosts.
 
-    It is a CRC of addresses and ports; of the addresses if no ports are visible, as in an IP
-    fragment; of the MACs of a frame that is not IP.
+    It is a CRC of addresses and ports. Without visible ports, as in an IP fragment, it is a CRC of
+    the addresses; for a frame that is not IP, of the MACs.
 
     Args:
-        frame: from its Ethernet header on.
-        headers: its headers as `ip.locate` returns them.
+        frame: the Ethernet frame.
+        headers: its headers, as `ip.locate` returns them.
     """
     if headers is None:
         return crc32(frame[:12]) % FLOWS
@@ -136,7 +136,7 @@ def flow_number(frame: Readable, headers: ip.Headers | None) -> int:
 def source_ports(first: int, last: int) -> list[range]:
     """Divide the UDP ports first..last into at most MAX_SOURCE_PORTS equal ranges.
 
-    Each socket that sends takes the first free port of its range (RFC 7348 section 5).
+    Each sending socket takes the first free port of its range (RFC 7348 section 5).
     """
     width = last - first + 1
     count = min(MAX_SOURCE_PORTS, width)

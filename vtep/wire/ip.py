@@ -1,6 +1,6 @@
-"""Where the IP and transport headers of a frame stand (RFC 791, RFC 8200), and the pseudo header.
+"""Find the IP and transport headers of a frame (RFC 791, RFC 8200), and sum the pseudo header.
 
-All offsets count from the first octet of the Ethernet frame, as those of a virtio header do.
+All offsets count from the first octet of the Ethernet frame, as in a virtio header.
 """
 
 import struct
@@ -22,7 +22,7 @@ UDP_LEN = 8
 """Header lengths in octets, without options."""
 
 CHECKSUM_AT = {TCP: 16, UDP: 6}
-"""Where the checksum stands in a transport header."""
+"""Offset of the checksum in a transport header, by IP protocol."""
 
 _HOP_BY_HOP = 0
 _ROUTING = 43
@@ -31,7 +31,7 @@ _DESTINATION = 60
 _MAX_EXTENSIONS = 8
 _MAX_TAGS = 2
 
-# An untagged IPv4 frame at a glance: ethertype, version and IHL, total length, fragment, protocol.
+# Untagged IPv4: ethertype, version and IHL, total length, fragment, protocol.
 _glance = struct.Struct(">12xHBxH2xHxB").unpack_from
 _ipv4_at = struct.Struct(">BxH2xHxB").unpack_from
 _ipv6_at = struct.Struct(">B3xHB").unpack_from
@@ -40,11 +40,16 @@ _word_at = struct.Struct(">H").unpack_from
 
 
 class Headers(NamedTuple):
-    """What `locate` found: offsets in octets from the start of the frame.
+    """Result of `locate`: offsets in octets from the start of the frame.
 
-    `end` is where the packet ends by its own length field; behind it there is only Ethernet
-    padding. With `fragment` set (any real fragment, the first one too) nothing is said about what
-    stands at `l4`.
+    Attributes:
+        version: 4 or 6.
+        l3: offset of the IP header.
+        l4: offset of the transport header.
+        end: end of the packet by its own length field; only Ethernet padding follows.
+        protocol: IP protocol of the transport header.
+        fragment: whether the packet is a fragment, including the first. Then a transport header
+            need not be present at `l4`.
     """
 
     version: int
@@ -59,8 +64,9 @@ def locate(frame: Readable) -> Headers | None:
     """Find the IP and transport headers of an Ethernet frame; never raises.
 
     Skips up to two VLAN tags, IPv4 options, and up to eight IPv6 extension headers (hop-by-hop,
-    routing, destination, fragment). None when the frame is not IP, is cut short, or contradicts
-    itself. That l4 <= end <= len(frame) is sure, that a whole transport header fits there is not.
+    routing, destination, fragment). Returns None if the frame is not IP, is truncated, or has
+    inconsistent lengths. Guarantees l4 <= end <= len(frame); does not guarantee that a full
+    transport header is present.
     """
     size = len(frame)
     if size < HEADER_LEN + IPV4_LEN:
@@ -85,7 +91,7 @@ def locate(frame: Readable) -> Headers | None:
 
 
 def _locate_ipv4(frame: Readable, l3: int) -> Headers | None:
-    # Behind two tags, too, these octets are among those `locate` made sure of.
+    # `locate` has checked that these octets exist, even after two tags.
     first, total, fragment, protocol = _ipv4_at(frame, l3)
     header_len = (first & 0x0F) * 4
     end = l3 + total
@@ -110,7 +116,7 @@ def _locate_ipv6(frame: Readable, l3: int) -> Headers | None:
         following, units, position = _extension_at(frame, l4)
         if protocol == _FRAGMENT:
             l4 += 8
-            # Offset 0 and no more to come: an atomic fragment, whole in itself (RFC 6946).
+            # Offset 0 without More Fragments: an atomic fragment, a complete packet (RFC 6946).
             if position & 0xFFF9:
                 return Headers(6, l3, l4, end, following, True)
         else:
@@ -122,7 +128,7 @@ def _locate_ipv6(frame: Readable, l3: int) -> Headers | None:
 
 
 def address_sum(frame: Readable, headers: Headers) -> int:
-    """Return the sum of the two IP addresses, as they stand in the IP header."""
+    """Return the sum of the two addresses in the IP header."""
     l3 = headers.l3
     return ones_sum(frame[l3 + 12 : l3 + 20] if headers.version == 4 else frame[l3 + 8 : l3 + 40])
 
@@ -130,9 +136,14 @@ def address_sum(frame: Readable, headers: Headers) -> int:
 def pseudo_header_sum(frame: Readable, headers: Headers, length: int) -> int:
     """Return the sum of the TCP or UDP pseudo header, 1..0xffff, not complemented.
 
-    This is what the kernel leaves in the checksum field of a frame marked NEEDS_CSUM. `length` is
-    that of transport header and payload in octets (RFC 9293 section 3.1, RFC 768, RFC 8200 section
-    8.1). The addresses are those of the IP header: on the way through an IPv6 routing header that
-    is not yet used up, the final destination is another one.
+    The kernel leaves this value in the checksum field of a frame with NEEDS_CSUM (a partial
+    checksum). The addresses are those of the IP header, so the sum is wrong for a packet whose
+    IPv6 routing header has segments left: its final destination is another address.
+
+    Args:
+        frame: the Ethernet frame.
+        headers: its headers, as `locate` returns them.
+        length: octets of transport header and payload (RFC 9293 section 3.1, RFC 768, RFC 8200
+            section 8.1).
     """
     return (address_sum(frame, headers) + headers.protocol + length - 1) % 0xFFFF + 1

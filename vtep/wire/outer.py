@@ -1,9 +1,8 @@
 """The headers around a VXLAN datagram: Ethernet, IP and UDP, from this host to one peer.
 
-They are written as the kernel takes them from a network card that leaves the UDP checksum to it:
-the field holds the pseudo-header sum, which is all that is known before the payload is summed (and
-what `udp_set_csum` of net/ipv4/udp.c writes for a super-frame). The packet is for a router, this
-host's kernel, that takes one off its TTL.
+`pack` leaves a partial checksum: the UDP checksum field holds the pseudo-header sum, as
+`udp_set_csum` of net/ipv4/udp.c writes it for a GSO packet. This host's kernel forwards the packet
+as a router does, so `pack` adds one to the TTL.
 """
 
 import struct
@@ -13,11 +12,11 @@ from vtep.wire import ethernet, ip
 from vtep.wire.checksum import complement, ones_sum
 
 MAX_PACKET = 65535
-"""Octets of an IPv4 packet, or of an IPv6 packet's payload: their length fields have 16 bits."""
+"""Most octets of an IPv4 packet, or of an IPv6 packet's payload: the length field has 16 bits."""
 
 _DONT_FRAGMENT = 0x4000
 _FROM_MAC = b"\x02\x00\x00\x00\x00\x01"
-"""Nobody: the kernel does not look at it."""
+"""Source MAC, which the kernel ignores."""
 _IPV4 = struct.Struct(">BBHHHBBH4s4s")
 _IPV6 = struct.Struct(">IHBB16s16s")
 _UDP = struct.Struct(">HHHH")
@@ -25,15 +24,15 @@ _LENGTHS = struct.Struct(">HH")
 
 
 class Outer(NamedTuple):
-    """From where to where.
+    """The addresses of an outer packet.
 
     Attributes:
-        mac: six octets, of the device at which the packet comes into this host's kernel.
-        source: the underlay address we send from, 4 or 16 octets.
-        destination: the peer's.
-        source_port: the UDP port we send from.
-        port: the UDP port of the peer.
-        ttl: of the packet as it leaves this host, 1..254; the hop limit over IPv6.
+        mac: MAC of the device by which the packet enters this host's kernel.
+        source: underlay address of this host, 4 or 16 octets.
+        destination: underlay address of the peer.
+        source_port: UDP source port.
+        port: UDP port of the peer.
+        ttl: TTL, or hop limit over IPv6, of the packet as it leaves this host, 1..254.
     """
 
     mac: bytes
@@ -50,26 +49,26 @@ class Outer(NamedTuple):
 
     @property
     def udp_at(self) -> int:
-        """Octets in front of the UDP header."""
+        """Offset of the UDP header in octets."""
         return ethernet.HEADER_LEN + (ip.IPV4_LEN if self.is_ipv4 else ip.IPV6_LEN)
 
     @property
     def max_payload(self) -> int:
-        """Octets of UDP payload that one packet holds at most."""
+        """Most octets of UDP payload in one packet."""
         return MAX_PACKET - ip.UDP_LEN - (ip.IPV4_LEN if self.is_ipv4 else 0)
 
 
 def pack(outer: Outer, payload: int) -> bytes:
-    """Return the headers of a packet with that many octets of UDP payload, 42 or 62 octets.
+    """Return the headers, 42 or 62 octets, of a packet with *payload* octets of UDP payload.
 
-    DF is set, and the IPv4 ID is 0, as it may be then (RFC 6864 section 4.1). The last two octets
-    are the UDP checksum field.
+    DF is set, so the IPv4 ID may be 0 (RFC 6864 section 4.1). The last two octets are the UDP
+    checksum field.
 
     Raises:
-        ValueError: more than `max_payload`.
+        ValueError: *payload* is larger than `max_payload`.
     """
     if not 0 <= payload <= outer.max_payload:
-        raise ValueError(f"{payload} octets do not fit a packet: at most {outer.max_payload} do")
+        raise ValueError(f"payload of {payload} octets is too long: use 0..{outer.max_payload}")
     length = ip.UDP_LEN + payload
     ttl = outer.ttl + 1
     addresses = outer.source + outer.destination
@@ -93,13 +92,13 @@ def pack(outer: Outer, payload: int) -> bytes:
 
 
 def packet(outer: Outer, payload: bytes) -> bytes:
-    """Return a whole packet as the next host receives it: TTL as given, UDP checksum complete.
+    """Return a complete packet as the next host receives it: TTL as given, UDP checksum complete.
 
     Raises:
         ValueError: the payload is longer than `max_payload`.
     """
     whole = pack(outer._replace(ttl=outer.ttl - 1), len(payload)) + payload
-    # The checksum field holds the pseudo-header sum, so the sum of these octets is the whole sum.
+    # The checksum field holds the pseudo-header sum, so this sum covers all that the checksum does.
     checksum = complement(ones_sum(whole[outer.udp_at :])) or 0xFFFF
     at = outer.udp_at + ip.CHECKSUM_AT[ip.UDP]
     return whole[:at] + checksum.to_bytes(2, "big") + whole[at + 2 :]

@@ -1,4 +1,4 @@
-"""The slot: one buffer in which a frame keeps its place while its header is exchanged.
+"""The slot: a buffer in which a frame keeps its place while the header before it is replaced.
 
              6        8                16                     end
     +--------+--------+----------------+----------------------+
@@ -7,11 +7,11 @@
     | unused          | VXLAN header   |  Ethernet frame      |   as received from UDP
     +-----------------+----------------+----------------------+
 
-The frame begins at FRAME_AT in both directions. So encapsulation writes one header over another,
-and no frame is copied.
+The frame begins at FRAME_AT in both directions. Encapsulation and decapsulation replace the header
+and copy no frame.
 
-A batch uses two arrays of slots. Frames of the usual MTU go to small slots, close together in few
-cache lines. GSO frames go to large ones, in a row, so that numpy sees them as one array.
+A batch uses two arrays of slots. Frames of the usual MTU go to small slots, which need few cache
+lines. GSO frames go to neighbouring large slots, so numpy can treat them as one array.
 """
 
 from typing import Final, TypeAlias
@@ -19,26 +19,26 @@ from typing import Final, TypeAlias
 import numpy as np
 
 FRAME_AT: Final = 16
-"""Octet of a slot at which the Ethernet frame begins."""
+"""Offset of the Ethernet frame in a slot."""
 
 TAP_AT: Final = 6
-"""Where a TAP read puts its first octet: the virtio header ends at FRAME_AT."""
+"""Offset at which a TAP read begins: its virtio header ends at FRAME_AT."""
 
 UDP_AT: Final = 8
-"""Where a UDP receive puts its first octet: the VXLAN header ends at FRAME_AT."""
+"""Offset at which a UDP receive begins: its VXLAN header ends at FRAME_AT."""
 
 LARGE_LEN: Final = 80 * 1024 + 192
-"""Room for the largest IP packet of a GSO frame, its last segment filled up. The odd number of
-cache lines keeps the headers of neighbours out of one cache set."""
+"""Octets of a large slot: the largest IP packet of a GSO frame with its last segment padded. The
+odd number of cache lines spreads the headers of neighbouring slots over the cache sets."""
 
 SMALL_END: Final = 2048
-"""Where the frame in a small slot ends at most: a frame of the usual MTU fits."""
+"""Largest end of a frame in a small slot: a frame of the usual MTU fits."""
 
 SMALL_LEN: Final = SMALL_END + 64
-"""The extra room lets code look at header fields before it has checked the length."""
+"""Octets of a small slot; the extra room lets code read header fields before it checks lengths."""
 
 SMALL_MAX: Final = SMALL_END - FRAME_AT
-"""Most octets, with the header in front, that go to a small slot from either side."""
+"""Most octets of frame and header, from either side, that fit a small slot."""
 
 
 class SlotArray:
@@ -59,11 +59,11 @@ class SlotArray:
 
 
 SlotRef: TypeAlias = tuple[SlotArray, int, int]
-"""Where a frame is: the array, the number of its slot there, the octet at which the frame ends."""
+"""The place of a frame: the array, the number of its slot there, the end of the frame in octets."""
 
 
 class BufferPool:
-    """The slots of one batch, of one direction at a time.
+    """The slots of one batch; one direction uses them at a time.
 
     Attributes:
         large, small: the two arrays.

@@ -1,10 +1,10 @@
-"""The virtio network header that a TAP opened with IFF_VNET_HDR puts before every frame.
+"""The virtio network header before every frame of a TAP with IFF_VNET_HDR.
 
-Layout and constants are those of `struct virtio_net_hdr` in linux/virtio_net.h, 10 octets in the
-order of the host (no TUNSETVNETLE). All offsets count from the first octet of the Ethernet frame.
+Layout and constants are those of `struct virtio_net_hdr` in linux/virtio_net.h, 10 octets in host
+byte order (no TUNSETVNETLE). All offsets count from the first octet of the Ethernet frame.
 
-A TAP whose header was made 24 octets long (TUNSETVNETHDRSZ, Linux 6.17) takes super-frames inside
-a UDP tunnel: `struct virtio_net_hdr_v1_hash_tunnel`, whose last two fields are little-endian.
+With a header of 24 octets (TUNSETVNETHDRSZ, Linux 6.17) a TAP accepts GSO packets inside a UDP
+tunnel: `struct virtio_net_hdr_v1_hash_tunnel`, whose last two fields are little-endian.
 """
 
 import struct
@@ -16,14 +16,14 @@ HEADER_LEN = 10
 TUNNEL_HEADER_LEN = 24
 
 NEEDS_CSUM = 1
-"""Flag: the octets from csum_start on still have to be summed into csum_start + csum_offset."""
+"""Flag: partial checksum. Sum the octets from csum_start on into csum_start + csum_offset."""
 DATA_VALID = 2
-"""Flag: the checksum was verified by whoever handed the frame over."""
+"""Flag: the sender of the frame has verified its checksum."""
 UDP_TUNNEL_CSUM = 8
-"""Flag: the outer UDP header has a checksum too, and every segment is to get one."""
+"""Flag: the outer UDP header has a checksum too; every segment gets one."""
 
 GSO_TYPE_AT = 1
-"""Where gso_type stands."""
+"""Offset of gso_type."""
 GSO_NONE = 0
 GSO_TCPV4 = 1
 GSO_TCPV6 = 4
@@ -32,7 +32,7 @@ GSO_ECN = 0x80
 """Added to a TCP type: the first segment carries CWR."""
 GSO_UDP_TUNNEL_IPV4 = 0x20
 GSO_UDP_TUNNEL_IPV6 = 0x40
-"""Added to the type of what is inside a UDP tunnel over IPv4 or IPv6."""
+"""Added to the type of a packet inside a UDP tunnel over IPv4 or IPv6."""
 
 _LAYOUT = struct.Struct("=BBHHHH")
 _TUNNEL = struct.Struct("<10xHH")
@@ -40,9 +40,9 @@ _unpack_from = _LAYOUT.unpack_from
 
 
 class VirtioHeader(NamedTuple):
-    """What is still to be done to a frame: finish its checksum, cut it into segments.
+    """Work that the receiver of a frame still has to do: complete its checksum, segment it.
 
-    `hdr_len` is a hint only: on forwarded frames it may be the whole first packet.
+    `hdr_len` is only a hint: on forwarded frames it may be the length of the first packet.
     """
 
     flags: int
@@ -54,11 +54,11 @@ class VirtioHeader(NamedTuple):
 
 
 PLAIN = VirtioHeader(0, GSO_NONE, 0, 0, 0, 0)
-"""A finished frame: nothing to sum, nothing to cut."""
+"""The header of a complete frame: no checksum to complete, no segments."""
 
 
 def parse(buf: Readable, at: int = 0) -> VirtioHeader:
-    """Read the header at `at`; the caller knows that 10 octets are there (struct.error if not)."""
+    """Return the header at `at`; raise struct.error if fewer than 10 octets are left."""
     return VirtioHeader(*_unpack_from(buf, at))
 
 
@@ -68,9 +68,9 @@ def pack(header: VirtioHeader) -> bytes:
 
 
 def pack_tunnel(header: VirtioHeader, outer_l4: int = 0, inner_l3: int = 0) -> bytes:
-    """Return the header in 24 octets, with where the outer UDP and the inner IP header start.
+    """Return the header of 24 octets, with the offsets of the outer UDP and the inner IP header.
 
-    Both are 0 for what is no super-frame. The fields between (number of buffers, hash) mean nothing
-    to a TAP and are 0.
+    Both are 0 if the packet is not a GSO packet. A TAP ignores the fields between (number of
+    buffers, hash); they are 0.
     """
     return _LAYOUT.pack(*header) + _TUNNEL.pack(outer_l4, inner_l3)

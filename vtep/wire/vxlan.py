@@ -1,7 +1,7 @@
-"""The VXLAN header: 8 octets in network order between outer UDP and inner Ethernet.
+"""The VXLAN header: 8 octets in network byte order between outer UDP and inner Ethernet.
 
 RFC 7348 section 5: flags RRRRIRRR, 24 reserved bits, the 24-bit VNI, 8 reserved bits. Reserved bits
-are zero when sent and ignored on receipt.
+are sent as 0 and ignored on receipt.
 """
 
 import struct
@@ -18,20 +18,20 @@ _unpack_from = _LAYOUT.unpack_from
 
 
 def pack(vni: int) -> bytes:
-    """Return the header for `vni`, with the I flag and nothing else set.
+    """Return the header for `vni`, with only the I flag set.
 
     Raises:
-        ValueError: the VNI is outside 0..16777215.
+        ValueError: the VNI is out of range.
     """
     if not 0 <= vni <= MAX_VNI:
-        raise ValueError(f"VNI {vni} is outside 0..{MAX_VNI}")
+        raise ValueError(f"VNI {vni} is out of range: use 0..{MAX_VNI}")
     return _LAYOUT.pack(_I_FLAG, vni << 8)
 
 
 def parse(buf: Readable, at: int = 0) -> int | None:
-    """Return the VNI of the header at `at`; None if it is cut short or its I flag is not set.
+    """Return the VNI of the header at `at`; None if it is truncated or its I flag is 0.
 
-    A caller that counts the two apart checks the length first.
+    To distinguish the two, check the length first.
     """
     if len(buf) - at < HEADER_LEN:
         return None
@@ -40,9 +40,9 @@ def parse(buf: Readable, at: int = 0) -> int | None:
 
 
 def reserved_bits(buf: Readable, at: int = 0) -> bool:
-    """Tell whether any bit but the I flag and the VNI is set in the (whole) header at `at`.
+    """Tell whether any reserved bit is set in the header at `at`; False if it is truncated.
 
-    Such bits are GBP's, GPE's or remote checksum offload's, and an RFC 7348 receiver ignores them.
+    GBP, GPE and remote checksum offload use such bits; an RFC 7348 receiver ignores them.
     """
     if len(buf) - at < HEADER_LEN:
         return False
