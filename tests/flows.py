@@ -1,4 +1,4 @@
-"""Frames by their inner flow, told from the bytes without the help of what is tested."""
+"""Group frames by their inner flow, without the code under test (except ip.locate)."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from vtep.wire import ip
 def by_flow(
     frames: Iterable[bytes], *, without_id: bool = False
 ) -> dict[bytes | None, list[bytes]]:
-    """Return frames in order by MACs, addresses and ports; under None what shows no ports.
+    """Return frames in order by MACs, addresses and ports; those without ports under None.
 
     With `without_id`, IPv4 ID and header checksum are blanked.
     """

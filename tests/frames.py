@@ -1,4 +1,4 @@
-"""Frames and slots for tests, built with scapy: another opinion on every header."""
+"""Frames for tests, built with scapy as an independent implementation of every header."""
 
 from typing import Any
 

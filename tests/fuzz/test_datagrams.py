@@ -1,6 +1,6 @@
-"""10,000 malformed datagrams at the running daemon: each counted under its name, traffic flowing.
+"""Send 10,000 malformed datagrams to a running daemon: all are counted, and traffic continues.
 
-What each should be counted as is worked out here, by a reading of the header of its own.
+The expected drop of each datagram is computed here, by a separate parser of the header.
 """
 
 import random
@@ -20,7 +20,7 @@ VNI = 100
 TOTAL = 10_000
 STRANGER = "10.0.1.99"
 CHUNK = 500
-"""Datagrams sent before the daemon is seen to have taken them: a burst must not fill its buffer."""
+"""Datagrams sent before the daemon must have counted them: a burst must fit its buffer."""
 
 HEADER = bytes.fromhex("0800000000006400")
 VALID = HEADER + frame(src=MAC_C, dst=BROADCAST, inner=ARP(psrc="172.18.0.99", pdst="172.18.0.98"))
@@ -28,7 +28,7 @@ RESERVED = [bit for bit in range(64) if bit != 4 and not 32 <= bit < 56]
 
 
 def malformed() -> Iterator[tuple[bool, bytes]]:
-    """Yield (from a stranger, datagram): all kinds in turn, TOTAL of them."""
+    """Yield TOTAL pairs (from an unknown sender, datagram), all kinds in turn."""
     number = random.Random(7348)
     for _ in range(TOTAL // 100):
         for length in number.sample(range(len(VALID)), 20):
@@ -49,14 +49,14 @@ def malformed() -> Iterator[tuple[bool, bytes]]:
 
 
 def flipped(datagram: bytes, bit: int) -> bytes:
-    """Return it with one bit of the VXLAN header turned, counted from the first."""
+    """Return *datagram* with bit number *bit* of its VXLAN header inverted."""
     changed = bytearray(datagram)
     changed[bit // 8] ^= 0x80 >> bit % 8
     return bytes(changed)
 
 
 def expected(stranger: bool, datagram: bytes) -> str:
-    """Name what must become of it, by RFC 7348 section 5 and nothing of ours."""
+    """Return the expected drop by RFC 7348 section 5, without the code under test."""
     if len(datagram) < 8:
         return "short"
     if not datagram[0] & 0x08:
@@ -75,7 +75,7 @@ def expected(stranger: bool, datagram: bytes) -> str:
 
 
 def observed(daemon: Daemon) -> Counter[str]:
-    """Return what the daemon says has become of what it received."""
+    """Return what the daemon counted for its received datagrams."""
     tree = daemon.counters()
     overlay = tree["overlays"][str(VNI)]
     drops = Counter(tree["underlay"]["drops"]) + Counter(overlay["drops"])
@@ -84,7 +84,7 @@ def observed(daemon: Daemon) -> Counter[str]:
     return drops
 
 
-def test_10_000_malformed_datagrams_are_each_counted_under_their_name() -> None:
+def test_10_000_malformed_datagrams_are_counted_by_reason() -> None:
     with two_hosts() as lab, tunnel(lab.h1, lab.h2) as first:
         lab.h2.ip("address", "add", f"{STRANGER}/24", "dev", lab.h2.device)
         datagrams = list(malformed())

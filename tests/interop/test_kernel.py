@@ -1,8 +1,8 @@
-"""Ours at one end, the kernel's vxlan device at the other.
+"""A vtep on one host, the kernel's vxlan device on the other.
 
-"offload" is how the kernel's device hands its datagrams to the veth underlay: with `tx` off they
-are finished and segmented, as a real network carries them; with `tx` on they are super-frames with
-unfinished inner checksums, and our end has to cope.
+`tx_offload` is a setting of the kernel's device. If it is off, datagrams on the veth underlay are
+complete and segmented, as on a real network. If it is on, they are GSO packets with partial inner
+checksums, which vtep has to accept.
 """
 
 import socket
@@ -35,7 +35,7 @@ FAMILIES: list[Family] = [4, 6]
 
 @dataclass(frozen=True, slots=True)
 class Mixed:
-    """h1 has ours, h2 the kernel's vxlan device."""
+    """Yield a lab with a vtep on h1 and the kernel's vxlan device on h2."""
 
     lab: TwoHosts
     ours: Daemon
@@ -52,7 +52,7 @@ def mixed(
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("tx_offload", [False, True])
-def test_ping_tcp_and_udp_both_ways(family: Family, tx_offload: bool) -> None:
+def test_ping_tcp_and_udp_in_both_directions(family: Family, tx_offload: bool) -> None:
     container_mtu = 1450 if family == 4 else 1430
     with mixed(family, tx_offload=tx_offload, container_mtu=container_mtu) as both:
         c1, c2 = both.lab.c1, both.lab.c2
@@ -75,9 +75,7 @@ def test_ping_tcp_and_udp_both_ways(family: Family, tx_offload: bool) -> None:
 
 @pytest.mark.parametrize("tx_offload", [False, True])
 @pytest.mark.parametrize("container_mtu", [1450, 1500])
-def test_100_megabytes_arrive_whole_in_both_directions(
-    tx_offload: bool, container_mtu: int
-) -> None:
+def test_100_megabytes_arrive_in_both_directions(tx_offload: bool, container_mtu: int) -> None:
     with mixed(tx_offload=tx_offload, container_mtu=container_mtu) as both:
         transfer(both.lab.c1, both.lab.c2, 100_000_000)
         transfer(both.lab.c2, both.lab.c1, 100_000_000)
@@ -96,10 +94,10 @@ def test_tcp_over_ipv6_inside(tx_offload: bool) -> None:
 
 
 @pytest.mark.parametrize("tx_offload", [False, True])
-def test_udp_super_frames_of_the_containers_arrive_as_the_datagrams_they_are(
+def test_udp_gso_frames_of_the_containers_arrive_as_datagrams(
     tx_offload: bool,
 ) -> None:
-    """QUIC and the like send many datagrams in one call; their bounds must survive the tunnel."""
+    """Send many datagrams in one call, as QUIC does; the tunnel must keep their boundaries."""
     sent = [bytes([number]) * 1200 for number in range(20)] + [b"short"]
     with mixed(tx_offload=tx_offload) as both:
         for source, target in ((both.lab.c1, both.lab.c2), (both.lab.c2, both.lab.c1)):
@@ -116,7 +114,7 @@ def test_udp_super_frames_of_the_containers_arrive_as_the_datagrams_they_are(
                 assert [receiver.recv(2000) for _ in sent] == sent
 
 
-def test_the_kernel_hashes_its_source_port_and_we_answer_to_the_configured_one() -> None:
+def test_the_kernel_hashes_its_source_port_and_vtep_sends_to_the_configured_port() -> None:
     with mixed() as both, both.lab.h2.capture(both.lab.h2.device, is_vxlan) as underlay:
         assert ping(both.lab.c2, both.lab.c1.address, count=3)
         theirs = [f for f in underlay.frames() if f[26:30] == bytes([10, 0, 1, 41])]
@@ -126,7 +124,7 @@ def test_the_kernel_hashes_its_source_port_and_we_answer_to_the_configured_one()
         assert all(frame[36:38] == b"\x12\xb5" for frame in ours)
 
 
-def test_the_kernel_learns_from_us_and_we_from_it() -> None:
+def test_the_kernel_learns_from_vtep_and_vtep_from_the_kernel() -> None:
     with mixed() as both:
         assert ping(both.lab.c1, both.lab.c2.address)
         c1, c2 = (c.link("eth0")["address"] for c in (both.lab.c1, both.lab.c2))
@@ -137,7 +135,7 @@ def test_the_kernel_learns_from_us_and_we_from_it() -> None:
         )
 
 
-def test_a_kernel_that_learns_nothing_and_knows_only_static_entries_is_served() -> None:
+def test_a_kernel_without_learning_works_with_static_entries() -> None:
     with two_hosts() as lab, tunnel(lab.h1, lab.h2):
         mac = lab.c1.link("eth0")["address"]
         lab.h2.ip(
@@ -151,7 +149,7 @@ def test_a_kernel_that_learns_nothing_and_knows_only_static_entries_is_served() 
         assert ping(lab.c1, lab.c2.address, count=3).received == 3
 
 
-def test_another_vni_at_the_kernels_end_is_counted_here() -> None:
+def test_another_vni_of_the_kernel_is_counted() -> None:
     with two_hosts() as lab, tunnel(lab.h1, lab.h2) as ours:
         lab.h2.kernel_vxlan("vx0", 101, lab.h1.address, "br0")
         assert not ping(lab.c2, lab.c1.address, timeout=0.1)
@@ -173,7 +171,7 @@ def test_vni_0_and_the_largest_vni() -> None:
             lab.h2.ip("link", "del", "vx0")
 
 
-def test_the_kernels_default_port_is_spoken_on_request() -> None:
+def test_the_kernels_default_port_is_used_on_request() -> None:
     with two_hosts() as lab, tunnel(lab.h1, lab.h2, "--dstport", "8472"):
         lab.h2.kernel_vxlan("vx0", 100, lab.h1.address, "br0", port=8472)
         assert ping(lab.c1, lab.c2.address, count=3).received == 3

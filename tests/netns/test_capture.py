@@ -48,16 +48,16 @@ def records(path: Path) -> list[Record]:
 
 
 def payload(octets: bytes) -> bytes | None:
-    """Return what a TCP segment, or super-frame, carries; None if it is no TCP."""
+    """Return what a TCP segment, or GSO frame, carries; None if it is not TCP."""
     found = ip.locate(octets)
     if found is None or found.protocol != ip.TCP:
         return None
     return octets[found.l4 + (octets[found.l4 + 12] >> 4) * 4 : found.end]
 
 
-def masked(octets: bytes, unfinished: bool) -> bytes:
-    """Return a frame, without its transport checksum if that is *unfinished* inside."""
-    found = ip.locate(octets) if unfinished else None
+def masked(octets: bytes, partial: bool) -> bytes:
+    """Return a frame, without its transport checksum if it is *partial* inside."""
+    found = ip.locate(octets) if partial else None
     if found is None:
         return octets
     at = found.l4 + ip.CHECKSUM_AT[found.protocol]
@@ -127,9 +127,9 @@ def test_inside_and_outside_agree_to_the_octet(everything: Path) -> None:
             assert outer == [inner[0][:12] + inner[0][16:]]
             seen["trunk"] += 1
         else:
-            unfinished = "partial checksum" in both[0].comments[0]
-            assert [masked(one, unfinished) for one in inner] == [
-                masked(one, unfinished) for one in outer
+            partial = "partial checksum" in both[0].comments[0]
+            assert [masked(one, partial) for one in inner] == [
+                masked(one, partial) for one in outer
             ]
             seen[str(way)] += 1
     assert seen["dropped"] == 6

@@ -1,4 +1,4 @@
-"""Several overlays on one UDP port: apart under traffic, and a trunk TAP for many VLANs."""
+"""Several overlays on one UDP port, isolated from each other, and a trunk TAP for VLANs."""
 
 import json
 from collections.abc import Iterator
@@ -43,8 +43,8 @@ def trunk(peer: Host, red: int, blue: int) -> str:
     )
 
 
-def check_apart(first: list[Site], second: list[Site]) -> None:
-    """The red reach the red and the blue the blue, at once, and neither sees the other's frames."""
+def check_isolated(first: list[Site], second: list[Site]) -> None:
+    """Check under parallel traffic that red reaches only red, and blue only blue."""
     with ExitStack() as stack:
         seen = [
             (stack.enter_context(container.capture(device)), own, foreign)
@@ -73,7 +73,7 @@ def address(site: Site) -> str:
     return str(next(a["local"] for a in link["addr_info"] if a["family"] == "inet"))
 
 
-def test_equal_macs_and_addresses_in_two_overlays_stay_apart(tmp_path: Path) -> None:
+def test_equal_macs_and_addresses_in_two_overlays_are_isolated(tmp_path: Path) -> None:
     with Lab() as lab:
         h1, h2 = lab.hosts(2)
         sites: list[list[Site]] = [[], []]
@@ -88,14 +88,14 @@ def test_equal_macs_and_addresses_in_two_overlays_stay_apart(tmp_path: Path) -> 
             running(h1, tmp_path / "h1.toml", two_overlays(h2)) as first,
             running(h2, tmp_path / "h2.toml", two_overlays(h1)),
         ):
-            check_apart(*sites)
+            check_isolated(*sites)
             places = {(entry["vni"], entry["mac"]): entry["dst"] for entry in first.fdb()}
             for vni in (RED, BLUE):
                 assert places[vni, MACS[0]] == "local"
                 assert places[vni, MACS[1]] == h2.address
 
 
-def test_a_vlan_trunk_reaches_two_container_networks_whatever_their_numbers(
+def test_a_vlan_trunk_connects_two_container_networks_with_other_vlans(
     tmp_path: Path,
 ) -> None:
     """Trunk to trunk with other VLAN numbers, then trunk to an access TAP for each overlay."""
@@ -108,7 +108,7 @@ def test_a_vlan_trunk_reaches_two_container_networks_whatever_their_numbers(
             running(h2, tmp_path / "h2.toml", trunk(h1, 110, 120)),
             h1.capture(h1.device, is_vxlan) as underlay,
         ):
-            check_apart(here, there)
+            check_isolated(here, there)
             assert underlay.frames()
             assert not any(frame[62:64] == b"\x81\x00" for frame in underlay.frames())
             assert first.counters()["taps"]["trunk0"]["drops"].keys() <= {"unknown_vlan"}
@@ -121,11 +121,11 @@ def test_a_vlan_trunk_reaches_two_container_networks_whatever_their_numbers(
             running(h1, tmp_path / "h1.toml", trunk(h3, 10, 20)),
             running(h3, tmp_path / "h3.toml", two_overlays(h1)),
         ):
-            check_apart(here, far)
+            check_isolated(here, far)
 
 
 def trunked(host: Host, number: int, *, red: int, blue: int) -> list[Site]:
-    """Make a bridge with a container that speaks VLAN *red* and one that speaks VLAN *blue*."""
+    """Create a bridge with a container in VLAN *red* and one in VLAN *blue*."""
     host.bridge("br0")
     sites = []
     for colour, vlan in (("red", red), ("blue", blue)):
@@ -136,7 +136,7 @@ def trunked(host: Host, number: int, *, red: int, blue: int) -> list[Site]:
     return sites
 
 
-def test_a_vlan_nobody_listed_is_dropped_and_named(tmp_path: Path) -> None:
+def test_a_vlan_without_an_overlay_is_dropped_and_logged(tmp_path: Path) -> None:
     with Lab() as lab:
         h1, h2 = lab.hosts(2)
         (red, _), (stranger, _) = trunked(h1, 1, red=10, blue=30)
@@ -148,7 +148,7 @@ def test_a_vlan_nobody_listed_is_dropped_and_named(tmp_path: Path) -> None:
             wait_until(lambda: daemon.counters()["overlays"][str(RED)]["tx_frames"] >= 1)
 
 
-def test_tags_pass_through_when_told_to() -> None:
+def test_tags_pass_with_vlan_pass() -> None:
     with Lab() as lab:
         h1, h2 = lab.hosts(2)
         ends = []

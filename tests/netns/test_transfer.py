@@ -1,4 +1,4 @@
-"""Bulk TCP between two of ours arrives whole, whatever MTU the containers believe in."""
+"""Bulk TCP between two vteps arrives complete with any MTU of the containers."""
 
 import pytest
 
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.netns
 
 
 @pytest.mark.parametrize("container_mtu", [1450, 1500])
-def test_100_megabytes_arrive_whole_in_both_directions(container_mtu: int) -> None:
+def test_100_megabytes_arrive_in_both_directions(container_mtu: int) -> None:
     with (
         two_hosts(container_mtu=container_mtu) as lab,
         tunnel(lab.h1, lab.h2) as first,
@@ -34,7 +34,7 @@ def test_tcp_over_ipv6_inside(family: Family) -> None:
 
 
 def test_without_clamping_a_container_mtu_of_1500_does_not_fit() -> None:
-    """The failure the clamping is there for: what the TAP's bridge cannot take is lost."""
+    """Show the failure that clamping prevents: packets above the MTU of the TAP are lost."""
     with (
         two_hosts(container_mtu=1500) as lab,
         tunnel(lab.h1, lab.h2, "--no-clamp-mss") as first,
@@ -45,7 +45,7 @@ def test_without_clamping_a_container_mtu_of_1500_does_not_fit() -> None:
         assert first.counters()["overlays"]["100"]["clamped"] == 0
 
 
-def test_a_transfer_goes_on_when_one_end_is_killed_and_started_again() -> None:
+def test_a_transfer_continues_after_one_vtep_is_killed_and_restarted() -> None:
     with (
         two_hosts() as lab,
         tunnel(lab.h1, lab.h2) as first,

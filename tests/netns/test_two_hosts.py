@@ -1,4 +1,4 @@
-"""Two of ours: what the one command does, what it leaves alone, and what it leaves behind."""
+"""Two vteps: what the command changes on a host, and reverts at exit."""
 
 import json
 import signal
@@ -26,7 +26,7 @@ def test_containers_reach_each_other_while_both_vteps_run(family: Family) -> Non
         assert not ping(lab.c1, lab.c2.address, timeout=0.2)
 
 
-def test_the_fdb_of_each_end_knows_where_both_containers_are(lab: TwoHosts) -> None:
+def test_the_fdb_of_each_host_has_both_containers(lab: TwoHosts) -> None:
     with tunnel(lab.h1, lab.h2) as first, tunnel(lab.h2, lab.h1) as second:
         assert ping(lab.c1, lab.c2.address)
         c1, c2 = (c.link("eth0")["address"] for c in (lab.c1, lab.c2))
@@ -36,12 +36,12 @@ def test_the_fdb_of_each_end_knows_where_both_containers_are(lab: TwoHosts) -> N
         assert (known[c1], known[c2]) == ((100, lab.h1.address), (100, "local"))
 
 
-def test_the_shortest_command_makes_one_tap_and_touches_nothing_else(lab: TwoHosts) -> None:
+def test_the_shortest_command_creates_one_tap_and_changes_nothing_else(lab: TwoHosts) -> None:
     def state() -> tuple[list[dict[str, Any]], str, str]:
         links = json.loads(lab.h1.ip("-j", "link", "show"))
         shown = [link for link in links if link["ifname"] != "vx0"]
         for link in shown:
-            del link["operstate"]  # the kernel works it out in its own time
+            del link["operstate"]  # the kernel changes it with a delay
         return shown, lab.h1.ip("route", "show", "table", "all"), lab.h1.ip("rule", "show")
 
     before = state()
@@ -61,7 +61,7 @@ def test_the_shortest_command_makes_one_tap_and_touches_nothing_else(lab: TwoHos
 @pytest.mark.parametrize(
     ("family", "underlay_mtu", "mtu"), [(4, 9001, 8951), (6, 9001, 8931), (6, 1500, 1430)]
 )
-def test_the_mtu_is_the_underlays_less_the_headers(
+def test_the_mtu_is_the_underlay_mtu_minus_the_headers(
     family: Family, underlay_mtu: int, mtu: int
 ) -> None:
     with (
@@ -74,7 +74,7 @@ def test_the_mtu_is_the_underlays_less_the_headers(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_it_stops_clean_on_a_signal_and_says_what_it_did(
+def test_a_signal_stops_it_cleanly_and_it_logs_its_counters(
     lab: TwoHosts, number: signal.Signals
 ) -> None:
     with tunnel(lab.h1, lab.h2) as first, tunnel(lab.h2, lab.h1):
@@ -93,7 +93,7 @@ def test_it_stops_clean_on_a_signal_and_says_what_it_did(
         assert last["counters"]["overlays"]["100"]["tx_frames"] >= 2
 
 
-def test_an_existing_persistent_tap_is_attached_and_given_back_as_it_was(lab: TwoHosts) -> None:
+def test_a_persistent_tap_is_attached_and_restored(lab: TwoHosts) -> None:
     lab.h1.ip("tuntap", "add", "vx0", "mode", "tap")
     before = lab.h1.link("vx0")
     with tunnel(lab.h1, lab.h2), tunnel(lab.h2, lab.h1):
@@ -106,7 +106,7 @@ def test_an_existing_persistent_tap_is_attached_and_given_back_as_it_was(lab: Tw
     assert "master" not in after
 
 
-def test_a_tap_deleted_from_outside_ends_it_with_one_line(lab: TwoHosts) -> None:
+def test_a_deleted_tap_ends_it_with_one_line(lab: TwoHosts) -> None:
     with lab.h1.start(join(lab.h2)) as process:
         wait_until(lambda: "ready" in process.stderr(), what="vtep to be ready")
         lab.h1.ip("link", "del", "vx0")
@@ -116,7 +116,7 @@ def test_a_tap_deleted_from_outside_ends_it_with_one_line(lab: TwoHosts) -> None
 
 
 @pytest.mark.parametrize("device", ["u1", "br0"])
-def test_a_device_it_needs_that_is_removed_ends_it_with_one_line(
+def test_a_removed_bridge_or_underlay_device_ends_it_with_one_line(
     lab: TwoHosts, device: str
 ) -> None:
     with lab.h1.start([*join(lab.h2), "--dev", "u1"]) as process:
@@ -128,7 +128,7 @@ def test_a_device_it_needs_that_is_removed_ends_it_with_one_line(
 
 
 @pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
-def test_it_stops_clean_without_standard_descriptors(lab: TwoHosts, closed: str) -> None:
+def test_it_stops_cleanly_without_standard_descriptors(lab: TwoHosts, closed: str) -> None:
     lab.h1.ip("tuntap", "add", "vx0", "mode", "tap")
     process, _ = start_ready(
         lambda fd: lab.h1.start(
@@ -144,7 +144,7 @@ def test_it_stops_clean_without_standard_descriptors(lab: TwoHosts, closed: str)
         assert "master" not in lab.h1.link("vx0")
 
 
-def test_systemd_is_told_when_it_is_ready_and_when_it_stops(lab: TwoHosts, tmp_path: Path) -> None:
+def test_systemd_is_notified_of_start_and_stop(lab: TwoHosts, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
         notified.settimeout(GENEROUS_S)
         notified.bind(str(tmp_path / "notify"))
@@ -156,7 +156,7 @@ def test_systemd_is_told_when_it_is_ready_and_when_it_stops(lab: TwoHosts, tmp_p
             assert process.wait() == 0
 
 
-def test_counters_are_right_to_the_frame(lab: TwoHosts) -> None:
+def test_counters_are_exact(lab: TwoHosts) -> None:
     with tunnel(lab.h1, lab.h2) as first, tunnel(lab.h2, lab.h1) as second:
         assert ping(lab.c1, lab.c2.address)
         before, there = first.counters(), second.counters()
@@ -171,14 +171,14 @@ def test_counters_are_right_to_the_frame(lab: TwoHosts) -> None:
             to_peer, of_peer = (tree["peers"][peer.address] for tree in (overlay, old))
             for tree, old_tree in ((overlay, old), (to_peer, of_peer)):
                 for name in ("tx_frames", "rx_frames"):
-                    # an ARP refresh may come on top, one frame each way
+                    # an ARP refresh may add one frame in each direction
                     assert 20 <= increase(tree, old_tree, name) <= 22
                 for name in ("tx_bytes", "rx_bytes"):
                     assert 20 * 98 <= increase(tree, old_tree, name) <= 20 * 98 + 2 * 60
             assert overlay["drops"] == old["drops"]
 
 
-def test_a_drop_is_named_in_the_log_when_it_first_happens(lab: TwoHosts) -> None:
+def test_the_first_drop_of_a_reason_is_logged(lab: TwoHosts) -> None:
     options = ["--tap", "vx0", "--peer", lab.h1.address, "--bridge", "br0"]
     with tunnel(lab.h1, lab.h2) as first, lab.h2.vtep("--vni", "101", *options):
         ping(lab.c2, lab.c1.address, timeout=0.1)

@@ -1,4 +1,4 @@
-"""What goes over the underlay: to whom, never fragmented, and from whom it is taken."""
+"""Packets on the underlay: receivers, outer headers, path MTU and unknown senders."""
 
 import signal
 import socket
@@ -47,7 +47,7 @@ def test_broadcasts_go_to_every_peer_and_answers_to_one() -> None:
             for overlay in overlays:
                 assert overlay["drops"].keys() <= {"local_destination"}
             unicast = [o["tx_frames"] - 2 * sum(o["flooded"].values()) for o in overlays]
-            # 10 echo requests or replies each, and some ARP: nothing known was flooded
+            # 10 echo requests or replies each, and some ARP: known destinations are not flooded
             assert all(10 <= count <= 16 for count in unicast), overlays
 
 
@@ -67,7 +67,7 @@ def test_the_outer_packet_has_df_set_a_checksum_and_the_port(lab: TwoHosts) -> N
             assert frame[42:50] == vxlan.pack(100)
 
 
-def test_what_the_path_cannot_take_is_counted_and_never_fragmented(lab: TwoHosts) -> None:
+def test_a_datagram_above_the_path_mtu_is_counted_and_never_fragmented(lab: TwoHosts) -> None:
     with tunnel(lab.h1, lab.h2) as first, tunnel(lab.h2, lab.h1):
         assert ping(lab.c1, lab.c2.address)
         lab.h1.ip("link", "set", lab.h1.device, "mtu", "1400")
@@ -77,7 +77,7 @@ def test_what_the_path_cannot_take_is_counted_and_never_fragmented(lab: TwoHosts
         assert ping(lab.c1, lab.c2.address, size=1300)
 
 
-def test_an_unreachable_peer_is_counted_and_comes_back(lab: TwoHosts) -> None:
+def test_an_unreachable_peer_is_counted_and_reached_again_later(lab: TwoHosts) -> None:
     with tunnel(lab.h1, lab.h2) as first, tunnel(lab.h2, lab.h1):
         assert ping(lab.c1, lab.c2.address)
         lab.h1.ip("link", "set", lab.h1.device, "down")
@@ -87,7 +87,7 @@ def test_an_unreachable_peer_is_counted_and_comes_back(lab: TwoHosts) -> None:
         wait_until(lambda: ping(lab.c1, lab.c2.address, timeout=1), what="the tunnel to work again")
 
 
-def test_a_stranger_is_dropped_unless_any_is_accepted(lab: TwoHosts) -> None:
+def test_an_unknown_sender_is_dropped_without_accept_any(lab: TwoHosts) -> None:
     lab.h2.ip("address", "add", "10.0.1.99/24", "dev", lab.h2.device)
     datagram = vxlan.pack(100) + FRAME
     with tunnel(lab.h1, lab.h2) as first, lab.c1.capture("eth0") as seen:
@@ -105,7 +105,7 @@ def test_a_stranger_is_dropped_unless_any_is_accepted(lab: TwoHosts) -> None:
         assert entry["dst"] == "10.0.1.99"
 
 
-def test_a_link_local_stranger_is_answered_among_many_such_networks(lab: TwoHosts) -> None:
+def test_a_link_local_sender_is_answered_by_its_device(lab: TwoHosts) -> None:
     for host, address in ((lab.h1, "fe80::4/64"), (lab.h2, "fe80::41/64")):
         host.ip("address", "add", address, "dev", host.device, "nodad")
         host.ip("address", "add", address, "dev", "br0", "nodad")
@@ -117,7 +117,7 @@ def test_a_link_local_stranger_is_answered_among_many_such_networks(lab: TwoHost
         assert ping(lab.c2, lab.c1.address, count=3).received == 3
 
 
-def test_what_the_kernel_drops_before_us_is_counted(lab: TwoHosts) -> None:
+def test_drops_of_the_full_receive_buffer_are_counted(lab: TwoHosts) -> None:
     sent = 40_000
     datagram = vxlan.pack(100) + FRAME
     with tunnel(lab.h1, lab.h2) as first:
@@ -137,7 +137,7 @@ def test_what_the_kernel_drops_before_us_is_counted(lab: TwoHosts) -> None:
         assert all(counted())
 
 
-def test_what_the_tap_drops_before_us_is_counted(lab: TwoHosts) -> None:
+def test_drops_of_the_full_tap_queue_are_counted(lab: TwoHosts) -> None:
     sent = 5_000
     with tunnel(lab.h1, lab.h2) as first:
         before = first.counters()["overlays"]["100"]["tx_frames"]
@@ -165,7 +165,7 @@ def test_a_zero_udp_checksum_is_accepted(lab: TwoHosts) -> None:
         assert FRAME in seen.wait()
 
 
-def test_a_wrong_udp_checksum_is_not(lab: TwoHosts) -> None:
+def test_a_wrong_udp_checksum_is_dropped(lab: TwoHosts) -> None:
     from scapy.layers.inet import IP, UDP
 
     packet = IP(src=lab.h2.address, dst=lab.h1.address) / UDP(sport=9, dport=4789, chksum=0x1234)
@@ -179,7 +179,7 @@ def test_a_wrong_udp_checksum_is_not(lab: TwoHosts) -> None:
         assert first.counters()["overlays"]["100"]["rx_frames"] == 1
 
 
-def test_without_a_bridge_the_tap_itself_can_have_an_address(lab: TwoHosts) -> None:
+def test_without_a_bridge_the_tap_can_have_an_address(lab: TwoHosts) -> None:
     plain = ["--tap", "vx0", "--vni", "100", "--peer"]
     with lab.h1.vtep(*plain, lab.h2.address), lab.h2.vtep(*plain, lab.h1.address):
         lab.h1.ip("address", "add", "192.168.7.1/24", "dev", "vx0")

@@ -1,8 +1,8 @@
-"""What is joined is what came: cut again, a super-frame gives the very datagrams, in their order.
+"""Coalescing is exact: segmented again, a GSO frame gives the original datagrams in order.
 
-Whatever arrives (losses, repeats, other orders, other flows, damage, any bounds of messages), the
-frames delivered are those of the datagrams; only the IDs of packets with DF set may differ, which
-say nothing (RFC 6864).
+Datagrams may be lost, repeated, reordered, damaged, of several flows and merged in any way. The
+delivered frames are those of the datagrams. Only the IDs of packets with DF set may differ, which
+have no meaning (RFC 6864).
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.flows import by_flow
 from tests.frames import IP, TCP, UDP, IPv6, frame
 from tests.memory import PEER_1, PEERS, decapsulate, make
-from tests.property.superframes import add_words, transport_sum
+from tests.property.gso_frames import add_words, transport_sum
 from tests.segmenting import segmented
 from vtep.dataplane.decap import Delivery
 from vtep.wire import ip, virtio, vxlan
@@ -25,7 +25,7 @@ BATCH = 16
 
 @st.composite
 def flows(draw: st.DrawFn, protocols: Sequence[int] = (ip.TCP, ip.UDP)) -> list[bytes]:
-    """Draw the segments of one flow, in order, as finished frames."""
+    """Draw the segments of one flow, in order, as complete frames."""
     size = draw(st.sampled_from([100, 1398, 1399]))
     count = draw(st.integers(1, 20))
     tail = draw(st.integers(1, size))
@@ -63,7 +63,7 @@ def arrivals(draw: st.DrawFn) -> list[bytes]:
     """Draw frames of a few flows as a network may deliver them."""
     drawn = draw(st.lists(flows(), min_size=1, max_size=3))
     frames = [one for flow in drawn for one in flow]
-    if draw(st.booleans()):  # turn by turn, so many of each
+    if draw(st.booleans()):  # the flows take turns with that many frames each
         many = draw(st.integers(1, 5))
         turns = range(0, max(map(len, drawn)), many)
         frames = [one for turn in turns for flow in drawn for one in flow[turn : turn + many]]
@@ -84,7 +84,7 @@ def arrivals(draw: st.DrawFn) -> list[bytes]:
 
 
 def messages(frames: Sequence[bytes], bounds: Sequence[int]) -> list[tuple[bytes, str, int]]:
-    """Merge neighbours as UDP_GRO does: equal lengths, the last one of a message may be shorter."""
+    """Merge datagrams as UDP_GRO does: of equal length, the last of a message may be shorter."""
     merged: list[list[bytes]] = []
     for number, one in enumerate(frames):
         fits = bool(merged) and number not in bounds and len(merged[-1]) < 44
@@ -102,7 +102,7 @@ def messages(frames: Sequence[bytes], bounds: Sequence[int]) -> list[tuple[bytes
     ]
 
 
-def cut_again(delivery: Delivery) -> list[bytes]:
+def segmented_again(delivery: Delivery) -> list[bytes]:
     data = bytes(delivery.parts[0])
     header, raw = virtio.parse(data), data[virtio.HEADER_LEN :]
     if header.gso_type == virtio.GSO_NONE:
@@ -115,17 +115,17 @@ def cut_again(delivery: Delivery) -> list[bytes]:
 
 
 @given(arrivals(), st.lists(st.integers(0, 60), max_size=6))
-def test_what_is_delivered_is_what_arrived_in_its_order(
+def test_frames_are_delivered_as_they_arrived_and_in_order(
     frames: list[bytes], bounds: list[int]
 ) -> None:
-    # With a small MTU one valid checksum in 65535 looks unfinished, and its frame is cut finer.
+    # With a small MTU one valid checksum in 65535 looks partial, and its frame is segmented.
     worker, _, overlay = make(clamp_mss=False, mtu=9000)
     batch = messages(frames, bounds)
     deliveries = []
     for start in range(0, len(batch), BATCH):
         deliveries += decapsulate(worker, batch[start : start + BATCH], 0.0)
     dropped = overlay.drops.total()
-    out = [raw for delivery in deliveries for raw in cut_again(delivery)]
+    out = [raw for delivery in deliveries for raw in segmented_again(delivery)]
     assert len(out) + dropped == len(frames)
     if not dropped:
         assert by_flow(out, without_id=True) == by_flow(frames, without_id=True)
@@ -134,7 +134,7 @@ def test_what_is_delivered_is_what_arrived_in_its_order(
 
 
 @given(flows([ip.TCP]), st.lists(st.integers(0, 20), max_size=3))
-def test_one_flow_with_df_set_becomes_one_super_frame_over_the_bounds_of_messages(
+def test_several_messages_of_one_flow_with_df_set_become_one_gso_frame(
     frames: list[bytes], bounds: list[int]
 ) -> None:
     headers = ip.locate(frames[0])
@@ -155,11 +155,11 @@ def test_one_flow_with_df_set_becomes_one_super_frame_over_the_bounds_of_message
             header = virtio.parse(delivery.parts[0])
             assert header.flags == virtio.NEEDS_CSUM
             assert header.csum_start == found.l4
-            begun = ip.pseudo_header_sum(raw, found, found.end - found.l4)
-            assert int.from_bytes(raw[found.l4 + 16 : found.l4 + 18], "big") == begun
+            partial = ip.pseudo_header_sum(raw, found, found.end - found.l4)
+            assert int.from_bytes(raw[found.l4 + 16 : found.l4 + 18], "big") == partial
 
 
-def test_two_senders_are_never_joined() -> None:
+def test_datagrams_of_two_senders_are_not_coalesced() -> None:
     tcp = TCP(sport=1, dport=2, flags="A", ack=1)
     raw = frame(inner=IP(src="172.18.0.11", dst="172.18.0.12", flags="DF") / tcp / bytes(2000))
     header = virtio.VirtioHeader(virtio.NEEDS_CSUM, virtio.GSO_TCPV4, 0, 1000, 34, 16)
@@ -172,7 +172,7 @@ def test_two_senders_are_never_joined() -> None:
 
 
 @given(arrivals(), st.lists(st.integers(0, 60), max_size=6))
-def test_with_trust_in_the_outer_checksum_nothing_else_changes(
+def test_trust_in_the_outer_checksum_delivers_undamaged_frames_unchanged(
     frames: list[bytes], bounds: list[int]
 ) -> None:
     worker, _, overlay = make(clamp_mss=False, mtu=9000, trust=True)
@@ -181,13 +181,13 @@ def test_with_trust_in_the_outer_checksum_nothing_else_changes(
     for start in range(0, len(batch), BATCH):
         deliveries += decapsulate(worker, batch[start : start + BATCH], 0.0)
     assert overlay.traffic.rx_frames + overlay.drops.total() == len(frames)
-    if all(is_right(one) for one in frames):
-        out = [raw for delivery in deliveries for raw in cut_again(delivery)]
+    if all(is_undamaged(one) for one in frames):
+        out = [raw for delivery in deliveries for raw in segmented_again(delivery)]
         assert by_flow(out, without_id=True) == by_flow(frames, without_id=True)
 
 
-def is_right(raw: bytes) -> bool:
-    """Tell whether a frame is undamaged: IP header and transport checksums are right."""
+def is_undamaged(raw: bytes) -> bool:
+    """Tell whether the IP header checksum and the transport checksum of a frame are right."""
     found = ip.locate(raw)
     if found is None or found.fragment or found.protocol not in (ip.TCP, ip.UDP):
         return False
@@ -197,7 +197,7 @@ def is_right(raw: bytes) -> bool:
 
 
 @given(st.lists(arrivals(), min_size=2, max_size=3), st.lists(st.integers(0, 60), max_size=6))
-def test_nothing_of_an_earlier_batch_is_delivered_again(
+def test_a_frame_of_an_earlier_batch_is_not_delivered_again(
     batches: list[list[bytes]], bounds: list[int]
 ) -> None:
     worker, _, overlay = make(clamp_mss=False, mtu=9000)
@@ -208,7 +208,7 @@ def test_nothing_of_an_earlier_batch_is_delivered_again(
         out = [
             raw
             for delivery in decapsulate(worker, batch, float(number))
-            for raw in cut_again(delivery)
+            for raw in segmented_again(delivery)
         ]
         dropped = overlay.drops.total()
         assert overlay.traffic.rx_frames + dropped - before == arrived

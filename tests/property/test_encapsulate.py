@@ -1,6 +1,6 @@
 """What leaves is what the plain way makes of each frame alone, in the order of its flow.
 
-Whatever a batch holds: super-frames of several flows and shapes, short ones and long ones, single
+Whatever a batch holds: GSO frames of several flows and layouts, short ones and long ones, single
 frames between them, in any order.
 """
 
@@ -24,7 +24,7 @@ Frame = tuple[bytes, VirtioHeader]
 
 @st.composite
 def bulk(draw: st.DrawFn) -> Frame:
-    """Draw a TCP or UDP super-frame of one of a few flows."""
+    """Draw a TCP or UDP GSO frame of one of a few flows."""
     protocol = draw(st.sampled_from([ip.TCP, ip.UDP]))
     version = draw(st.sampled_from([4, 6]))
     network = (
@@ -45,8 +45,8 @@ def bulk(draw: st.DrawFn) -> Frame:
     found = ip.locate(raw)
     assert found is not None
     field = found.l4 + ip.CHECKSUM_AT[protocol]
-    begun = ip.pseudo_header_sum(raw, found, found.end - found.l4)
-    raw[field : field + 2] = begun.to_bytes(2, "big")
+    partial = ip.pseudo_header_sum(raw, found, found.end - found.l4)
+    raw[field : field + 2] = partial.to_bytes(2, "big")
     kind = virtio.GSO_UDP_L4
     if protocol == ip.TCP:
         kind = virtio.GSO_TCPV4 if version == 4 else virtio.GSO_TCPV6
@@ -93,4 +93,4 @@ def test_one_lane_keeps_the_order_of_all_its_flows(batch: Sequence[Frame]) -> No
     worker, port, _ = make(clamp_mss=False, mtu=MTU, peers=PEERS[:1])
     sent = datagrams(encapsulate(worker, port, batch, 0.0))
     expected = [PREFIX + row for raw, header in batch for row in plainly(raw, header)]
-    assert sent == expected  # with one source port there is one lane
+    assert sent == expected  # with one source port the order is total

@@ -1,4 +1,4 @@
-"""The FDB held to the plainest model of it: a dict of who was heard when."""
+"""Compare the FDB with the simplest model: a dict of destination and time by MAC."""
 
 from itertools import islice
 
@@ -89,7 +89,7 @@ TestFdb = FdbAgainstModel.TestCase
 
 
 @given(st.lists(st.tuples(st.sets(MACS), st.integers(0, 5)), min_size=1, max_size=12))
-def test_an_iteration_yields_each_mac_once_and_misses_none(
+def test_an_iteration_yields_every_mac_exactly_once(
     rounds: list[tuple[set[bytes], int]],
 ) -> None:
     fdb = Fdb(AGEING, 0)

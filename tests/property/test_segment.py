@@ -1,4 +1,4 @@
-"""Segmentation loses nothing, and every segment is a frame a receiver accepts."""
+"""Segmentation keeps the whole payload, and every segment is a valid frame."""
 
 import struct
 
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 
-from tests.property.superframes import SuperFrame, add_words, super_frames, transport_sum
+from tests.property.gso_frames import DrawnFrame, add_words, gso_frames, transport_sum
 from tests.segmenting import segmented
 from vtep.offload.segment import complete_checksum
 from vtep.wire import ip, virtio
@@ -17,7 +17,7 @@ PREFIX = b"\x08\x00\x00\x00\x00\x00\x64\x00"
 JUMBO = 65535
 
 
-def cut(one: SuperFrame, max_packet: int) -> list[bytes] | None:
+def segments(one: DrawnFrame, max_packet: int) -> list[bytes] | None:
     rows = segmented(memoryview(one.raw), one.header, max_packet, PREFIX)
     if rows is None:
         return None
@@ -25,14 +25,14 @@ def cut(one: SuperFrame, max_packet: int) -> list[bytes] | None:
     return [bytes(row[len(PREFIX) :]) for row in rows]
 
 
-def largest_packet(one: SuperFrame) -> int:
-    """The smallest max_packet that leaves gso_size alone."""
+def largest_packet(one: DrawnFrame) -> int:
+    """Return the smallest max_packet at which segments have gso_size octets of payload."""
     return one.overhead + min(one.header.gso_size, len(one.payload))
 
 
-@given(super_frames())
-def test_payload_comes_out_whole_and_in_segments_of_gso_size(one: SuperFrame) -> None:
-    rows = cut(one, largest_packet(one))
+@given(gso_frames())
+def test_the_payload_is_complete_and_in_segments_of_gso_size(one: DrawnFrame) -> None:
+    rows = segments(one, largest_packet(one))
     assert rows is not None
     assert b"".join(row[one.payload_at :] for row in rows) == one.payload
     *full, last = [len(row) - one.payload_at for row in rows]
@@ -40,9 +40,11 @@ def test_payload_comes_out_whole_and_in_segments_of_gso_size(one: SuperFrame) ->
     assert 0 < last <= one.header.gso_size
 
 
-@given(super_frames(), st.integers(1, 1500))
-def test_tcp_is_cut_finer_where_it_must_and_udp_is_not(one: SuperFrame, room: int) -> None:
-    rows = cut(one, one.overhead + room)
+@given(gso_frames(), st.integers(1, 1500))
+def test_a_smaller_mtu_gives_smaller_tcp_segments_and_refuses_udp(
+    one: DrawnFrame, room: int
+) -> None:
+    rows = segments(one, one.overhead + room)
     if one.protocol == ip.UDP and room < min(one.header.gso_size, len(one.payload)):
         assert rows is None
         return
@@ -53,10 +55,10 @@ def test_tcp_is_cut_finer_where_it_must_and_udp_is_not(one: SuperFrame, room: in
     assert set(sizes[:-1]) <= {max(sizes)}
 
 
-@given(super_frames(), st.integers(0, 1500))
-def test_every_segment_has_right_lengths_and_checksums(one: SuperFrame, fewer: int) -> None:
+@given(gso_frames(), st.integers(0, 1500))
+def test_every_segment_has_correct_lengths_and_checksums(one: DrawnFrame, fewer: int) -> None:
     room = max(largest_packet(one) - (fewer if one.protocol == ip.TCP else 0), one.overhead + 30)
-    rows = cut(one, room)
+    rows = segments(one, room)
     assert rows is not None
     for row in rows:
         if one.version == 4:
@@ -74,11 +76,11 @@ def test_every_segment_has_right_lengths_and_checksums(one: SuperFrame, fewer: i
             assert field != 0
 
 
-@given(super_frames())
-def test_ids_and_sequence_numbers_count_up_and_flags_stay_where_they_belong(
-    one: SuperFrame,
+@given(gso_frames())
+def test_ids_and_sequence_numbers_increase_and_flags_are_set_once(
+    one: DrawnFrame,
 ) -> None:
-    rows = cut(one, JUMBO)
+    rows = segments(one, JUMBO)
     assert rows is not None
     (first_id,) = struct.unpack_from(">H", one.raw, one.l3 + 4)
     (first_sequence,) = struct.unpack_from(">I", one.raw, one.l4 + 4)
@@ -92,14 +94,14 @@ def test_ids_and_sequence_numbers_count_up_and_flags_stay_where_they_belong(
             (sequence,) = struct.unpack_from(">I", row, one.l4 + 4)
             assert sequence == (first_sequence + index * one.header.gso_size) % 0x100000000
             first, last = index == 0, index == len(rows) - 1
-            # Only CWR (the first's) and FIN, PSH (the last's) may be taken away.
+            # Only CWR (except in the first) and FIN, PSH (except in the last) are cleared.
             kept = flags & (0xFF if first else 0x7F) & (0xFF if last else 0xF6)
             assert row[one.l4 + 13] == kept
 
 
-@given(super_frames())
-def test_all_other_octets_are_those_of_the_super_frame(one: SuperFrame) -> None:
-    rows = cut(one, JUMBO)
+@given(gso_frames())
+def test_all_other_octets_are_those_of_the_gso_frame(one: DrawnFrame) -> None:
+    rows = segments(one, JUMBO)
     assert rows is not None
     changed = {2, 3, 4, 5, 10, 11} if one.version == 4 else {4, 5}
     offsets = {one.l3 + at for at in changed}
@@ -110,16 +112,16 @@ def test_all_other_octets_are_those_of_the_super_frame(one: SuperFrame) -> None:
         assert [row[at] for at in same] == [one.raw[at] for at in same]
 
 
-@given(super_frames())
-def test_scapy_agrees_with_length_and_checksum_of_a_segment(one: SuperFrame) -> None:
-    rows = cut(one, JUMBO)
+@given(gso_frames())
+def test_scapy_agrees_with_length_and_checksum_of_a_segment(one: DrawnFrame) -> None:
+    rows = segments(one, JUMBO)
     assert rows is not None
     for row in (rows[0], rows[-1]):
         assert row[one.l4 :] == transport_by_scapy(one, row)
 
 
-def transport_by_scapy(one: SuperFrame, row: bytes) -> bytes:
-    """Transport header and payload of a row with lengths and checksum made by scapy."""
+def transport_by_scapy(one: DrawnFrame, row: bytes) -> bytes:
+    """Return the transport header and payload of a row, lengths and checksum by scapy."""
     if one.version == 4:
         source, destination = row[one.l3 + 12 : one.l3 + 16], row[one.l3 + 16 : one.l3 + 20]
         network = IP(src=".".join(map(str, source)), dst=".".join(map(str, destination)))
@@ -135,8 +137,8 @@ def transport_by_scapy(one: SuperFrame, row: bytes) -> bytes:
     return built[len(network) :]
 
 
-@given(super_frames())
-def test_a_checksum_is_completed_as_scapy_computes_it(one: SuperFrame) -> None:
+@given(gso_frames())
+def test_a_checksum_is_completed_as_scapy_computes_it(one: DrawnFrame) -> None:
     frame = bytearray(one.raw)
     header = VirtioHeader(virtio.NEEDS_CSUM, 0, 0, 0, one.l4, one.header.csum_offset)
     assert complete_checksum(memoryview(frame), header)
@@ -157,7 +159,9 @@ def test_a_checksum_is_completed_as_scapy_computes_it(one: SuperFrame) -> None:
     ),
     st.integers(-100, 2000),
 )
-def test_nonsense_is_refused_and_never_raises(raw: bytes, header: VirtioHeader, room: int) -> None:
+def test_inconsistent_headers_are_refused_and_never_raise(
+    raw: bytes, header: VirtioHeader, room: int
+) -> None:
     frame = bytearray(raw)
     fits = header.csum_start + header.csum_offset + 2 <= len(frame)
     assert complete_checksum(memoryview(frame), header) == fits
@@ -168,8 +172,10 @@ def test_nonsense_is_refused_and_never_raises(raw: bytes, header: VirtioHeader, 
         assert len(row) - len(PREFIX) <= len(raw)
 
 
-@given(super_frames(), st.data())
-def test_a_super_frame_cut_short_or_bent_never_raises(one: SuperFrame, data: st.DataObject) -> None:
+@given(gso_frames(), st.data())
+def test_a_truncated_or_damaged_gso_frame_never_raises(
+    one: DrawnFrame, data: st.DataObject
+) -> None:
     frame = bytearray(one.raw)
     for _ in range(data.draw(st.integers(1, 3))):
         frame[data.draw(st.integers(0, one.payload_at - 1))] = data.draw(st.integers(0, 255))

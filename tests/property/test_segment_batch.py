@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.frames import IP, TCP, frame
-from tests.property.superframes import SuperFrame, super_frames
+from tests.property.gso_frames import DrawnFrame, gso_frames
 from vtep.offload.segment import SegmentLayout, plan_segments, segment
 from vtep.offload.segment_batch import RowPlan, Segmenter, SegmentTemplate
 from vtep.wire import ip, vxlan
@@ -42,7 +42,7 @@ def split(plan: RowPlan, most: int, start: int, stop: int) -> list[bytes]:
     ]
 
 
-def planned(one: SuperFrame, max_packet: int) -> tuple[SegmentTemplate, int] | None:
+def planned(one: DrawnFrame, max_packet: int) -> tuple[SegmentTemplate, int] | None:
     """Return the template and the octets of payload, if numpy has room for the frame."""
     plan = plan_segments(memoryview(one.raw), one.header, max_packet)
     if plan is None:
@@ -53,9 +53,9 @@ def planned(one: SuperFrame, max_packet: int) -> tuple[SegmentTemplate, int] | N
     return (template, payload) if payload <= template.max_payload else None
 
 
-@given(super_frames(), st.integers(30, 9000), st.integers(1, 128))
+@given(gso_frames(), st.integers(30, 9000), st.integers(1, 128))
 def test_one_gso_frame_is_segmented_as_the_reference_does(
-    one: SuperFrame, room: int, most: int
+    one: DrawnFrame, room: int, most: int
 ) -> None:
     found = planned(one, one.overhead + room)
     if found is not None:
@@ -65,9 +65,9 @@ def test_one_gso_frame_is_segmented_as_the_reference_does(
         assert split(plan, most, 0, 1) == reference(one.raw, template.layout)
 
 
-@given(super_frames(), st.data())
+@given(gso_frames(), st.data())
 def test_a_run_of_any_lengths_is_segmented_as_each_frame_alone(
-    one: SuperFrame, data: st.DataObject
+    one: DrawnFrame, data: st.DataObject
 ) -> None:
     found = planned(one, 65535)
     if found is None:
@@ -101,7 +101,7 @@ def test_a_run_of_any_lengths_is_segmented_as_each_frame_alone(
     assert split(plan, 64, 0, together) == [row for rows in expected[:together] for row in rows]
 
 
-def _set_length(changed: bytearray, one: SuperFrame) -> None:
+def _set_length(changed: bytearray, one: DrawnFrame) -> None:
     """Make lengths, IPv4 checksum and partial checksum those of a shorter frame."""
     found = ip.Headers(one.version, one.l3, one.l4, len(changed), one.protocol, False)
     if one.version == 4:

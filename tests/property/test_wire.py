@@ -1,16 +1,16 @@
-"""What holds of the header code for all bytes there are."""
+"""Properties of the header code for arbitrary bytes."""
 
 import struct
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.property.superframes import (
+from tests.property.gso_frames import (
     TAGS,
-    SuperFrame,
+    DrawnFrame,
     add_words,
+    gso_frames,
     ip_headers,
-    super_frames,
     transport_sum,
 )
 from vtep.dataplane.mss import clamp_mss
@@ -23,11 +23,11 @@ VERSIONS = [b"\x45", b"\x46", b"\x4f", b"\x60", b"\x44"]
 
 @st.composite
 def nearly_ip(draw: st.DrawFn) -> bytes:
-    """Random bytes where a link header says IP, so that most get past the first look."""
+    """Draw random bytes after an ethertype of IP, so most pass the first checks."""
     link = bytes(12) + draw(st.sampled_from(TAGS)) + draw(st.sampled_from(ETHERTYPES))
     body = draw(st.sampled_from(VERSIONS)) + draw(st.binary(max_size=160))
     if draw(st.booleans()):
-        # A length that may be true, and extension headers that may be known.
+        # A length that may be right, and extension headers that may be known.
         short = draw(st.integers(0, len(body)))
         at = 2 if body[0] >> 4 == 4 else 4
         body = body[:at] + struct.pack(">H", short) + body[at + 2 :]
@@ -37,7 +37,7 @@ def nearly_ip(draw: st.DrawFn) -> bytes:
 
 
 @given(st.integers(0, vxlan.MAX_VNI), words)
-def test_any_vni_survives_packing_and_reserved_bits(vni: int, noise: int) -> None:
+def test_any_vni_is_packed_and_parsed_with_any_reserved_bits(vni: int, noise: int) -> None:
     header = bytearray(vxlan.pack(vni))
     assert vxlan.parse(header) == vni
     header[1:3] = struct.pack(">H", noise)
@@ -46,7 +46,7 @@ def test_any_vni_survives_packing_and_reserved_bits(vni: int, noise: int) -> Non
 
 
 @given(st.binary(max_size=40), st.integers(0, 40))
-def test_vxlan_parse_takes_any_bytes(raw: bytes, at: int) -> None:
+def test_vxlan_parse_accepts_any_bytes(raw: bytes, at: int) -> None:
     vni = vxlan.parse(raw, at)
     whole = raw[at : at + 8]
     assert (vni is not None) == (len(whole) == 8 and bool(whole[0] & 8))
@@ -63,7 +63,7 @@ def test_ones_sum_is_the_sum_of_words(raw: bytes) -> None:
 
 
 @given(st.lists(words, min_size=2, max_size=9), words, st.data())
-def test_an_updated_checksum_is_the_one_computed_again(
+def test_an_updated_checksum_equals_a_computed_one(
     content: list[int], new: int, data: st.DataObject
 ) -> None:
     index = data.draw(st.integers(0, len(content) - 1))
@@ -71,14 +71,14 @@ def test_an_updated_checksum_is_the_one_computed_again(
     old, content[index] = content[index], new
     total = add_words(struct.pack(f">{len(content)}H", *content))
     updated = checksum.update(before, old, new)
-    # The words and the new field verify: sum to 0xffff, or to 0 if there is nothing but zeros.
+    # The words and the new field verify: the sum is 0xffff, or 0 if all octets are 0.
     assert (total + updated) % 0xFFFF == 0
     if total and any(content):
         assert updated == checksum.complement(total) or {updated, total} <= {0, 0xFFFF}
 
 
 @given(st.binary(max_size=200) | nearly_ip())
-def test_locate_takes_any_bytes_and_stays_inside_them(raw: bytes) -> None:
+def test_locate_accepts_any_bytes_and_returns_offsets_inside(raw: bytes) -> None:
     found = ip.locate(memoryview(raw))
     if found is not None:
         assert found.version in (4, 6)
@@ -87,14 +87,14 @@ def test_locate_takes_any_bytes_and_stays_inside_them(raw: bytes) -> None:
         assert 1 <= ip.pseudo_header_sum(raw, found, found.end - found.l4) <= 0xFFFF
 
 
-@given(super_frames(), st.binary(max_size=30))
-def test_locate_finds_what_was_built(one: SuperFrame, padding: bytes) -> None:
+@given(gso_frames(), st.binary(max_size=30))
+def test_locate_finds_the_headers_as_built(one: DrawnFrame, padding: bytes) -> None:
     found = ip.locate(one.raw + padding)
     assert found == (one.version, one.l3, one.l4, len(one.raw), one.protocol, False)
 
 
-@given(super_frames())
-def test_pseudo_header_sum_is_what_the_header_lacks(one: SuperFrame) -> None:
+@given(gso_frames())
+def test_pseudo_header_sum_is_the_transport_sum_of_an_empty_packet(one: DrawnFrame) -> None:
     found = ip.locate(one.raw)
     assert found is not None
     bare = bytes(one.raw[: one.l4]) + bytes(len(one.raw) - one.l4)
@@ -103,7 +103,7 @@ def test_pseudo_header_sum_is_what_the_header_lacks(one: SuperFrame) -> None:
 
 
 @given(st.binary(min_size=14, max_size=80), st.integers(1, 4094), st.integers(0, 20))
-def test_a_tag_put_in_is_found_and_popped_again(raw: bytes, vid: int, room: int) -> None:
+def test_an_inserted_tag_is_found_and_popped(raw: bytes, vid: int, room: int) -> None:
     tag = ethernet.pack_tag(vid)
     assert tag == b"\x81\x00" + struct.pack(">H", vid)
     slot = memoryview(bytearray(room) + raw[:12] + tag + raw[12:])
@@ -113,26 +113,26 @@ def test_a_tag_put_in_is_found_and_popped_again(raw: bytes, vid: int, room: int)
 
 
 @given(st.binary(max_size=40), st.integers(0, 40))
-def test_vlan_id_takes_any_bytes(raw: bytes, at: int) -> None:
+def test_vlan_id_accepts_any_bytes(raw: bytes, at: int) -> None:
     vid = ethernet.vlan_id(raw, at)
     tagged = raw[at + 12 : at + 14] in (b"\x81\x00", b"\x88\xa8") and len(raw) - at >= 18
     assert (vid is not None) == tagged
 
 
 @given(st.binary(min_size=6, max_size=6))
-def test_a_mac_survives_being_written(mac: bytes) -> None:
+def test_a_formatted_mac_is_parsed_again(mac: bytes) -> None:
     assert ethernet.parse_mac(ethernet.format_mac(mac)) == mac
 
 
 @given(st.binary(min_size=10, max_size=30), st.data())
-def test_a_virtio_header_survives_being_read(raw: bytes, data: st.DataObject) -> None:
+def test_a_parsed_virtio_header_is_packed_again(raw: bytes, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(raw) - virtio.HEADER_LEN))
     assert virtio.pack(virtio.parse(raw, at)) == raw[at : at + 10]
 
 
 @st.composite
 def options(draw: st.DrawFn) -> bytes:
-    """Well-formed TCP options, an MSS somewhere among them, at odd offsets too."""
+    """Draw well-formed TCP options with an MSS at any offset, even or odd."""
     before = b"\x01" * draw(st.integers(0, 9))
     mss = b"\x02\x04" + struct.pack(">H", draw(words))
     after = draw(
@@ -144,7 +144,7 @@ def options(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def syns(draw: st.DrawFn, content: st.SearchStrategy[bytes]) -> tuple[bytearray, ip.Headers]:
-    """A frame with a SYN or SYN/ACK whose checksum is right, `content` as its options."""
+    """Draw a SYN or SYN/ACK with a correct checksum and `content` as its options."""
     version = draw(st.sampled_from([4, 6]))
     body = draw(content)
     flags = draw(st.sampled_from([0x02, 0x12, 0xC2]))
@@ -176,7 +176,7 @@ def test_clamping_keeps_a_valid_checksum_valid(syn: tuple[bytearray, ip.Headers]
 
 
 @given(syns(options()), st.integers(576, 9000))
-def test_clamping_leaves_a_partial_checksum_alone(
+def test_clamping_does_not_change_a_partial_checksum(
     syn: tuple[bytearray, ip.Headers], mtu: int
 ) -> None:
     frame, headers = syn
@@ -186,7 +186,7 @@ def test_clamping_leaves_a_partial_checksum_alone(
 
 
 @given(syns(st.integers(0, 10).flatmap(lambda n: st.binary(min_size=4 * n, max_size=4 * n))))
-def test_clamping_any_options_ends_and_keeps_the_checksum(
+def test_clamping_any_options_terminates_and_keeps_the_checksum(
     syn: tuple[bytearray, ip.Headers],
 ) -> None:
     frame, headers = syn

@@ -1,7 +1,7 @@
-"""A LAN of several Vteps in memory, with a clock of its own: the stories a VTEP lives through.
+"""Simulate a LAN of several Vteps in memory, with its own clock.
 
-Each host is a Vtep with one TAP.  `say` puts a frame on a host's TAP and carries every datagram
-that follows to its destination; what reached a TAP is returned by host.
+Each host is a Vtep with one TAP. `Lan.send` puts a frame on a host's TAP, carries every datagram to
+its destination, and returns the frames that reached a TAP, by host.
 """
 
 from collections import defaultdict
@@ -25,7 +25,7 @@ VNI = 100
 
 
 class Lan:
-    """Hosts 1..n at 10.0.1.1.., each a peer of all others."""
+    """Vteps on hosts 1..n at 10.0.1.n, each a peer of all others."""
 
     def __init__(self, hosts: int, ageing: float = 300.0) -> None:
         self.now = 0.0
@@ -41,8 +41,8 @@ class Lan:
         self.datagrams = 0
         self.down: set[str] = set()
 
-    def say(self, ip: str, src: str, dst: str) -> dict[str, list[bytes]]:
-        heard: dict[str, list[bytes]] = defaultdict(list)
+    def send(self, ip: str, src: str, dst: str) -> dict[str, list[bytes]]:
+        arrived: dict[str, list[bytes]] = defaultdict(list)
         data = frame(src=src, dst=dst)
         for transmit in send(self.workers[ip], self.ports[ip], data, now=self.now):
             for peer in transmit.next_hop.peers:
@@ -50,8 +50,8 @@ class Lan:
                 if peer.ip in self.down:
                     continue
                 deliveries = receive_raw(self.workers[peer.ip], joined(transmit), ip, now=self.now)
-                heard[peer.ip] += delivered(deliveries)
-        return {ip: frames for ip, frames in heard.items() if frames}
+                arrived[peer.ip] += delivered(deliveries)
+        return {ip: frames for ip, frames in arrived.items() if frames}
 
     def restart(self, ip: str) -> None:
         old = self.workers[ip].vtep.overlays[VNI]
@@ -64,52 +64,52 @@ class Lan:
 H1, H2, H3 = "10.0.1.1", "10.0.1.2", "10.0.1.3"
 
 
-def test_the_first_frame_reaches_all_and_the_answer_only_the_one_who_asked() -> None:
+def test_the_first_frame_reaches_all_and_the_reply_only_its_sender() -> None:
     lan = Lan(3)
-    assert lan.say(H1, MAC_A, BROADCAST) == {
+    assert lan.send(H1, MAC_A, BROADCAST) == {
         H2: [frame(dst=BROADCAST)],
         H3: [frame(dst=BROADCAST)],
     }
-    assert set(lan.say(H2, MAC_B, MAC_A)) == {H1}
-    assert set(lan.say(H1, MAC_A, MAC_B)) == {H2}
+    assert set(lan.send(H2, MAC_B, MAC_A)) == {H1}
+    assert set(lan.send(H1, MAC_A, MAC_B)) == {H2}
     assert lan.datagrams == 4
 
 
-def test_nothing_that_came_from_the_underlay_goes_back_to_it() -> None:
+def test_frames_from_the_underlay_are_not_sent_back_to_it() -> None:
     lan = Lan(3)
-    lan.say(H1, MAC_A, BROADCAST)
+    lan.send(H1, MAC_A, BROADCAST)
     assert lan.datagrams == 2
 
 
-def test_a_container_that_moved_is_found_at_its_new_host_with_its_first_frame() -> None:
+def test_the_first_frame_of_a_moved_container_moves_its_entry() -> None:
     lan = Lan(3)
-    lan.say(H2, MAC_B, BROADCAST)
-    assert set(lan.say(H1, MAC_A, MAC_B)) == {H2}
-    lan.say(H3, MAC_B, BROADCAST)
-    assert set(lan.say(H1, MAC_A, MAC_B)) == {H3}
-    assert set(lan.say(H2, MAC_C, MAC_B)) == {H3}
+    lan.send(H2, MAC_B, BROADCAST)
+    assert set(lan.send(H1, MAC_A, MAC_B)) == {H2}
+    lan.send(H3, MAC_B, BROADCAST)
+    assert set(lan.send(H1, MAC_A, MAC_B)) == {H3}
+    assert set(lan.send(H2, MAC_C, MAC_B)) == {H3}
 
 
-def test_a_container_that_fell_silent_is_flooded_for_again_after_the_ageing_time() -> None:
+def test_frames_to_a_silent_container_are_flooded_after_the_ageing_time() -> None:
     lan = Lan(3, ageing=30.0)
-    lan.say(H2, MAC_B, BROADCAST)
+    lan.send(H2, MAC_B, BROADCAST)
     for second in range(30):
         lan.now = float(second)
-        assert set(lan.say(H1, MAC_A, MAC_B)) == {H2}
+        assert set(lan.send(H1, MAC_A, MAC_B)) == {H2}
     lan.now = 30.0
-    assert set(lan.say(H1, MAC_A, MAC_B)) == {H2, H3}
+    assert set(lan.send(H1, MAC_A, MAC_B)) == {H2, H3}
 
 
-def test_a_vtep_that_was_restarted_is_understood_by_the_others_at_once() -> None:
+def test_a_restarted_vtep_reaches_the_others_immediately() -> None:
     lan = Lan(2)
-    lan.say(H1, MAC_A, BROADCAST)
-    lan.say(H2, MAC_B, MAC_A)
+    lan.send(H1, MAC_A, BROADCAST)
+    lan.send(H2, MAC_B, MAC_A)
     lan.down.add(H2)
-    assert lan.say(H1, MAC_A, MAC_B) == {}
+    assert lan.send(H1, MAC_A, MAC_B) == {}
     lan.down.clear()
     lan.restart(H2)
-    assert set(lan.say(H1, MAC_A, MAC_B)) == {H2}
-    assert set(lan.say(H2, MAC_B, MAC_A)) == {H1}
+    assert set(lan.send(H1, MAC_A, MAC_B)) == {H2}
+    assert set(lan.send(H2, MAC_B, MAC_A)) == {H1}
     assert lan.workers[H2].vtep.overlays[VNI].flooded.total() == 0
 
 
@@ -122,7 +122,7 @@ def test_a_batch_keeps_its_order() -> None:
     assert delivered(decapsulate(lan.workers[H2], arrived, 0.0)) == frames
 
 
-def test_the_lan_uses_macs_of_its_own() -> None:
+def test_the_lan_uses_distinct_macs() -> None:
     taps = {port.mac for port in Lan(3).ports.values()}
     assert len(taps) == 3
     assert not taps & {mac(MAC_A), mac(MAC_B), mac(MAC_C)}

@@ -33,7 +33,7 @@ def in_private_namespaces(test: Callable[P, None]) -> Callable[P, None]:
             pytest.skip("needs root: unshare(CLONE_NEWNET) is not permitted")
         report, write = os.pipe()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # 3.12: fork beside threads
+            warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12: fork with threads
             pid = os.fork()
         if pid == 0:
             _run_child(write, functools.partial(test, *args, **kwargs))

@@ -1,4 +1,4 @@
-"""A host in a namespace, for tests of bringing up.
+"""A host in a namespace, for tests of bring_up.
 
 +------------- the host -------------+
 |  br0          vx0                  |
@@ -48,7 +48,7 @@ def config(
 
 def become_nobody() -> None:
     """Give up every privilege of this (forked) process."""
-    "peer".encode("idna")  # getaddrinfo wants this codec, which nobody may not be able to read
+    "peer".encode("idna")  # getaddrinfo loads this codec, whose file may be unreadable for nobody
     os.setresuid(NOBODY, NOBODY, NOBODY)
 
 
@@ -58,7 +58,7 @@ def link(name: str) -> Link | None:
 
 
 def state() -> tuple[list[str], list[str]]:
-    """Return all devices and all routes but the link-local ones, which come in their own time."""
+    """Return all devices, and all routes except link-local ones, which appear with a delay."""
     with Netlink() as net:
         links = [repr(link) for link in net.links()]
     routes = sh("ip route show table all type unicast").splitlines()
@@ -66,7 +66,7 @@ def state() -> tuple[list[str], list[str]]:
 
 
 def refusal(wanted: Config) -> str:
-    """Return the one line that *wanted* is refused with; nothing may be left behind."""
+    """Return the error line for *wanted*; check that all changes were reverted."""
     before = state()
     try:
         with bring_up(wanted):
@@ -74,7 +74,7 @@ def refusal(wanted: Config) -> str:
     except HostError as error:
         message = str(error)
     else:
-        raise AssertionError("it was not refused")
+        raise AssertionError("bring_up did not raise HostError")
     assert "\n" not in message
     assert state() == before
     port_is_free(wanted.underlay.port)
@@ -82,7 +82,7 @@ def refusal(wanted: Config) -> str:
 
 
 def port_is_free(port: int) -> None:
-    """Look whether this process holds *port* still."""
+    """Check that no socket of this process is bound to *port*."""
     inodes = {os.stat(int(fd)).st_ino for fd in os.listdir("/proc/self/fd") if is_socket(int(fd))}
     with open("/proc/self/net/udp") as four, open("/proc/self/net/udp6") as six:
         lines = four.readlines()[1:] + six.readlines()[1:]

@@ -15,7 +15,7 @@ def test_a_multiple_of_ffff_that_is_not_zero_sums_to_ffff() -> None:
     assert checksum.ones_sum(bytes.fromhex("00ff ff00")) == 0xFFFF
 
 
-def test_an_odd_octet_counts_as_the_high_half_of_a_word() -> None:
+def test_a_last_odd_octet_is_the_high_half_of_a_word() -> None:
     assert checksum.ones_sum(b"\x12") == 0x1200
     assert checksum.ones_sum(b"\x00\x01\xff") == 0xFF01
 
@@ -31,12 +31,12 @@ def test_complement_turns_a_sum_into_a_checksum_and_back() -> None:
     assert checksum.complement(0) == 0xFFFF
 
 
-def test_an_update_carries_twice_where_it_must() -> None:
+def test_an_update_folds_twice() -> None:
     # ~0 + ~0 + 1 is 0x1ffff: folding it once leaves 0x10000.
     assert checksum.update(0, 0, 1) == 0xFFFE
 
 
-def test_an_update_leads_where_summing_again_does() -> None:
+def test_an_updated_checksum_equals_a_new_sum() -> None:
     words = bytearray.fromhex("4500 0034 fffe 4000 4006 0a09 0001")
     before = checksum.complement(checksum.ones_sum(words))
     words[4:6] = b"\x00\x01"

@@ -1,4 +1,4 @@
-"""Which uplink is chosen, what is asked for, and that all is as it was in the end."""
+"""Select the uplink, change the host only on request, and revert all changes."""
 
 import os
 import socket
@@ -29,7 +29,7 @@ IPV4, INET, IPV6 = 2, 1, 10
 
 
 def parameters() -> dict[str, str]:
-    """Every parameter of the network stack that has a value to be read, by its path."""
+    """Return every readable parameter of the network stack by its path."""
     found = {}
     for family in ("ipv4", "ipv6"):
         for path in sorted(Path(f"/proc/sys/net/{family}").rglob("*")):
@@ -42,7 +42,7 @@ def parameters() -> dict[str, str]:
 
 
 def rules() -> list[tuple[str, str, list[str]]]:
-    """(table, chain, expressions) of every rule, in order."""
+    """Return (table, chain, expressions) of every rule, in order."""
     found = []
     for family in (IPV4, INET, IPV6):
         nft = NFTables(nfgen_family=family)
@@ -64,21 +64,21 @@ def firewall(family: int = IPV4, policy: int = 0, name: str = "FORWARD") -> None
 
 
 def count_in(name: str, *expressions: object) -> None:
-    """Put a rule that decides nothing into a chain of the IPv4 table."""
+    """Add a rule without a verdict to a chain of the IPv4 table."""
     nft = NFTables(nfgen_family=IPV4)
     nft.rule("add", table="filter", chain=name, expressions=[expressions])
     nft.close()
 
 
 def divert() -> None:
-    """Have what is forwarded to the peer take another way than what is sent."""
+    """Route forwarded packets to the peer by another device than sent ones."""
     sh("ip rule add iif vx0-up to 10.0.1.41 lookup 77")
     sh("ip route add 10.0.1.41 via 10.0.2.41 dev u2 table 77")
 
 
 @contextmanager
 def up(underlay: UnderlayConfig, *peers: str) -> Iterator[InjectUplink | None]:
-    """Bring up, and see that nothing is left of it afterwards."""
+    """Yield the uplink of a running setup; check afterwards that all changes are reverted."""
     before = one_host.state(), parameters(), rules()
     with bring_up(one_host.config(*peers, underlay=underlay)) as runtime:
         yield runtime.uplink
@@ -87,7 +87,7 @@ def up(underlay: UnderlayConfig, *peers: str) -> Iterator[InjectUplink | None]:
 
 @pytest.mark.parametrize("peer", ["10.0.1.41", "fd00:1::41"])
 @in_private_namespaces
-def test_injecting_needs_nothing_of_a_plain_host(peer: str) -> None:
+def test_injecting_changes_only_its_own_device_on_a_default_host(peer: str) -> None:
     one_host.host()
     before = parameters()
     with up(INJECT, peer) as uplink:
@@ -100,7 +100,7 @@ def test_injecting_needs_nothing_of_a_plain_host(peer: str) -> None:
 
 
 @in_private_namespaces
-def test_the_socket_is_the_default_and_nothing_is_made_for_it() -> None:
+def test_the_socket_is_the_default_and_creates_no_device() -> None:
     one_host.host()
     with up(UnderlayConfig()) as uplink:
         assert uplink is None
@@ -109,7 +109,7 @@ def test_the_socket_is_the_default_and_nothing_is_made_for_it() -> None:
 
 @pytest.mark.parametrize("rp_filter", ["0", "2"])
 @in_private_namespaces
-def test_a_loose_source_check_of_the_host_is_passed(rp_filter: str) -> None:
+def test_a_loose_rp_filter_of_the_host_is_not_changed(rp_filter: str) -> None:
     one_host.host()
     RP_FILTER.write_text(rp_filter)
     with up(INJECT) as uplink:
@@ -118,7 +118,7 @@ def test_a_loose_source_check_of_the_host_is_passed(rp_filter: str) -> None:
 
 
 @in_private_namespaces
-def test_a_strict_one_is_named_and_loosened_on_request_only() -> None:
+def test_a_strict_rp_filter_is_changed_only_on_request() -> None:
     one_host.host()
     RP_FILTER.write_text("1")
     with up(INJECT) as uplink:
@@ -132,7 +132,7 @@ def test_a_strict_one_is_named_and_loosened_on_request_only() -> None:
     ("family", "peer"), [(IPV4, "10.0.1.41"), (INET, "10.0.1.41"), (IPV6, "fd00:1::41")]
 )
 @in_private_namespaces
-def test_a_policy_of_drop_gets_a_rule_on_request_only(family: int, peer: str) -> None:
+def test_a_policy_of_drop_gets_a_rule_only_on_request(family: int, peer: str) -> None:
     one_host.host()
     firewall(family)
     with up(INJECT, peer) as uplink:
@@ -144,7 +144,7 @@ def test_a_policy_of_drop_gets_a_rule_on_request_only(family: int, peer: str) ->
 
 
 @in_private_namespaces
-def test_a_policy_for_the_other_family_is_not_in_the_way() -> None:
+def test_a_policy_for_the_other_family_is_ignored() -> None:
     one_host.host()
     firewall(IPV6)
     with up(SET_UP) as uplink:
@@ -153,7 +153,7 @@ def test_a_policy_for_the_other_family_is_not_in_the_way() -> None:
 
 
 @in_private_namespaces
-def test_a_rule_that_names_the_device_is_trusted() -> None:
+def test_an_existing_rule_for_the_device_is_sufficient() -> None:
     one_host.host()
     firewall()
     chain = netfilter.ForwardChain(IPV4, "filter", "FORWARD", refuses=True)
@@ -185,7 +185,7 @@ def test_rules_under_an_accepting_policy_may_refuse() -> None:
 
 
 @in_private_namespaces
-def test_all_is_put_back_at_once_when_it_fails_after_its_changes() -> None:
+def test_a_failure_after_changes_reverts_them_immediately() -> None:
     one_host.host()
     firewall()
     RP_FILTER.write_text("1")
@@ -199,7 +199,7 @@ def test_all_is_put_back_at_once_when_it_fails_after_its_changes() -> None:
 
 
 @in_private_namespaces
-def test_what_somebody_else_set_meanwhile_is_left_alone() -> None:
+def test_a_parameter_that_another_program_changed_is_not_reverted() -> None:
     one_host.host()
     RP_FILTER.write_text("1")
     with bring_up(one_host.config(underlay=SET_UP)) as runtime:
@@ -209,7 +209,7 @@ def test_what_somebody_else_set_meanwhile_is_left_alone() -> None:
 
 
 @in_private_namespaces
-def test_a_device_of_that_name_is_left_alone() -> None:
+def test_an_existing_device_of_that_name_is_not_changed() -> None:
     one_host.host()
     sh("ip tuntap add vx0-up mode tap")
     with up(INJECT) as uplink:
@@ -217,7 +217,7 @@ def test_a_device_of_that_name_is_left_alone() -> None:
 
 
 @in_private_namespaces
-def test_auto_wants_a_device_that_cuts_tunnels() -> None:
+def test_auto_injects_if_the_device_segments_tunnelled_packets() -> None:
     one_host.host()
     with up(AUTO) as uplink:
         assert uplink is not None
@@ -238,15 +238,15 @@ class _Injector:
         (0, 0, 0, (0, 0), False),
         (5, 5, 0, (0, 0), False),
         (5, 0, 0, (0, 5), True),
-        (5, -3, 0, (0, 5), True),  # the host's own packets met a firewall too
+        (5, -3, 0, (0, 5), True),  # a firewall dropped the host's own packets too
         (5, 4, 1, (1, 0), False),
         (5, 0, 5, (5, 0), False),
-        (5, 0, 9, (5, 0), False),  # others' packets are too large as well
-        (5, 9, 9, (0, 0), False),  # and others' are forwarded
+        (5, 0, 9, (5, 0), False),  # packets that the host forwards for others are too large
+        (5, 9, 9, (0, 0), False),  # and others are forwarded
         (0, 0, 9, (0, 0), False),
     ],
 )
-def test_what_was_lost_is_told_from_what_left(
+def test_drops_are_computed_from_the_counters_of_the_kernel(
     monkeypatch: pytest.MonkeyPatch,
     injected: int,
     sent: int,
@@ -266,7 +266,7 @@ def test_what_was_lost_is_told_from_what_left(
     [peer] = overlay.flood
     uplink.serve(vtep, fallback)
     assert peer.transport.takes_gso
-    for _ in range(2):  # each loss is reported once
+    for _ in range(2):  # each drop is reported once
         assert uplink.poll_drops() == (0, 0)
     uplink.injected += injected
     counted = procfs.Forwarding(1000 + sent, 10 + too_large)
@@ -278,7 +278,7 @@ def test_what_was_lost_is_told_from_what_left(
 
 
 @in_private_namespaces
-def test_another_way_for_forwarded_packets_is_refused() -> None:
+def test_another_route_for_forwarded_packets_selects_the_socket() -> None:
     one_host.host()
     divert()
     with up(INJECT) as uplink:

@@ -163,31 +163,31 @@ def test_two_overlays_with_one_vni_are_refused() -> None:
         worker_of(overlays)
 
 
-def test_an_unfinished_checksum_from_a_peer_is_left_to_the_kernel() -> None:
+def test_a_partial_checksum_from_a_peer_is_completed_by_the_kernel() -> None:
     worker, _, _ = make()
-    begun = bytearray(frame(inner=IP(dst="172.18.0.12") / TCP() / b"hello"))
-    begun[50:52] = pseudo_sum(begun, 6).to_bytes(2, "big")
-    [delivery] = receive(worker, bytes(begun))
+    partial = bytearray(frame(inner=IP(dst="172.18.0.12") / TCP() / b"hello"))
+    partial[50:52] = pseudo_sum(partial, 6).to_bytes(2, "big")
+    [delivery] = receive(worker, bytes(partial))
     expected = virtio.VirtioHeader(virtio.NEEDS_CSUM, 0, 0, 0, 34, 16)
     assert virtio.parse(delivery.parts[0]) == expected
-    assert delivered([delivery]) == [bytes(begun)]
+    assert delivered([delivery]) == [bytes(partial)]
 
 
-def test_an_unfinished_super_frame_is_described_to_the_tap_behind_the_trunk_tag_too() -> None:
+def test_a_partial_checksum_of_a_gso_frame_is_described_after_a_trunk_tag_too() -> None:
     worker, _, _, _ = trunk()
-    begun = bytearray(frame(inner=IP(dst="172.18.0.12") / TCP() / bytes(9000)))
-    begun[50:52] = pseudo_sum(begun, 6).to_bytes(2, "big")
-    [delivery] = receive(worker, bytes(begun), vni=1010)
+    partial = bytearray(frame(inner=IP(dst="172.18.0.12") / TCP() / bytes(9000)))
+    partial[50:52] = pseudo_sum(partial, 6).to_bytes(2, "big")
+    [delivery] = receive(worker, bytes(partial), vni=1010)
     assert virtio.parse(delivery.parts[0]) == virtio.VirtioHeader(
         virtio.NEEDS_CSUM, virtio.GSO_TCPV4, 58, 1410, 38, 16
     )
 
 
-def test_an_unfinished_udp_packet_above_the_mtu_cannot_be_cut() -> None:
+def test_a_partial_udp_packet_above_the_mtu_is_dropped() -> None:
     worker, _, overlay = make()
-    begun = bytearray(frame(inner=IP(dst="172.18.0.12") / UDP() / bytes(9000)))
-    begun[40:42] = pseudo_sum(begun, 17).to_bytes(2, "big")
-    assert receive(worker, bytes(begun)) == []
+    partial = bytearray(frame(inner=IP(dst="172.18.0.12") / UDP() / bytes(9000)))
+    partial[40:42] = pseudo_sum(partial, 17).to_bytes(2, "big")
+    assert receive(worker, bytes(partial)) == []
     assert overlay.drops == {Drop.OVERSIZE: 1}
 
 

@@ -101,17 +101,17 @@ def test_a_frame_above_the_mtu_is_dropped_and_counted(length: int, fits: bool) -
     assert overlay.drops == ({} if fits else {Drop.OVERSIZE: 1})
 
 
-def test_an_unfinished_checksum_is_finished() -> None:
+def test_a_partial_checksum_is_completed() -> None:
     worker, port, _ = make()
     whole = frame(inner=IP(src="172.18.0.11", dst="172.18.0.12") / UDP(sport=1, dport=2) / b"hello")
-    begun = bytearray(whole)
-    begun[40:42] = pseudo_sum(begun, 17).to_bytes(2, "big")
+    partial = bytearray(whole)
+    partial[40:42] = pseudo_sum(partial, 17).to_bytes(2, "big")
     header = virtio.VirtioHeader(virtio.NEEDS_CSUM, 0, 0, 0, 34, 6)
-    [transmit] = send(worker, port, bytes(begun), header)
+    [transmit] = send(worker, port, bytes(partial), header)
     assert joined(transmit)[8:] == whole
 
 
-def test_a_super_frame_leaves_as_datagrams_that_fit() -> None:
+def test_a_gso_frame_is_sent_as_datagrams_that_fit() -> None:
     worker, port, overlay = make()
     payload = bytes(range(256)) * 20
     packet = IP(src="172.18.0.11", dst="172.18.0.12") / TCP(sport=1, dport=2, seq=7) / payload
@@ -132,7 +132,7 @@ def test_a_virtio_header_that_does_not_fit_its_frame_is_counted() -> None:
     assert overlay.drops == {Drop.BAD_OFFLOAD: 2}
 
 
-def test_a_udp_super_frame_of_datagrams_above_the_mtu_is_oversize() -> None:
+def test_a_udp_gso_frame_of_datagrams_above_the_mtu_is_oversize() -> None:
     worker, port, overlay = make()
     packet = IP(src="172.18.0.11", dst="172.18.0.12") / UDP(sport=1, dport=2) / bytes(4000)
     header = virtio.VirtioHeader(virtio.NEEDS_CSUM, virtio.GSO_UDP_L4, 42, 1472, 34, 6)
@@ -207,7 +207,7 @@ def test_equal_frames_of_one_flow_leave_together_and_another_flow_by_its_own_por
     again = encapsulate(worker, port, [(flows[7], virtio.PLAIN)] * 30, 1.0)
     assert [transmit.datagrams for transmit in again] == [30]
     assert again[0].segment_size == 8 + len(flows[7])
-    [lane] = {
+    [sport_index] = {
         t.next_hop.sport_index for t in transmits if flows[7] in [d[8:] for d in datagrams([t])]
     }
-    assert again[0].next_hop.sport_index == lane
+    assert again[0].next_hop.sport_index == sport_index

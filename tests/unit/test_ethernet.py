@@ -10,13 +10,13 @@ def slot_with(frame: bytes, room: int = 16) -> memoryview:
     return memoryview(bytearray(b"\xee" * room + frame))
 
 
-def test_group_addresses_are_told_by_one_bit() -> None:
+def test_group_addresses_are_recognised_by_one_bit() -> None:
     assert ethernet.is_group(ethernet.BROADCAST)
     assert ethernet.is_group(b"\x01\x00\x5e\x00\x00\x01")
     assert not ethernet.is_group(b"\x02\x00\x00\x00\x00\x01")
 
 
-def test_a_mac_is_written_and_read_again() -> None:
+def test_a_formatted_mac_is_parsed_again() -> None:
     mac = bytes.fromhex("02ab00ff0001")
     assert ethernet.format_mac(mac) == "02:ab:00:ff:00:01"
     assert ethernet.parse_mac("02:ab:00:ff:00:01") == mac
@@ -30,7 +30,7 @@ def test_a_mac_is_written_and_read_again() -> None:
         *("02:00:00:00:00:0g", "02:00:00:00:00: 1", "02:00:00:00:00:+1", "02:00:00:00:00:1_"),
     ],
 )
-def test_what_is_no_mac_is_refused_with_an_example(text: str) -> None:
+def test_text_that_is_not_a_mac_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match="write it as 02:00:00:00:00:01"):
         ethernet.parse_mac(text)
 
@@ -45,12 +45,12 @@ def test_an_untagged_frame_has_no_vlan() -> None:
     assert ethernet.vlan_id(slot_with(UNTAGGED), 16) is None
 
 
-def test_a_tag_cut_short_is_no_tag() -> None:
+def test_a_truncated_tag_counts_as_untagged() -> None:
     frame = MACS + b"\x81\x00\x00\x64\x08"
     assert ethernet.vlan_id(slot_with(frame), 16) is None
 
 
-def test_a_tag_put_in_and_popped_gives_the_frame_back() -> None:
+def test_popping_an_inserted_tag_restores_the_frame() -> None:
     tag = ethernet.pack_tag(100)
     assert tag == b"\x81\x00\x00\x64"
     slot = slot_with(MACS + tag + UNTAGGED[12:])
@@ -66,6 +66,6 @@ def test_only_the_outer_of_two_tags_is_popped() -> None:
 
 
 @pytest.mark.parametrize("vid", [-1, 0, 4095, 4096])
-def test_a_vlan_that_cannot_be_is_refused(vid: int) -> None:
+def test_a_vlan_out_of_range_is_refused(vid: int) -> None:
     with pytest.raises(ValueError, match=f"VLAN {vid} is out of range: use 1..4094"):
         ethernet.pack_tag(vid)

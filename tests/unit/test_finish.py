@@ -1,4 +1,4 @@
-"""Finished frames for a TAP that has no virtio header, held to what scapy builds."""
+"""Finish frames for a TAP without a virtio header; scapy builds the expected frames."""
 
 import struct
 from typing import Any
@@ -16,16 +16,18 @@ NETWORKS = {4: IP(src="172.18.0.11", dst="172.18.0.12"), 6: IPv6(src="fd00::1", 
 ethers = pytest.mark.parametrize("ether", [Ether(), Ether() / Dot1Q(vlan=7)], ids=["", "tag"])
 
 
-def begun(frame: bytes, l4: int, csum_at: int, protocol: int, version: int) -> bytearray:
-    """Return a frame with its checksum field holding the pseudo-header sum alone."""
+def with_partial_checksum(
+    frame: bytes, l4: int, csum_at: int, protocol: int, version: int
+) -> bytearray:
+    """Return a frame with only the pseudo-header sum in its checksum field."""
     addresses = frame[l4 - (8 if version == 4 else 32) : l4]
     length = len(frame) - l4
     words = struct.unpack(f"!{len(addresses) // 2}H", addresses)
     total = sum(words) + protocol + length
     total = (total & 0xFFFF) + (total >> 16)
-    unfinished = bytearray(frame)
-    struct.pack_into("!H", unfinished, l4 + csum_at, (total & 0xFFFF) + (total >> 16))
-    return unfinished
+    partial = bytearray(frame)
+    struct.pack_into("!H", partial, l4 + csum_at, (total & 0xFFFF) + (total >> 16))
+    return partial
 
 
 def with_header(header: virtio.VirtioHeader, frame: bytes) -> tuple[bytes, bytes]:
@@ -36,17 +38,17 @@ def with_header(header: virtio.VirtioHeader, frame: bytes) -> tuple[bytes, bytes
 @ethers
 @pytest.mark.parametrize("version", [4, 6])
 @pytest.mark.parametrize("transport", [TCP(sport=5, dport=6, flags="A"), UDP(sport=5, dport=6)])
-def test_a_begun_checksum_is_completed(version: int, transport: Any, ether: Any) -> None:
+def test_a_partial_checksum_is_completed(version: int, transport: Any, ether: Any) -> None:
     finished = bytes(ether / NETWORKS[version] / transport / PAYLOAD)
     l4 = len(ether) + (20 if version == 4 else 40)
     protocol, at = (6, 16) if isinstance(transport, TCP) else (17, 6)
     header = virtio.VirtioHeader(virtio.NEEDS_CSUM, virtio.GSO_NONE, 0, 0, l4, at)
-    parts = with_header(header, bytes(begun(finished, l4, at, protocol, version)))
+    parts = with_header(header, bytes(with_partial_checksum(finished, l4, at, protocol, version)))
     assert finish(parts) == [bytes(virtio.HEADER_LEN) + finished]
 
 
 @ethers
-def test_a_super_frame_is_cut_where_its_sender_did_however_large(ether: Any) -> None:
+def test_a_gso_frame_becomes_the_segments_of_its_sender(ether: Any) -> None:
     sent = PAYLOAD * 40
     whole = bytes(ether / NETWORKS[4] / TCP(sport=5, dport=6, seq=1, flags="PA") / sent)
     l4 = len(ether) + 20
@@ -59,13 +61,13 @@ def test_a_super_frame_is_cut_where_its_sender_did_however_large(ether: Any) -> 
         assert frame[: virtio.HEADER_LEN] == bytes(virtio.HEADER_LEN)
         packet = Ether(frame[virtio.HEADER_LEN :])
         assert packet[TCP].seq == 1 + 9000 * number
-        told = packet[TCP].chksum, packet[IP].chksum
+        checksums = packet[TCP].chksum, packet[IP].chksum
         del packet[TCP].chksum, packet[IP].chksum
         again = Ether(bytes(packet))
-        assert told == (again[TCP].chksum, again[IP].chksum)
+        assert checksums == (again[TCP].chksum, again[IP].chksum)
 
 
-def test_what_needs_nothing_stays_as_it_is() -> None:
+def test_a_complete_frame_is_not_changed() -> None:
     frame = bytes(Ether() / NETWORKS[4] / UDP() / b"hello")
     header = virtio.PLAIN._replace(flags=virtio.DATA_VALID)
     assert finish(with_header(header, frame)) == [bytes(virtio.HEADER_LEN) + frame]
@@ -78,6 +80,6 @@ def test_what_needs_nothing_stays_as_it_is() -> None:
         virtio.VirtioHeader(virtio.NEEDS_CSUM, virtio.GSO_TCPV4, 0, 0, 34, 16),
     ],
 )
-def test_what_contradicts_itself_is_nothing(header: virtio.VirtioHeader) -> None:
+def test_a_frame_with_an_inconsistent_virtio_header_is_dropped(header: virtio.VirtioHeader) -> None:
     frame = bytes(Ether() / NETWORKS[4] / TCP() / PAYLOAD)
     assert finish(with_header(header, frame)) == []

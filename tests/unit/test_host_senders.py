@@ -1,4 +1,4 @@
-"""The sockets an Underlay sends by: their ports, what they hear, and that nothing stops them."""
+"""The sending sockets of an Underlay: ports, received datagrams and errors."""
 
 import errno
 import os
@@ -48,13 +48,13 @@ def port_of(one: Underlay, target: socket.socket, flow: int) -> int:
 
 
 def sending(one: Underlay) -> list[socket.socket]:
-    """Return its sockets that send: those that stand behind none of its readers."""
+    """Return the sockets that send."""
     return list(one.sending)
 
 
 @both_families
 @in_private_namespaces
-def test_each_flow_keeps_a_port_of_the_range_and_flows_are_spread(family: int) -> None:
+def test_each_flow_keeps_its_port_and_flows_use_the_whole_range(family: int) -> None:
     with listener(family) as target:
         one = underlay(family)
         assert one.senders == MAX_SOURCE_PORTS == 64
@@ -68,7 +68,7 @@ def test_each_flow_keeps_a_port_of_the_range_and_flows_are_spread(family: int) -
 
 @both_families
 @in_private_namespaces
-def test_parts_and_segments_leave_from_the_port_of_their_flow_too(family: int) -> None:
+def test_parts_and_segments_are_sent_from_the_port_of_their_flow(family: int) -> None:
     with listener(family) as target:
         one = underlay(family)
         port = port_of(one, target, 7)
@@ -81,7 +81,7 @@ def test_parts_and_segments_leave_from_the_port_of_their_flow_too(family: int) -
 
 
 @in_private_namespaces
-def test_ports_in_use_are_passed_over() -> None:
+def test_ports_in_use_are_skipped() -> None:
     with listener(socket.AF_INET) as target, socket.socket(type=socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 50_001))
         one = underlay(srcport=(50_000, 50_002))
@@ -93,7 +93,7 @@ def test_ports_in_use_are_passed_over() -> None:
 
 
 @in_private_namespaces
-def test_one_port_means_one_socket_and_the_listening_port_the_listening_socket() -> None:
+def test_a_range_of_one_port_opens_one_socket() -> None:
     with listener(socket.AF_INET) as target:
         for srcport in ((50_000, 50_000), (4789, 4789)):
             one = underlay(srcport=srcport)
@@ -103,7 +103,7 @@ def test_one_port_means_one_socket_and_the_listening_port_the_listening_socket()
 
 
 @in_private_namespaces
-def test_a_range_without_a_free_port_is_an_error_that_names_it() -> None:
+def test_a_range_without_a_free_port_is_refused() -> None:
     before = len(os.listdir("/proc/self/fd"))
     with socket.socket(type=socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 50_000))
@@ -113,7 +113,7 @@ def test_a_range_without_a_free_port_is_an_error_that_names_it() -> None:
 
 
 @in_private_namespaces
-def test_ports_for_root_only_are_passed_over() -> None:
+def test_ports_reserved_for_root_are_skipped() -> None:
     become_nobody()
     with pytest.raises(HostError, match="srcport 1 2: "):
         open_senders(socket.AF_INET, "127.0.0.1", source_ports(1, 2), None)
@@ -123,7 +123,7 @@ def test_ports_for_root_only_are_passed_over() -> None:
 
 @both_families
 @in_private_namespaces
-def test_what_arrives_at_a_sending_port_is_dropped_and_never_kept(family: int) -> None:
+def test_datagrams_to_a_sending_port_are_dropped(family: int) -> None:
     with listener(family) as stray:
         one = underlay(family, FROM)
         [first, *_] = sending(one)
@@ -138,12 +138,12 @@ def test_what_arrives_at_a_sending_port_is_dropped_and_never_kept(family: int) -
 
 @both_families
 @in_private_namespaces
-def test_an_icmp_error_stops_no_send(family: int) -> None:
-    """ICMP port unreachable, even where the socket was told to report it (it is not by itself)."""
-    with listener(family) as target, listener(family) as nobody:
+def test_an_icmp_error_does_not_stop_a_send(family: int) -> None:
+    """ICMP port unreachable, with and without IP_RECVERR, which makes the socket report it."""
+    with listener(family) as target, listener(family) as closed:
         one = underlay(family, (50_000, 50_000))
-        gone = nobody.getsockname()
-        nobody.close()
+        gone = closed.getsockname()
+        closed.close()
         for _ in range(3):
             assert one.send((b"to a closed port",), gone) == 0
             assert port_of(one, target, 0) == 50_000
@@ -164,7 +164,7 @@ def test_an_icmp_error_stops_no_send(family: int) -> None:
     ids=["ipv4", "ipv6"],
 )
 @in_private_namespaces
-def test_they_fragment_nothing_and_are_bound_to_the_device(
+def test_sending_sockets_never_fragment_and_are_bound_to_the_device(
     family: int, peer: tuple[str, int], headers: int
 ) -> None:
     sh("ip link add v9 type veth peer name w9")
@@ -181,14 +181,14 @@ def test_they_fragment_nothing_and_are_bound_to_the_device(
 
 
 @in_private_namespaces
-def test_what_the_send_buffer_cannot_hold_is_refused_at_once() -> None:
+def test_a_send_to_a_full_buffer_fails_immediately() -> None:
     sh("ip link add v0 type veth peer name v1")
     sh("ip link set v0 up")
     sh("ip address add 10.9.0.1/24 dev v0")
     one = Underlay(socket.AF_INET, None, 4789, None, source_ports(50_000, 50_000))
     [sender] = sending(one)
     sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 0)
-    # Nobody answers for that address: what is sent waits, and counts as the socket's.
+    # That address has no host, so datagrams wait for ARP and occupy the send buffer.
     errors = [one.send((bytes(1000),), ("10.9.0.2", 4789)) for _ in range(20)]
     assert errors[0] == 0
     assert errors[-1] == errno.EAGAIN
@@ -196,7 +196,7 @@ def test_what_the_send_buffer_cannot_hold_is_refused_at_once() -> None:
 
 
 @in_private_namespaces
-def test_closing_closes_them_all() -> None:
+def test_closing_closes_all_sockets() -> None:
     before = len(os.listdir("/proc/self/fd"))
     one = underlay()
     with as_socket(one):

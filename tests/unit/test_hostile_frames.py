@@ -62,13 +62,13 @@ def test_a_length_that_a_guest_wrote_takes_no_datagram_of_another_vni_along() ->
     ]
 
 
-def test_what_may_be_one_inner_super_frame_or_several_datagrams_goes_nowhere() -> None:
+def test_a_message_that_may_be_one_inner_gso_packet_is_ambiguous() -> None:
     worker, _, _ = make()
     whole = bytearray(frame(inner=V4 / UDP(sport=1, dport=2) / bytes(2000)))
     found = ip.locate(whole)
     assert found is not None
-    begun = ip.pseudo_header_sum(whole, found, found.end - found.l4)
-    whole[found.l4 + 6 : found.l4 + 8] = begun.to_bytes(2, "big")
+    partial = ip.pseudo_header_sum(whole, found, found.end - found.l4)
+    whole[found.l4 + 6 : found.l4 + 8] = partial.to_bytes(2, "big")
     message = bytearray(HEADER + whole)
     assert len(decapsulate(worker, [(bytes(message), PEER_1, 1000)], 0.0)) == 1
     message[1000:1008] = HEADER
@@ -123,8 +123,8 @@ def test_a_fragment_is_written_as_it_came() -> None:
     whole = bytearray(frame(inner=V4 / TCP(sport=1, dport=2, flags="A")))
     found = ip.locate(whole)
     assert found is not None
-    begun = ip.pseudo_header_sum(whole, found, found.end - found.l4)
-    whole[50:52] = begun.to_bytes(2, "big")
+    partial = ip.pseudo_header_sum(whole, found, found.end - found.l4)
+    whole[50:52] = partial.to_bytes(2, "big")
     whole[20:22] = (0x2000 | 100).to_bytes(2, "big")
     [delivery] = receive(worker, bytes(whole))
     assert virtio.parse(delivery.parts[0]) == virtio.PLAIN
@@ -141,13 +141,13 @@ def test_padding_is_never_joined_as_payload() -> None:
         assert b"PAD!" not in data[: 10 + 14 + int.from_bytes(data[26:28], "big")]
 
 
-def test_a_later_super_frame_does_not_overtake_a_fragment() -> None:
+def test_a_later_gso_frame_does_not_overtake_a_fragment() -> None:
     worker, port, _ = make(source_ports=64, peers=PEERS[:1])
     fragment = frame(inner=IP(src="172.18.0.11", dst="172.18.0.12", frag=5, proto=17) / bytes(900))
     for number in range(1, 30):
         bulk = bytearray(frame(inner=V4 / TCP(sport=number, dport=2, flags="A") / bytes(5000)))
-        begun = ip.pseudo_header_sum(bulk, ip.locate(bulk), len(bulk) - 34)  # type: ignore[arg-type]
-        bulk[50:52] = begun.to_bytes(2, "big")
+        partial = ip.pseudo_header_sum(bulk, ip.locate(bulk), len(bulk) - 34)  # type: ignore[arg-type]
+        bulk[50:52] = partial.to_bytes(2, "big")
         batch = [(fragment, virtio.PLAIN), (bytes(bulk), SUPER)]
         sent = datagrams(encapsulate(worker, port, batch, float(number)))
         assert sent[0][8:] == fragment

@@ -62,7 +62,7 @@ def test_tags_are_skipped(tags: bytes, l3: int) -> None:
     assert found6 == Headers(6, l3, l3 + 40, l3 + 41, ip.TCP, False)
 
 
-def test_a_third_tag_is_too_many() -> None:
+def test_three_tags_are_refused() -> None:
     assert ip.locate(MACS + TAG * 3 + IPV4 + packet4(b"datagram")) is None
 
 
@@ -71,7 +71,7 @@ def test_a_third_tag_is_too_many() -> None:
     [(0, False), (0x4000, False), (0x8000, False), (0x2000, True), (1, True), (0x3FFF, True)],
 )
 @pytest.mark.parametrize("options", [b"", bytes(4)], ids=["plain", "options"])
-def test_ipv4_fragments_are_told(bits: int, fragment: bool, options: bytes) -> None:
+def test_ipv4_fragments_are_recognised(bits: int, fragment: bool, options: bytes) -> None:
     found = ip.locate(MACS + IPV4 + packet4(b"datagram", options, fragment=bits))
     assert found is not None
     assert found.fragment is fragment
@@ -79,12 +79,12 @@ def test_ipv4_fragments_are_told(bits: int, fragment: bool, options: bytes) -> N
 
 @pytest.mark.parametrize("options", [b"", bytes(4)], ids=["plain", "options"])
 @pytest.mark.parametrize("extra", [-9, 1, 100], ids=["into its header", "by one", "by many"])
-def test_ipv4_that_contradicts_its_length_is_nonsense(options: bytes, extra: int) -> None:
+def test_an_ipv4_packet_with_a_wrong_length_is_refused(options: bytes, extra: int) -> None:
     assert ip.locate(MACS + IPV4 + packet4(b"datagram", options, extra=extra)) is None
 
 
 @pytest.mark.parametrize("first", [0x44, 0x40, 0x65, 0x55, 0x05])
-def test_ipv4_of_another_version_or_a_short_header_is_nonsense(first: int) -> None:
+def test_a_wrong_ipv4_version_or_header_length_is_refused(first: int) -> None:
     packet = packet4(b"datagram" * 3)
     assert ip.locate(MACS + IPV4 + bytes([first]) + packet[1:]) is None
 
@@ -94,7 +94,7 @@ def test_plain_ipv6() -> None:
     assert ip.locate(frame) == Headers(6, 14, 54, 61, ip.TCP, False)
 
 
-def test_ipv6_of_another_version_is_nonsense() -> None:
+def test_a_wrong_ipv6_version_is_refused() -> None:
     packet = packet6(b"segment")
     assert ip.locate(MACS + IPV6 + b"\x45" + packet[1:]) is None
 
@@ -108,22 +108,22 @@ def test_every_known_extension_is_skipped() -> None:
 @pytest.mark.parametrize(
     ("position", "fragment"), [(0, False), (6, False), (1, True), (8, True), (0xFFF8, True)]
 )
-def test_ipv6_fragments_are_told_from_atomic_ones(position: int, fragment: bool) -> None:
+def test_ipv6_fragments_are_distinguished_from_atomic_ones(position: int, fragment: bool) -> None:
     frame = MACS + IPV6 + packet6(fragment_header(17, position) + b"data", protocol=44)
     assert ip.locate(frame) == Headers(6, 14, 62, 66, ip.UDP, fragment)
 
 
-def test_an_extension_beyond_the_end_is_nonsense() -> None:
+def test_an_extension_header_beyond_the_end_is_refused() -> None:
     assert ip.locate(MACS + IPV6 + packet6(extension(6, 16)[:8], protocol=0)) is None
     assert ip.locate(MACS + IPV6 + packet6(extension(6)[:7], protocol=60) + bytes(8)) is None
 
 
-def test_a_fragment_header_cut_short_is_nonsense() -> None:
+def test_a_truncated_fragment_header_is_refused() -> None:
     cut = fragment_header(17, 8)[:7]
     assert ip.locate(MACS + IPV6 + packet6(cut, protocol=44) + bytes(8)) is None
 
 
-def test_eight_extensions_are_walked_and_not_nine() -> None:
+def test_eight_extension_headers_are_skipped_and_nine_are_refused() -> None:
     eight = extension(60) * 7 + extension(6)
     found = ip.locate(MACS + IPV6 + packet6(eight, protocol=60))
     assert found == Headers(6, 14, 118, 118, ip.TCP, False)

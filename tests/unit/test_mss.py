@@ -23,7 +23,7 @@ def segment(options: bytes, flags: int = SYN, version: int = 4, words: int | Non
 
 
 def clamped(frame: bytes, mtu: int = 1450, partial: bool = False) -> bytes | None:
-    """The frame after clamping, None if that said it changed nothing."""
+    """Return the frame after clamping; None if `clamp_mss` returned False."""
     copy = bytearray(frame)
     headers = ip.locate(copy)
     assert headers is not None
@@ -39,39 +39,39 @@ def mss(frame: bytes | None, at: int) -> int:
 
 
 @pytest.mark.parametrize("flags", [SYN, SYN_ACK, 0xC2])
-def test_what_a_syn_announces_is_lowered_to_the_mtu(flags: int) -> None:
+def test_the_mss_of_a_syn_is_lowered_to_the_mtu(flags: int) -> None:
     assert mss(clamped(segment(MSS_1460, flags)), 56) == 1410
     assert mss(clamped(segment(MSS_1460, flags, version=6)), 76) == 1390
 
 
-def test_a_vlan_tag_or_ip_options_are_no_hindrance() -> None:
+def test_the_mss_is_lowered_after_a_vlan_tag_or_ip_options() -> None:
     frame = segment(MSS_1460)
     tagged = frame[:12] + bytes.fromhex("8100000a") + frame[12:]
     assert mss(clamped(tagged), 60) == 1410
 
 
 @pytest.mark.parametrize("announced", [1, 536, 1410])
-def test_what_fits_is_left_alone(announced: int) -> None:
+def test_an_mss_that_fits_is_not_changed(announced: int) -> None:
     assert clamped(segment(b"\x02\x04" + struct.pack(">H", announced))) is None
 
 
-def test_one_octet_too_many_is_lowered() -> None:
+def test_an_mss_one_octet_too_large_is_lowered() -> None:
     assert mss(clamped(segment(b"\x02\x04" + struct.pack(">H", 1411))), 56) == 1410
 
 
 @pytest.mark.parametrize("flags", [0x10, 0x18, 0x04, 0x01])
-def test_other_segments_are_left_alone(flags: int) -> None:
+def test_segments_without_syn_are_not_changed(flags: int) -> None:
     assert clamped(segment(MSS_1460, flags)) is None
 
 
-def test_the_checksum_follows_by_what_the_option_changed() -> None:
+def test_the_checksum_is_updated() -> None:
     frame = clamped(segment(MSS_1460))
     assert frame is not None
     # 1460 -> 1410 takes 50 from the sum, so it adds 50 to the complement.
     assert struct.unpack_from(">H", frame, 50) == (0x1234 + 50,)
 
 
-def test_an_option_across_two_words_changes_the_checksum_by_its_swapped_octets() -> None:
+def test_the_checksum_is_updated_for_an_option_at_an_odd_offset() -> None:
     frame = clamped(segment(b"\x01" + MSS_1460 + bytes(3)))
     assert mss(frame, 57) == 1410
     assert frame is not None
@@ -79,14 +79,14 @@ def test_an_option_across_two_words_changes_the_checksum_by_its_swapped_octets()
     assert struct.unpack_from(">H", frame, 50) == (0x1234 + 50 * 256,)
 
 
-def test_a_partial_checksum_stays_as_it_is() -> None:
+def test_a_partial_checksum_is_not_changed() -> None:
     frame = clamped(segment(MSS_1460), partial=True)
     assert mss(frame, 56) == 1410
     assert frame is not None
     assert struct.unpack_from(">H", frame, 50) == (0x1234,)
 
 
-def test_every_mss_option_is_lowered_for_receivers_differ_in_which_they_take() -> None:
+def test_every_mss_option_of_a_segment_is_lowered() -> None:
     frame = clamped(segment(MSS_1460 + b"\x01" * 4 + MSS_1460))
     assert (mss(frame, 56), mss(frame, 64)) == (1410, 1410)
 
@@ -106,34 +106,34 @@ def test_every_mss_option_is_lowered_for_receivers_differ_in_which_they_take() -
     ],
     ids=["after end", "length 0", "length 1", "too long", "cut", "no length", "3", "5", "none"],
 )
-def test_garbage_ends_the_search(options: bytes) -> None:
+def test_an_invalid_option_ends_the_search(options: bytes) -> None:
     assert clamped(segment(options)) is None
 
 
 @pytest.mark.parametrize("words", [0, 4, 5])
-def test_options_are_where_the_data_offset_says(words: int) -> None:
+def test_options_end_at_the_data_offset(words: int) -> None:
     assert clamped(segment(MSS_1460, words=words)) is None
 
 
-def test_a_data_offset_beyond_the_packet_is_cut_to_it() -> None:
+def test_options_end_at_the_end_of_the_packet() -> None:
     assert mss(clamped(segment(MSS_1460, words=15)), 56) == 1410
     assert clamped(segment(b"\x01\x02\x04\x05", words=15) + b"\xb4\x00") is None
 
 
 @pytest.mark.parametrize("octets", [0, 12, 13, 19])
-def test_a_tcp_header_cut_short_is_left_alone(octets: int) -> None:
+def test_a_truncated_tcp_header_is_not_changed(octets: int) -> None:
     frame = bytearray(segment(MSS_1460))
     frame[16:18] = struct.pack(">H", 20 + octets)
     assert clamped(bytes(frame[: 34 + octets])) is None
 
 
-def test_other_protocols_are_left_alone() -> None:
+def test_other_protocols_are_not_changed() -> None:
     frame = bytearray(segment(MSS_1460))
     frame[23] = 17
     assert clamped(bytes(frame)) is None
 
 
-def test_a_fragment_is_left_alone() -> None:
+def test_a_fragment_is_not_changed() -> None:
     frame = bytearray(segment(MSS_1460))
     frame[20] = 0x20
     assert clamped(bytes(frame)) is None

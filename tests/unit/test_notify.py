@@ -41,7 +41,7 @@ def test_a_closed_reading_end_is_ignored() -> None:
         os.fstat(write)
 
 
-def test_a_descriptor_that_is_not_open_is_named() -> None:
+def test_a_descriptor_that_is_not_open_is_refused() -> None:
     read, write = os.pipe()
     os.close(read)
     os.close(write)

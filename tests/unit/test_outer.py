@@ -13,7 +13,7 @@ V6 = Outer(MAC, bytes.fromhex("fd000001" + "00" * 11 + "04"), bytes(15) + b"\x29
 
 
 @pytest.mark.parametrize("payload", [0, 1, 1458, 65507])
-def test_scapy_reads_ipv4_headers_and_finds_the_ip_checksum_right(payload: int) -> None:
+def test_scapy_parses_ipv4_headers_and_confirms_the_ip_checksum(payload: int) -> None:
     packed = outer.pack(V4, payload)
     frame = Ether(packed + bytes(payload))
     assert len(packed) == 42 == V4.udp_at + 8
@@ -26,7 +26,7 @@ def test_scapy_reads_ipv4_headers_and_finds_the_ip_checksum_right(payload: int) 
 
 
 @pytest.mark.parametrize("payload", [0, 1, 1438, 65527])
-def test_scapy_reads_ipv6_headers(payload: int) -> None:
+def test_scapy_parses_ipv6_headers(payload: int) -> None:
     packed = outer.pack(V6, payload)
     frame = Ether(packed + bytes(payload))
     assert len(packed) == 62 == V6.udp_at + 8
@@ -38,7 +38,7 @@ def test_scapy_reads_ipv6_headers(payload: int) -> None:
 
 @pytest.mark.parametrize("way", [V4, V6], ids=["IPv4", "IPv6"])
 @pytest.mark.parametrize("payload", [b"", b"x", bytes(range(200))])
-def test_summing_all_from_the_udp_header_finishes_the_checksum(way: Outer, payload: bytes) -> None:
+def test_summing_from_the_udp_header_on_completes_the_checksum(way: Outer, payload: bytes) -> None:
     packet = bytearray(outer.pack(way, len(payload)) + payload)
     checksum = complement(ones_sum(packet[way.udp_at :]))
     packet[way.udp_at + 6 : way.udp_at + 8] = checksum.to_bytes(2, "big")
@@ -49,7 +49,7 @@ def test_summing_all_from_the_udp_header_finishes_the_checksum(way: Outer, paylo
 
 @pytest.mark.parametrize("way", [V4, V6], ids=["IPv4", "IPv6"])
 @pytest.mark.parametrize("payload", [b"", b"x", bytes(range(200))])
-def test_a_whole_packet_has_the_ttl_and_the_checksum_that_scapy_computes(
+def test_a_complete_packet_has_the_ttl_and_the_checksum_of_scapy(
     way: Outer, payload: bytes
 ) -> None:
     packet = outer.packet(way, payload)

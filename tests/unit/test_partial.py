@@ -1,4 +1,4 @@
-"""Unfinished checksums and super-frames of a kernel peer, recognised and described."""
+"""Recognise partial checksums and GSO frames of a kernel peer; give their virtio header."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ V4 = IP(src="172.18.0.11", dst="172.18.0.12")
 V6 = IPv6(src="fd00::11", dst="fd00::12")
 
 
-def begun(inner: Any) -> tuple[memoryview, ip.Headers]:
+def with_partial_checksum(inner: Any) -> tuple[memoryview, ip.Headers]:
     """Return a frame whose L4 checksum is the pseudo-header sum, and its headers."""
     data = memoryview(bytearray(frame(inner=inner)))
     headers = ip.locate(data)
@@ -25,16 +25,18 @@ def begun(inner: Any) -> tuple[memoryview, ip.Headers]:
 
 @pytest.mark.parametrize("network", [V4, V6])
 @pytest.mark.parametrize("transport", [TCP() / b"data", UDP() / b"data"])
-def test_a_begun_checksum_is_told_from_a_finished_one(network: Any, transport: Any) -> None:
-    data, found = begun(network / transport)
+def test_a_partial_checksum_is_distinguished_from_a_complete_one(
+    network: Any, transport: Any
+) -> None:
+    data, found = with_partial_checksum(network / transport)
     assert partial.is_partial(data, found, ip.address_sum(data, found))
-    finished = memoryview(frame(inner=network / transport))
-    headers = ip.locate(finished)
+    complete = memoryview(frame(inner=network / transport))
+    headers = ip.locate(complete)
     assert headers is not None
-    assert not partial.is_partial(finished, headers, ip.address_sum(finished, headers))
+    assert not partial.is_partial(complete, headers, ip.address_sum(complete, headers))
 
 
-def test_what_has_no_such_checksum_is_never_partial() -> None:
+def test_a_packet_without_a_tcp_or_udp_checksum_is_never_partial() -> None:
     for inner in (V4.copy() / b"payload", IP(proto=6, frag=5) / bytes(40), IP(proto=6) / bytes(5)):
         data = memoryview(frame(inner=inner))
         headers = ip.locate(data)
@@ -52,16 +54,21 @@ def test_what_has_no_such_checksum_is_never_partial() -> None:
         (V6 / TCP() / bytes(9000), (1, 4, 74, 1390, 54, 16)),
     ],
 )
-def test_the_virtio_header_says_what_is_left_to_do(inner: Any, expected: tuple[int, ...]) -> None:
-    assert partial.virtio_header_for(*begun(inner), max_packet=1450) == expected
+def test_the_virtio_header_describes_checksum_and_segmentation(
+    inner: Any, expected: tuple[int, ...]
+) -> None:
+    assert partial.virtio_header_for(*with_partial_checksum(inner), max_packet=1450) == expected
 
 
-def test_a_udp_packet_above_the_mtu_cannot_be_described() -> None:
-    assert partial.virtio_header_for(*begun(V4 / UDP() / bytes(9000)), max_packet=1450) is None
+def test_a_udp_packet_above_the_mtu_has_no_virtio_header() -> None:
+    assert (
+        partial.virtio_header_for(*with_partial_checksum(V4 / UDP() / bytes(9000)), max_packet=1450)
+        is None
+    )
 
 
-def test_a_super_frame_with_an_impossible_tcp_header_cannot_be_described() -> None:
-    data, headers = begun(V4 / TCP() / bytes(9000))
+def test_a_gso_frame_with_a_wrong_tcp_header_has_no_virtio_header() -> None:
+    data, headers = with_partial_checksum(V4 / TCP() / bytes(9000))
     data[headers.l4 + 12] = 0x10
     assert partial.virtio_header_for(data, headers, max_packet=1450) is None
 

@@ -1,4 +1,4 @@
-"""Counters and FDB as trees for programs and lines for people."""
+"""Counters and FDB as trees for programs and as text for users."""
 
 import json
 
@@ -55,7 +55,7 @@ def test_the_fdb_of_both_sides_with_ages() -> None:
     assert next(report.fdb_text(entries)) == f"{MAC_B} dst {PEER_1} vni 100 age 4"
 
 
-def test_drops_are_listed_by_place_but_for_the_harmless() -> None:
+def test_drops_except_harmless_ones_are_listed_by_place() -> None:
     worker, port, overlay = make()
     receive(worker, frame(), vni=7)
     send(worker, port, b"")

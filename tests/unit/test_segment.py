@@ -1,3 +1,5 @@
+"""Segment a GSO frame; complete a partial checksum."""
+
 import struct
 
 import pytest
@@ -30,7 +32,7 @@ TCP4 = VirtioHeader(virtio.NEEDS_CSUM, virtio.GSO_TCPV4, TCP_PAYLOAD_AT, 40, 34,
 UDP4 = VirtioHeader(virtio.NEEDS_CSUM, virtio.GSO_UDP_L4, UDP_PAYLOAD_AT, 40, 34, 6)
 
 
-def cut(frame: bytes, header: VirtioHeader, max_packet: int = 1450) -> list[bytearray] | None:
+def segments(frame: bytes, header: VirtioHeader, max_packet: int = 1450) -> list[bytearray] | None:
     return segmented(memoryview(frame), header, max_packet, PREFIX)
 
 
@@ -39,47 +41,51 @@ def payloads(rows: list[bytearray] | None, payload_at: int) -> list[bytes]:
     return [bytes(row[len(PREFIX) + payload_at :]) for row in rows]
 
 
-def test_a_tcp_super_frame_becomes_frames_of_gso_size() -> None:
-    rows = cut(TCP_FRAME, TCP4)
+def test_a_tcp_gso_frame_becomes_segments_of_gso_size() -> None:
+    rows = segments(TCP_FRAME, TCP4)
     assert payloads(rows, TCP_PAYLOAD_AT) == [PAYLOAD[:40], PAYLOAD[40:80], PAYLOAD[80:]]
     assert rows is not None
     assert {bytes(row[: len(PREFIX)]) for row in rows} == {PREFIX}
 
 
-def test_tcp_cut_for_a_larger_mtu_is_cut_again() -> None:
-    rows = cut(TCP_FRAME, TCP4, max_packet=40 + 33)
+def test_tcp_segments_above_the_mtu_become_smaller() -> None:
+    rows = segments(TCP_FRAME, TCP4, max_packet=40 + 33)
     assert [len(one) for one in payloads(rows, TCP_PAYLOAD_AT)] == [33, 33, 33, 1]
     assert rows is not None
     sequences = [struct.unpack_from(">I", row, len(PREFIX) + 38)[0] for row in rows]
     assert sequences == [1000, 1033, 1066, 1099]
 
 
-def test_udp_datagrams_keep_their_boundaries_or_do_not_go_at_all() -> None:
-    assert [len(one) for one in payloads(cut(UDP_FRAME, UDP4, 68), UDP_PAYLOAD_AT)] == [40, 40, 20]
-    assert cut(UDP_FRAME, UDP4, max_packet=67) is None
+def test_udp_datagrams_keep_their_boundaries_or_are_refused() -> None:
+    assert [len(one) for one in payloads(segments(UDP_FRAME, UDP4, 68), UDP_PAYLOAD_AT)] == [
+        40,
+        40,
+        20,
+    ]
+    assert segments(UDP_FRAME, UDP4, max_packet=67) is None
 
 
-def test_a_super_frame_of_one_segment_is_one_frame() -> None:
-    assert payloads(cut(TCP_FRAME, TCP4._replace(gso_size=1000)), TCP_PAYLOAD_AT) == [PAYLOAD]
-    assert payloads(cut(UDP_FRAME, UDP4._replace(gso_size=1000)), UDP_PAYLOAD_AT) == [PAYLOAD]
+def test_a_gso_frame_of_one_segment_becomes_one_frame() -> None:
+    assert payloads(segments(TCP_FRAME, TCP4._replace(gso_size=1000)), TCP_PAYLOAD_AT) == [PAYLOAD]
+    assert payloads(segments(UDP_FRAME, UDP4._replace(gso_size=1000)), UDP_PAYLOAD_AT) == [PAYLOAD]
 
 
-def test_flags_that_end_or_begin_something_are_sent_once() -> None:
-    rows = cut(frame4(tcp(flags=0xD9), 6), TCP4)
+def test_cwr_is_set_in_the_first_segment_and_fin_and_psh_in_the_last() -> None:
+    rows = segments(frame4(tcp(flags=0xD9), 6), TCP4)
     assert rows is not None
     assert [row[len(PREFIX) + 34 + 13] for row in rows] == [0xD0, 0x50, 0x59]
 
 
 def test_ethernet_padding_is_not_payload() -> None:
-    assert b"".join(payloads(cut(TCP_FRAME + bytes(9), TCP4), TCP_PAYLOAD_AT)) == PAYLOAD
+    assert b"".join(payloads(segments(TCP_FRAME + bytes(9), TCP4), TCP_PAYLOAD_AT)) == PAYLOAD
 
 
-def test_hdr_len_is_not_believed() -> None:
+def test_hdr_len_is_ignored() -> None:
     for hint in (0, len(TCP_FRAME), 0xFFFF):
-        assert cut(TCP_FRAME, TCP4._replace(hdr_len=hint)) == cut(TCP_FRAME, TCP4)
+        assert segments(TCP_FRAME, TCP4._replace(hdr_len=hint)) == segments(TCP_FRAME, TCP4)
 
 
-def test_the_super_frame_is_only_read() -> None:
+def test_the_gso_frame_is_not_changed() -> None:
     before = bytes(TCP_FRAME)
     assert segmented(memoryview(TCP_FRAME).toreadonly(), TCP4, 1450, PREFIX) is not None
     assert before == TCP_FRAME
@@ -100,9 +106,9 @@ def test_the_super_frame_is_only_read() -> None:
     ],
     ids=["none", "tcpv6", "udp", "ufo", "tunnel", "size 0", "start in IP", "outside", "offset"],
 )
-def test_a_header_that_contradicts_the_frame_is_refused(header: VirtioHeader) -> None:
-    assert cut(TCP_FRAME, header) is None
-    assert cut(TCP_FRAME, TCP4) is not None
+def test_a_virtio_header_that_does_not_fit_the_frame_is_refused(header: VirtioHeader) -> None:
+    assert segments(TCP_FRAME, header) is None
+    assert segments(TCP_FRAME, TCP4) is not None
 
 
 @pytest.mark.parametrize(
@@ -120,39 +126,39 @@ def test_a_header_that_contradicts_the_frame_is_refused(header: VirtioHeader) ->
     ],
     ids=["empty", "header", "cut", "offset 4", "options", "short", "bare", "fragment", "udp"],
 )
-def test_a_frame_that_cannot_be_cut_is_refused(frame: bytes) -> None:
-    assert cut(frame, TCP4) is None
+def test_a_frame_that_cannot_be_segmented_is_refused(frame: bytes) -> None:
+    assert segments(frame, TCP4) is None
 
 
-def test_a_udp_header_cut_short_is_refused() -> None:
-    assert cut(frame4(bytes(7), 17), UDP4) is None
-    assert cut(frame4(bytes(9), 17), UDP4) is not None
+def test_a_truncated_udp_header_is_refused() -> None:
+    assert segments(frame4(bytes(7), 17), UDP4) is None
+    assert segments(frame4(bytes(9), 17), UDP4) is not None
 
 
 @pytest.mark.parametrize("max_packet", [-1, 0, 39, 40])
 def test_an_mtu_without_room_for_payload_is_refused(max_packet: int) -> None:
-    assert cut(TCP_FRAME, TCP4, max_packet) is None
-    assert cut(TCP_FRAME, TCP4, 41) is not None
+    assert segments(TCP_FRAME, TCP4, max_packet) is None
+    assert segments(TCP_FRAME, TCP4, 41) is not None
 
 
-def test_checksums_are_final_whether_or_not_any_were_begun() -> None:
-    begun = cut(TCP_FRAME, TCP4)
-    assert begun == cut(TCP_FRAME, TCP4._replace(flags=0, csum_start=0, csum_offset=0))
+def test_checksums_are_complete_with_and_without_needs_csum() -> None:
+    partial = segments(TCP_FRAME, TCP4)
+    assert partial == segments(TCP_FRAME, TCP4._replace(flags=0, csum_start=0, csum_offset=0))
 
 
-def test_a_datagram_whose_checksum_is_zero_says_ffff() -> None:
+def test_a_udp_checksum_of_zero_is_sent_as_ffff() -> None:
     header = UDP4._replace(gso_size=2)
     at = len(PREFIX) + 34 + 6
-    plain = cut(UDP_FRAME[:16] + b"\0\x1e" + UDP_FRAME[18:42] + bytes(2), header)
+    plain = segments(UDP_FRAME[:16] + b"\0\x1e" + UDP_FRAME[18:42] + bytes(2), header)
     assert plain is not None
-    # What makes up for the sum of the rest, as payload, makes the checksum zero.
+    # With its own checksum as payload, the checksum of the datagram becomes zero.
     payload = bytes(plain[0][at : at + 2])
-    rows = cut(UDP_FRAME[:16] + b"\0\x1e" + UDP_FRAME[18:42] + payload, header)
+    rows = segments(UDP_FRAME[:16] + b"\0\x1e" + UDP_FRAME[18:42] + payload, header)
     assert rows is not None
     assert rows[0][at : at + 2] == b"\xff\xff"
 
 
-def test_completing_sums_from_start_to_end_with_what_the_field_holds() -> None:
+def test_completing_sums_from_csum_start_to_the_end() -> None:
     frame = bytearray(b"\xff" * 4 + bytes.fromhex("0001 f203 f4f5 f6f7 0000"))
     header = VirtioHeader(virtio.NEEDS_CSUM, 0, 0, 0, 4, 8)
     assert complete_checksum(memoryview(frame), header)
@@ -161,14 +167,14 @@ def test_completing_sums_from_start_to_end_with_what_the_field_holds() -> None:
 
 
 @pytest.mark.parametrize(("offset", "expected"), [(6, 0xFFFF), (16, 0)], ids=["udp", "tcp"])
-def test_only_udp_has_no_use_for_a_checksum_of_zero(offset: int, expected: int) -> None:
+def test_only_udp_replaces_a_checksum_of_zero(offset: int, expected: int) -> None:
     frame = bytearray(b"\xff\xff" + bytes(20))
     assert complete_checksum(memoryview(frame), VirtioHeader(1, 0, 0, 0, 0, offset))
     assert struct.unpack_from(">H", frame, offset) == (expected,)
 
 
 @pytest.mark.parametrize(("start", "offset"), [(0, 9), (9, 0), (3, 6), (0xFFFF, 0xFFFF), (10, 0)])
-def test_offsets_outside_of_the_frame_are_refused(start: int, offset: int) -> None:
+def test_checksum_offsets_outside_the_frame_are_refused(start: int, offset: int) -> None:
     frame = bytearray(b"\x55" * 10)
     header = VirtioHeader(virtio.NEEDS_CSUM, 0, 0, 0, start, offset)
     assert not complete_checksum(memoryview(frame), header)

@@ -80,7 +80,7 @@ def test_what_goes_nowhere_is_told_with_its_reason() -> None:
     assert (local.decision, local.drops) == ("local", ((Drop.LOCAL_DESTINATION, 1),))
 
 
-def test_a_super_frame_is_told_with_all_its_datagrams() -> None:
+def test_the_outcome_of_a_gso_frame_has_all_its_datagrams() -> None:
     worker, port, overlay = make()
     bulk = frame(inner=TCP_SUPER)
     told = out(
@@ -140,7 +140,7 @@ def test_merged_datagrams_are_told_one_by_one() -> None:
     assert [data for _, data in told.frames] == [frame()] * 3
 
 
-def test_a_super_frame_of_a_kernel_peer_is_one_datagram() -> None:
+def test_a_gso_frame_of_a_kernel_peer_is_one_datagram() -> None:
     worker, _, _ = make()
     inner = IP(src="10.1.0.1", dst="10.1.0.2") / UDP(sport=1, dport=2, chksum=0) / bytes(1200)
     whole = bytearray(frame(inner=inner))

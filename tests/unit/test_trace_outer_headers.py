@@ -25,8 +25,8 @@ DATAGRAM = vxlan.pack(100) + frame()
 )
 def test_scapy_builds_the_same_headers(peer: str, local: str, is_sent: bool) -> None:
     rebuilder = OuterRebuilder(4789, lambda _: Source(packed(local), 61))
-    begun = rebuilder.packet(Sent(peer, 50007, bytes(2)), bytes(2), is_sent=is_sent)
-    sum_is_zero = begun[-4:-2]  # which would say that there is none, so it is written as 0xffff
+    packet = rebuilder.packet(Sent(peer, 50007, bytes(2)), bytes(2), is_sent=is_sent)
+    sum_is_zero = packet[-4:-2]  # which would say that there is none, so it is written as 0xffff
     for payload in (DATAGRAM, b"", b"\x01" * 1451, sum_is_zero):
         packet = rebuilder.packet(Sent(peer, 50007, payload), payload, is_sent=is_sent)
         ends = {"src": local, "dst": peer.partition("%")[0]}

@@ -45,9 +45,9 @@ def test_an_injected_gso_frame_is_written_as_the_kernel_segments_it(tag: int) ->
     else:
         vtep, port, overlay = make(peers=[(PEER_1, (PEER_1, 4789))])
     l4 = 34 + tag
-    begun = pseudo_sum(frame(inner=BULK), 6).to_bytes(2, "big")  # as the kernel leaves it
+    partial = pseudo_sum(frame(inner=BULK), 6).to_bytes(2, "big")  # as the kernel leaves it
     bulk = frame(inner=BULK, vlan=10 if tag else None)
-    bulk = bulk[: l4 + 16] + begun + bulk[l4 + 18 :]
+    bulk = bulk[: l4 + 16] + partial + bulk[l4 + 18 :]
     header = virtio.VirtioHeader(virtio.NEEDS_CSUM, virtio.GSO_TCPV4, l4 + 20, 1000, l4, 16)
     cut = outcome(vtep, port, bulk, header)
     assert len(cut.datagrams) == 4 * len(overlay.flood)

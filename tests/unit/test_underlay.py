@@ -50,7 +50,7 @@ def wait_readable(underlay: Underlay) -> None:
 
 
 @both_families
-def test_datagrams_come_one_per_buffer_with_their_source_until_none_is_left(family: int) -> None:
+def test_each_receive_returns_one_datagram_and_its_sender_until_none_is_left(family: int) -> None:
     a, b = open_loopback(family), open_loopback(family)
     slots = buffers(2)
     assert receive(b, slots) == []
@@ -66,10 +66,10 @@ def test_datagrams_come_one_per_buffer_with_their_source_until_none_is_left(fami
     b.close()
 
 
-def test_a_pending_icmp_error_neither_ends_nor_stalls_a_receive() -> None:
+def test_a_pending_icmp_error_is_skipped_by_a_receive() -> None:
     a, b = open_loopback(socket.AF_INET), open_loopback(socket.AF_INET)
     with as_socket(a) as sock:
-        # Without this Linux keeps such errors from a socket that is not connected.
+        # Linux reports such errors to an unconnected socket only with this option.
         sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
     nobody = open_loopback(socket.AF_INET)
     gone = address(nobody)
@@ -82,7 +82,7 @@ def test_a_pending_icmp_error_neither_ends_nor_stalls_a_receive() -> None:
     b.close()
 
 
-def test_only_an_error_pending_leaves_an_empty_batch() -> None:
+def test_a_receive_with_only_a_pending_error_returns_none() -> None:
     a = open_loopback(socket.AF_INET)
     with as_socket(a) as sock:
         sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
@@ -104,7 +104,7 @@ def test_its_descriptor_neither_blocks_nor_is_inherited() -> None:
 
 
 @both_families
-def test_a_port_is_ours_alone(family: int) -> None:
+def test_a_port_is_exclusive(family: int) -> None:
     a = open_loopback(family)
     local, port = address(a)[:2]
     with pytest.raises(OSError) as caught:  # noqa: PT011 - the errno is checked below
@@ -121,14 +121,14 @@ def test_an_ipv6_socket_leaves_the_port_free_for_ipv4() -> None:
     four.close()
 
 
-def test_a_device_that_is_not_there_is_an_error() -> None:
+def test_a_missing_device_is_an_error() -> None:
     with pytest.raises(OSError) as caught:  # noqa: PT011 - the errno is checked below
         Underlay(socket.AF_INET, None, 0, "no-such-dev")
     assert caught.value.errno == errno.ENODEV
 
 
 @in_private_namespaces
-def test_its_buffers_hold_eight_mebioctets_where_we_may() -> None:
+def test_its_buffers_hold_eight_mebioctets_with_the_privilege() -> None:
     a = open_loopback(socket.AF_INET)
     with as_socket(a) as sock:
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
@@ -136,7 +136,7 @@ def test_its_buffers_hold_eight_mebioctets_where_we_may() -> None:
 
 
 @in_private_namespaces
-def test_its_buffers_are_the_largest_allowed_where_we_may_not_force_them() -> None:
+def test_its_buffers_are_the_largest_allowed_without_the_privilege() -> None:
     os.setuid(65534)
     a = open_loopback(socket.AF_INET)
     with as_socket(a) as sock, socket.socket(type=socket.SOCK_DGRAM) as plain:
@@ -161,7 +161,7 @@ def veth() -> None:
     ids=["ipv4", "ipv6"],
 )
 @in_private_namespaces
-def test_what_does_not_fit_the_path_is_refused_and_never_fragmented(
+def test_a_datagram_above_the_path_mtu_fails_and_is_never_fragmented(
     family: int, peer: tuple[str, int], headers: int
 ) -> None:
     veth()
@@ -173,7 +173,7 @@ def test_what_does_not_fit_the_path_is_refused_and_never_fragmented(
         assert a.send((bytes(1501 - headers),), peer) == errno.EMSGSIZE
         assert a.send((bytes(1500 - headers),), peer) == 0
         while len(packet := wire.recv(2000)) < 1000:
-            pass  # neighbor discovery of the kernel's own
+            pass  # neighbor discovery by the kernel
     assert len(packet) == 1500
     if family == socket.AF_INET:
         flags_and_offset = struct.unpack_from("!H", packet, 6)[0]
@@ -189,7 +189,7 @@ def test_no_route_returns_the_errno() -> None:
 
 
 @both_families
-def test_datagrams_sent_in_one_call_come_merged_and_with_their_size(family: int) -> None:
+def test_datagrams_sent_in_one_call_are_received_merged_with_their_size(family: int) -> None:
     a, b = open_loopback(family), open_loopback(family)
     payload = b"".join(bytes([number]) * 1000 for number in range(10)) + b"short"
     assert a.send((memoryview(payload),), address(b), 1000) == 0
@@ -203,7 +203,7 @@ def test_datagrams_sent_in_one_call_come_merged_and_with_their_size(family: int)
 
 
 @both_families
-def test_what_the_kernel_can_do_is_told(family: int) -> None:
+def test_its_attributes_show_the_offloads_of_the_kernel(family: int) -> None:
     a = open_loopback(family)
     assert a.segments in (128, 64)
     assert a.merges
@@ -214,7 +214,7 @@ def test_what_the_kernel_can_do_is_told(family: int) -> None:
     a.close()
 
 
-def test_without_gro_each_datagram_comes_alone() -> None:
+def test_without_gro_datagrams_are_received_one_by_one() -> None:
     a, b = open_loopback(socket.AF_INET), Underlay(socket.AF_INET, "127.0.0.1", 0, None, gro=False)
     assert a.send((b"aabbc",), address(b), 2) == 0
     wait_readable(b)
@@ -224,12 +224,12 @@ def test_without_gro_each_datagram_comes_alone() -> None:
 
 
 @in_private_namespaces
-def test_without_a_loopback_as_many_segments_as_every_kernel_takes() -> None:
+def test_without_a_loopback_the_number_of_segments_is_64() -> None:
     sh("ip address flush dev lo")
     assert Underlay(socket.AF_INET, None, 0, None).segments == 64
 
 
-def test_more_segments_than_the_kernel_takes_go_in_smaller_sends() -> None:
+def test_too_many_segments_for_the_kernel_are_sent_in_smaller_calls() -> None:
     a, b = open_loopback(socket.AF_INET), open_loopback(socket.AF_INET)
     sent = b"".join(number.to_bytes(2, "big") for number in range(300))
     parts = (sent[:100], memoryview(sent)[100:])
@@ -244,10 +244,10 @@ def test_more_segments_than_the_kernel_takes_go_in_smaller_sends() -> None:
     b.close()
 
 
-def test_a_kernel_that_cannot_cut_gets_them_one_by_one() -> None:
+def test_without_udp_segment_datagrams_are_sent_one_by_one() -> None:
     a, b = open_loopback(socket.AF_INET), open_loopback(socket.AF_INET)
     with as_socket(a) as sock:
-        sock.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 1)  # not together with UDP_SEGMENT
+        sock.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 1)  # Linux refuses it with UDP_SEGMENT
     for many in (3, 200):
         sent = bytes(range(many))
         assert a.send((sent,), address(b), 1) == errno.EINVAL
@@ -263,7 +263,7 @@ def test_a_kernel_that_cannot_cut_gets_them_one_by_one() -> None:
 
 @pytest.mark.parametrize("error", [errno.EMSGSIZE, errno.EINVAL])  # the latter before Linux 6.14
 @in_private_namespaces
-def test_of_datagrams_too_large_for_the_path_only_those_are_lost(error: int) -> None:
+def test_only_datagrams_above_the_path_mtu_are_lost(error: int) -> None:
     veth()
     sh("ip link set v0 mtu 1000")
     a = Underlay(socket.AF_INET, None, 4789, None)
@@ -291,7 +291,7 @@ def test_a_zero_checksum_over_ipv6_is_accepted() -> None:
 
 
 @in_private_namespaces
-def test_a_link_local_sender_is_told_with_the_number_of_its_device() -> None:
+def test_a_link_local_sender_has_the_number_of_its_device() -> None:
     sh("ip link add v0 type veth peer name v1")
     for dev, host in (("v0", 1), ("v1", 2)):
         sh(f"ip -6 address add fe80::{host}/64 dev {dev} nodad")

@@ -16,13 +16,13 @@ def test_on_an_access_port_tags_are_stripped_on_the_way_out() -> None:
         assert joined(transmit)[8:] == frame(inner=ARP())
 
 
-def test_stripping_a_tag_keeps_the_unfinished_checksum_in_its_place() -> None:
+def test_stripping_a_tag_keeps_a_partial_checksum() -> None:
     worker, port, _ = make()
     packet = IP(src="172.18.0.11", dst="172.18.0.12") / UDP(sport=1, dport=2) / b"hello"
-    begun = bytearray(frame(inner=packet, vlan=5))
-    begun[44:46] = pseudo_sum(begun[4:], 17).to_bytes(2, "big")
+    partial = bytearray(frame(inner=packet, vlan=5))
+    partial[44:46] = pseudo_sum(partial[4:], 17).to_bytes(2, "big")
     header = virtio.VirtioHeader(virtio.NEEDS_CSUM, 0, 0, 0, 38, 6)
-    [transmit] = send(worker, port, bytes(begun), header)
+    [transmit] = send(worker, port, bytes(partial), header)
     assert joined(transmit)[8:] == frame(inner=packet)
 
 

@@ -12,7 +12,7 @@ from scapy.layers.l2 import ARP, Ether
 from scapy.layers.vxlan import VXLAN
 
 from tests.flows import by_flow
-from tests.property.superframes import add_words
+from tests.property.gso_frames import add_words
 from tests.segmenting import segmented
 from vtep.offload import segment
 from vtep.wire import checksum, ethernet, ip, virtio, vxlan

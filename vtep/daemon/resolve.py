@@ -180,7 +180,7 @@ def _checked_route(
     """Return the route to a peer.
 
     Raises:
-        HostError: *address* cannot be a peer, or there is no route to it.
+        HostError: *address* cannot be a peer, or has no route.
     """
     text = str(address[0])
     peer = f"peer {name}" if name == text else f"peer {name} ({text})"

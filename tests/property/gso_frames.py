@@ -1,4 +1,4 @@
-"""Super-frames drawn at random, and a slow, plain opinion on checksums to hold ours to."""
+"""Draw random GSO frames, and compute checksums slowly and simply as a reference."""
 
 import struct
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ TAGS = [b"", bytes.fromhex("81000064"), bytes.fromhex("88a8000281000003")]
 
 
 @dataclass(frozen=True)
-class SuperFrame:
-    """A super-frame, and where its parts are by the account of who built it."""
+class DrawnFrame:
+    """A GSO frame, and the offsets of its parts as its builder knows them."""
 
     raw: bytes
     header: VirtioHeader
@@ -29,12 +29,12 @@ class SuperFrame:
 
     @property
     def overhead(self) -> int:
-        """Octets of IP packet that are not payload."""
+        """Octets of the IP packet before the payload."""
         return self.payload_at - self.l3
 
 
 def add_words(buf: bytes) -> int:
-    """Ones' complement sum, word by word as RFC 1071 section 1 tells it."""
+    """Return the ones' complement sum, word by word as in RFC 1071 section 1."""
     total = 0
     for (word,) in struct.iter_unpack(">H", buf + bytes(len(buf) & 1)):
         total += word
@@ -44,14 +44,14 @@ def add_words(buf: bytes) -> int:
 
 
 def transport_sum(version: int, l3: int, l4: int, protocol: int, frame: bytes) -> int:
-    """Sum of pseudo header, transport header and payload: 0xffff when the checksum is right."""
+    """Sum pseudo header, transport header and payload: 0xffff if the checksum is right."""
     addresses = frame[l3 + 12 : l3 + 20] if version == 4 else frame[l3 + 8 : l3 + 40]
     return add_words(addresses + struct.pack(">IHH", len(frame) - l4, 0, protocol) + frame[l4:])
 
 
 @st.composite
 def ip_headers(draw: st.DrawFn, version: int, protocol: int, length: int) -> bytes:
-    """IP header with options or extension headers, announcing `length` octets of transport."""
+    """Draw an IP header with options or extension headers, for `length` octets of transport."""
     if version == 4:
         options = draw(st.sampled_from([0, 0, 4, 40]))
         header = struct.pack(
@@ -83,7 +83,7 @@ def ip_headers(draw: st.DrawFn, version: int, protocol: int, length: int) -> byt
 
 @st.composite
 def transport_headers(draw: st.DrawFn, protocol: int, payload: int) -> bytes:
-    """TCP (with options) or UDP header, its checksum field still zero."""
+    """Draw a TCP (with options) or UDP header whose checksum field is zero."""
     ports = draw(st.integers(0, 0xFFFFFFFF))
     if protocol == ip.UDP:
         return struct.pack(">IHH", ports, 8 + payload, 0)
@@ -105,11 +105,11 @@ def transport_headers(draw: st.DrawFn, protocol: int, payload: int) -> bytes:
 
 
 @st.composite
-def super_frames(draw: st.DrawFn) -> SuperFrame:
-    """A TCP or UDP super-frame as a TAP hands it over, and its virtio header."""
+def gso_frames(draw: st.DrawFn) -> DrawnFrame:
+    """Draw a TCP or UDP GSO frame with its virtio header, as read from a TAP."""
     version = draw(st.sampled_from([4, 6]))
     protocol = draw(st.sampled_from([ip.TCP, ip.UDP]))
-    # Random content for a short pattern, repeated: long payloads, cheap to draw and to shrink.
+    # A short random pattern, repeated, gives long payloads that are cheap to draw and to shrink.
     pattern = draw(st.binary(min_size=1, max_size=64))
     length = draw(st.integers(1, 3000))
     payload = (pattern * (length // len(pattern) + 1))[:length]
@@ -129,4 +129,4 @@ def super_frames(draw: st.DrawFn) -> SuperFrame:
     hint = draw(st.integers(0, 0xFFFF))
     size = draw(st.integers(max(1, length // 60), length + 10))
     header = VirtioHeader(virtio.NEEDS_CSUM, kind, hint, size, l4, field)
-    return SuperFrame(bytes(frame), header, version, protocol, l3, l4, l4 + len(transport))
+    return DrawnFrame(bytes(frame), header, version, protocol, l3, l4, l4 + len(transport))
