@@ -18,7 +18,7 @@ pytestmark = pytest.mark.netns
 
 VNI = 100
 TOTAL = 10_000
-STRANGER = "10.0.1.99"
+UNKNOWN = "10.0.1.99"
 CHUNK = 500
 """Datagrams sent before the daemon must have counted them: a burst must fit its buffer."""
 
@@ -55,7 +55,7 @@ def flipped(datagram: bytes, bit: int) -> bytes:
     return bytes(changed)
 
 
-def expected(stranger: bool, datagram: bytes) -> str:
+def expected(unknown: bool, datagram: bytes) -> str:
     """Return the expected drop by RFC 7348 section 5, without the code under test."""
     if len(datagram) < 8:
         return "short"
@@ -63,7 +63,7 @@ def expected(stranger: bool, datagram: bytes) -> str:
         return "bad_flags"
     if datagram[4:7] != VNI.to_bytes(3, "big"):
         return "unknown_vni"
-    if stranger:
+    if unknown:
         return "unknown_peer"
     if len(datagram) < 8 + 14:
         return "runt"
@@ -86,17 +86,17 @@ def observed(daemon: Daemon) -> Counter[str]:
 
 def test_10_000_malformed_datagrams_are_counted_by_reason() -> None:
     with two_hosts() as lab, tunnel(lab.h1, lab.h2) as first:
-        lab.h2.ip("address", "add", f"{STRANGER}/24", "dev", lab.h2.device)
+        lab.h2.ip("address", "add", f"{UNKNOWN}/24", "dev", lab.h2.device)
         datagrams = list(malformed())
         assert len(datagrams) == TOTAL
         sent = {datagram for _, datagram in datagrams}
         assert sent >= {VALID[:length] for length in range(len(VALID))}
         assert sent >= {flipped(VALID, bit) for bit in RESERVED}
         wanted: Counter[str] = Counter()
-        with bound(lab.h2, lab.h2.address) as known, bound(lab.h2, STRANGER) as stranger:
+        with bound(lab.h2, lab.h2.address) as known, bound(lab.h2, UNKNOWN) as unknown:
             for start in range(0, TOTAL, CHUNK):
                 for foreign, datagram in datagrams[start : start + CHUNK]:
-                    sender = stranger if foreign else known
+                    sender = unknown if foreign else known
                     sender.sendto(datagram, (lab.h1.address, 4789))
                     wanted[expected(foreign, datagram)] += 1
                 wait_until(

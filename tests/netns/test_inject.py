@@ -280,7 +280,7 @@ def test_injecting_resumes_when_the_path_mtu_is_large_enough() -> None:
         assert drops(ours) == {}
 
 
-def test_nothing_is_left_behind() -> None:
+def test_all_changes_are_reverted_at_exit() -> None:
     with two_hosts() as lab:
 
         def state() -> tuple[list[str], str]:

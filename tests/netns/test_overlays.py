@@ -139,9 +139,9 @@ def trunked(host: Host, number: int, *, red: int, blue: int) -> list[Site]:
 def test_a_vlan_without_an_overlay_is_dropped_and_logged(tmp_path: Path) -> None:
     with Lab() as lab:
         h1, h2 = lab.hosts(2)
-        (red, _), (stranger, _) = trunked(h1, 1, red=10, blue=30)
+        (red, _), (unlisted, _) = trunked(h1, 1, red=10, blue=30)
         with running(h1, tmp_path / "h1.toml", trunk(h2, 10, 20)) as daemon:
-            ping(stranger, "172.18.0.12", timeout=0.1)
+            ping(unlisted, "172.18.0.12", timeout=0.1)
             wait_until(lambda: "unknown_vlan" in daemon.counters()["taps"]["trunk0"]["drops"])
             assert daemon.counters()["overlays"][str(BLUE)]["tx_frames"] == 0
             ping(red, "172.18.0.12", timeout=0.1)

@@ -94,7 +94,7 @@ def test_an_unknown_sender_is_dropped_without_accept_any(lab: TwoHosts) -> None:
         send(lab.h2, "10.0.1.99", lab.h1.address, datagram)
         wait_until(
             lambda: first.counters()["overlays"]["100"]["drops"].get("unknown_peer") == 1,
-            what="the stranger to be counted",
+            what="the unknown sender to be counted",
         )
         send(lab.h2, lab.h2.address, lab.h1.address, datagram)
         assert [frame for frame in seen.wait() if frame[6:12] == FRAME[6:12]] == [FRAME]
@@ -174,8 +174,8 @@ def test_a_wrong_udp_checksum_is_dropped(lab: TwoHosts) -> None:
             raw.sendto(bytes(packet / (vxlan.pack(100) + FRAME)), (lab.h1.address, 0))
             other = FRAME[:-1] + b"\x01"
             send(lab.h2, lab.h2.address, lab.h1.address, vxlan.pack(100) + other)
-        heard = [frame for frame in seen.wait() if frame[6:12] == FRAME[6:12]]
-        assert heard == [other]
+        arrived = [frame for frame in seen.wait() if frame[6:12] == FRAME[6:12]]
+        assert arrived == [other]
         assert first.counters()["overlays"]["100"]["rx_frames"] == 1
 
 

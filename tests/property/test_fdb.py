@@ -17,7 +17,7 @@ PEERS = st.sampled_from([LOCAL, Peer("10.0.1.1", ()), Peer("10.0.1.2", ())])
 class FdbAgainstModel(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.heard: dict[bytes, tuple[Destination, float]] = {}
+        self.entries: dict[bytes, tuple[Destination, float]] = {}
         self.now = 0.0
         self.learned = self.moved = self.expired = self.refused = 0
 
@@ -25,30 +25,30 @@ class FdbAgainstModel(RuleBasedStateMachine):
     def begin(self, max_address: int) -> None:
         self.fdb = Fdb(AGEING, max_address)
 
-    def is_dead(self, mac: bytes) -> bool:
-        return self.now - self.heard[mac][1] >= AGEING
+    def is_expired(self, mac: bytes) -> bool:
+        return self.now - self.entries[mac][1] >= AGEING
 
-    def forget_the_dead(self) -> None:
-        for mac in [mac for mac in self.heard if self.is_dead(mac)]:
-            del self.heard[mac]
+    def remove_expired(self) -> None:
+        for mac in [mac for mac in self.entries if self.is_expired(mac)]:
+            del self.entries[mac]
             self.expired += 1
 
     @rule(mac=MACS, peer=PEERS)
     def learn(self, mac: bytes, peer: Destination) -> None:
         self.fdb.learn(mac, peer, self.now)
-        if mac not in self.heard:
-            if self.fdb.max_address and len(self.heard) == self.fdb.max_address:
-                self.forget_the_dead()
-            if self.fdb.max_address and len(self.heard) == self.fdb.max_address:
+        if mac not in self.entries:
+            if self.fdb.max_address and len(self.entries) == self.fdb.max_address:
+                self.remove_expired()
+            if self.fdb.max_address and len(self.entries) == self.fdb.max_address:
                 self.refused += 1
                 return
             self.learned += 1
-        elif self.is_dead(mac):
+        elif self.is_expired(mac):
             self.expired += 1
             self.learned += 1
-        elif self.heard[mac][0] is not peer:
+        elif self.entries[mac][0] is not peer:
             self.moved += 1
-        self.heard[mac] = peer, self.now
+        self.entries[mac] = peer, self.now
 
     @rule(seconds=st.floats(0, 15))
     def wait(self, seconds: float) -> None:
@@ -57,18 +57,18 @@ class FdbAgainstModel(RuleBasedStateMachine):
     @rule()
     def expire(self) -> None:
         self.fdb.expire(self.now)
-        self.forget_the_dead()
+        self.remove_expired()
 
     @rule(mac=MACS)
     def lookup_does_not_refresh(self, mac: bytes) -> None:
         self.fdb.lookup(mac, self.now)
 
     @invariant()
-    def knows_what_the_model_knows(self) -> None:
+    def entries_equal_the_model(self) -> None:
         live = {
             mac: (peer, self.now - at)
-            for mac, (peer, at) in self.heard.items()
-            if not self.is_dead(mac)
+            for mac, (peer, at) in self.entries.items()
+            if not self.is_expired(mac)
         }
         assert {mac: (peer, age) for mac, peer, age in self.fdb.entries(self.now)} == live
         for number in range(21):
@@ -78,8 +78,8 @@ class FdbAgainstModel(RuleBasedStateMachine):
             assert (entry.destination if entry is not None else None) is expected
 
     @invariant()
-    def counts_what_the_model_counts(self) -> None:
-        assert len(self.fdb) == len(self.heard)
+    def counters_equal_the_model(self) -> None:
+        assert len(self.fdb) == len(self.entries)
         fdb = self.fdb
         counted = (fdb.learned, fdb.moved, fdb.expired, fdb.refused)
         assert counted == (self.learned, self.moved, self.expired, self.refused)

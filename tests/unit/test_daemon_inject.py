@@ -5,7 +5,6 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,10 +15,12 @@ from tests.unit import one_host
 from tests.unit.namespaces import in_private_namespaces, sh
 from vtep.config.model import UnderlayConfig
 from vtep.daemon.inject import InjectUplink
+from vtep.daemon.resolve import ResolvedConfig
 from vtep.daemon.setup import bring_up
 from vtep.dataplane.overlay import AccessPort, Overlay
 from vtep.dataplane.vtep import Vtep
 from vtep.host import netfilter, procfs
+from vtep.host.underlay import Underlay
 
 INJECT = UnderlayConfig(uplink="inject")
 SET_UP = UnderlayConfig(uplink="inject", uplink_setup=True)
@@ -256,9 +257,9 @@ def test_drops_are_computed_from_the_counters_of_the_kernel(
 ) -> None:
     counted = procfs.Forwarding(1000, 10)
     monkeypatch.setattr(procfs, "forwarding", lambda is_ipv6: counted)
-    plan: Any = SimpleNamespace(family=socket.AF_INET, underlay_mtu=1400)
+    plan = ResolvedConfig(socket.AF_INET, "127.0.0.1", frozenset(), 1400, ())
     injector: Any = _Injector()
-    sockets: Any = SimpleNamespace(ports=[4789], segments=64)
+    sockets = Underlay(socket.AF_INET, "127.0.0.1", 0, None)
     uplink = InjectUplink(injector, b"\x02" * 6, INJECT, plan, sockets)
     peers = [("127.0.0.1", ("127.0.0.1", 4789))]
     overlay = Overlay(vni=100, port=AccessPort("vx0", bytes(6)), peers=peers, mtu=1450)
@@ -275,6 +276,7 @@ def test_drops_are_computed_from_the_counters_of_the_kernel(
     assert (uplink.failed is not None, peer.transport is fallback) == (fails, fails)
     assert (vtep.generation.number > generation) == fails
     assert uplink.poll_drops() == (0, 0)
+    sockets.close()
 
 
 @in_private_namespaces

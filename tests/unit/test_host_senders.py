@@ -74,9 +74,9 @@ def test_parts_and_segments_are_sent_from_the_port_of_their_flow(family: int) ->
         port = port_of(one, target, 7)
         assert one.send((b"head", b"tail"), target.getsockname(), sport_index=7) == 0
         assert one.send((b"aaaabb", b"bbc"), target.getsockname(), 4, sport_index=7) == 0
-        heard = [target.recvfrom(10) for _ in range(4)]
-        assert [octets for octets, _ in heard] == [b"headtail", b"aaaa", b"bbbb", b"c"]
-        assert {sender[1] for _, sender in heard} == {port}
+        received = [target.recvfrom(10) for _ in range(4)]
+        assert [octets for octets, _ in received] == [b"headtail", b"aaaa", b"bbbb", b"c"]
+        assert {sender[1] for _, sender in received} == {port}
         one.close()
 
 

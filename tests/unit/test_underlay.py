@@ -71,9 +71,9 @@ def test_a_pending_icmp_error_is_skipped_by_a_receive() -> None:
     with as_socket(a) as sock:
         # Linux reports such errors to an unconnected socket only with this option.
         sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
-    nobody = open_loopback(socket.AF_INET)
-    gone = address(nobody)
-    nobody.close()
+    closed = open_loopback(socket.AF_INET)
+    gone = address(closed)
+    closed.close()
     assert a.send((b"to a closed port",), gone) == 0
     assert b.send((b"hello",), address(a)) == 0
     wait_readable(a)
@@ -86,9 +86,9 @@ def test_a_receive_with_only_a_pending_error_returns_none() -> None:
     a = open_loopback(socket.AF_INET)
     with as_socket(a) as sock:
         sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
-    nobody = open_loopback(socket.AF_INET)
-    gone = address(nobody)
-    nobody.close()
+    closed = open_loopback(socket.AF_INET)
+    gone = address(closed)
+    closed.close()
     assert a.send((b"to a closed port",), gone) == 0
     wait_readable(a)
     assert receive(a, buffers(1)) == []

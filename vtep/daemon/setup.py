@@ -64,7 +64,7 @@ def bring_up(config: Config) -> Iterator[Runtime]:
     state. Entry and exit use netlink: enter before and exit after uvloop runs.
 
     Raises:
-        HostError: a device cannot be opened or set up; nothing is left behind.
+        HostError: a device cannot be opened or set up; all changes are reverted.
     """
     with ExitStack() as undo:
         with Netlink() as net:

@@ -42,8 +42,8 @@ def tap_key(slot: Readable, end: int) -> FlowKey | None:
     """Return a value that frames from a TAP share only if they are forwarded alike.
 
     It holds the virtio header, MACs, ethertype, addresses, ports, TCP offset and TCP flags. None
-    for a frame that is cut short or has an 802.1Q tag. A frame with IP options, an extension header
-    or a fragment gets a key too, but one that says too little: classification must not store it.
+    for a frame that is truncated or has an 802.1Q tag. A frame with IP options or an extension
+    header, or a fragment, gets an incomplete key: classification must not store it.
 
     Args:
         slot: holds the virtio header at slot[6:16], the frame at slot[16:end].
