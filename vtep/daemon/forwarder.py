@@ -98,7 +98,8 @@ class Forwarder:
         """Stop forwarding; to be called before any device is closed."""
         self._loop = None
         if self._warm is not None:
-            self._warm.stop()
+            self._warm.close()
+            self._warm = None
         for fd in self._readers:
             loop.remove_reader(fd)
 
@@ -235,9 +236,20 @@ class Forwarder:
             delivery = decap.decapsulate_one(slot, end, sender, is_alone=True)
             if delivery is not None:
                 self._deliver(delivery)
+                self._poll_idle_tap(delivery.overlay.port)
                 return 1
         decap.decapsulate((Message(large, 0, end, sender, size or octets),), self._deliver)
         return 1
+
+    def _poll_idle_tap(self, port: AccessPort) -> None:
+        """Forward the answer to a frame that was just written, if the kernel gave one already.
+
+        It answers many frames (ping, TCP acknowledgements) before the write returns. The read is
+        cheaper than another wake-up.
+        """
+        tap = self._taps[port]
+        if self._tap_budgets[tap].frames == 1:
+            self._from_tap(port, tap)
 
     # HOT PATH: bench udp, tcp
     def _batch_from_underlay(self, budget: int) -> int:

@@ -1,13 +1,15 @@
 """Keep the idle path warm: rehearse it for a second after each frame that came alone.
 
-After a few milliseconds of idleness the caches are cold, and the first frame costs an interpreter
-several times what later ones do. So for one second after a frame came alone, a timer runs both
-directions every few milliseconds, without sending anything: it reads, finds nothing, and repeats
-the last frame's way up to the send. That costs about 2 % of a core during that second, nothing on a
-network without traffic, and halves the round trip of an idle network (docs/performance.md).
+After a few milliseconds of idleness the caches are cold, and the first frame costs the interpreter
+several times as much as later ones. So for one second after a frame came alone, both directions are
+rehearsed every few milliseconds: polling finds nothing, and the last frame repeats its path up to
+the send. A rehearsal arrives as a frame does, by a descriptor that becomes readable, because the
+event loop's own path is cold, too. It costs about 2 % of a core during that second, and nothing on
+a network without traffic (docs/performance.md).
 """
 
 import asyncio
+import os
 from collections.abc import Callable
 
 WARM_S = 1.0
@@ -15,11 +17,11 @@ EVERY_S = 0.004
 
 
 class KeepWarm:
-    """A timer that calls *rehearse* while frames come alone.
+    """Calls *rehearse* every EVERY_S seconds while frames come alone.
 
     Args:
-        loop: runs the timer.
-        rehearse: takes the monotonic time.
+        loop: the event loop that reads the devices.
+        rehearse: the callback.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, rehearse: Callable[[], None]) -> None:
@@ -27,23 +29,34 @@ class KeepWarm:
         self._rehearse = rehearse
         self._until = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        loop.add_reader(self._fd, self._on_readable)
 
     def extend(self, now: float) -> bool:
-        """Keep the path warm for WARM_S after *now*; return whether the timer was not running."""
+        """Keep the path warm for WARM_S after *now*; return whether it was not kept warm before."""
         self._until = now + WARM_S
         if self._timer is not None:
             return False
         self._timer = self._loop.call_later(EVERY_S, self._tick)
         return True
 
-    def stop(self) -> None:
-        """Cancel the timer."""
+    def close(self) -> None:
+        """Stop rehearsing. Harmless when closed."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._fd >= 0:
+            self._loop.remove_reader(self._fd)
+            os.close(self._fd)
+            self._fd = -1
 
     def _tick(self) -> None:
-        self._timer = None
         if self._loop.time() < self._until:
             self._timer = self._loop.call_later(EVERY_S, self._tick)
-            self._rehearse()
+            os.eventfd_write(self._fd, 1)
+        else:
+            self._timer = None
+
+    def _on_readable(self) -> None:
+        os.eventfd_read(self._fd)
+        self._rehearse()

@@ -139,16 +139,21 @@ class Decapsulator:
             self._remembered = bytes(octets[:end]), sender
 
     def rehearse(self) -> None:
-        """Do what `decapsulate_one` does to the remembered datagram, without counting."""
+        """Decapsulate the remembered datagram once more, and count it back: nothing is written.
+
+        A stale entry ends it, because only a real frame may refresh the FDB.
+        """
         if self._remembered is None:
             return
         octets, sender = self._remembered
         slot, end = self._scratch, len(octets)
         slot[:end] = octets
-        flow = self.known_flow(slot, end, sender)
-        if flow is not None and flow.headers is not None:
-            frame = slot[FRAME_AT:end]
-            partial.single_header(frame, flow.headers, flow.addresses, flow.overlay.mtu)
+        key = datagram_key(slot, UDP_AT, end)
+        flow = self._flows.decap.get((sender, key)) if key is not None else None
+        if flow is None or self._flows.now >= flow.valid_until:
+            return
+        if self.decapsulate_one(slot, end, sender, is_alone=True) is not None:
+            flow.count(-1, FRAME_AT - end)
 
     def known_flow(self, octets: memoryview, end: int, sender: str) -> DecapFlow | None:
         """Return the valid flow cache entry of a datagram at slot[8:end], or None."""
@@ -157,7 +162,9 @@ class Decapsulator:
         if key is None:
             return None
         flow = flows.decap.get((sender, key))
-        if flow is None or flow.generation < flows.generation or flows.now >= flow.valid_until:
+        if flow is None or flow.generation < flows.generation:
+            return None
+        if flows.now >= flow.valid_until and not flow.refresh(flows.now):
             return None
         return flow
 
@@ -172,7 +179,7 @@ class Decapsulator:
         if (
             flow is not None
             and flow.generation >= flows.generation
-            and flows.now < flow.valid_until
+            and (flows.now < flow.valid_until or flow.refresh(flows.now))
         ):
             return flow
         flow = flows.reuse_decap(full_key)

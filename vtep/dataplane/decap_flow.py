@@ -28,6 +28,7 @@ class DecapFlow:
     __slots__ = (
         *(
             "_reserved",
+            "_source",
             "addresses",
             "generation",
             "head",
@@ -43,6 +44,7 @@ class DecapFlow:
         self, overlay: Overlay, peer: Peer, octets: memoryview, at: int, end: int, now: float
     ) -> None:
         frame = octets[at + vxlan.HEADER_LEN : end]
+        self._source = bytes(frame[6:12])
         self.overlay = overlay
         self.peer = peer
         self.headers = ip.locate(frame)
@@ -52,8 +54,23 @@ class DecapFlow:
         self.packet: GroPacket | None = None
         self.is_hidden = True
         self.generation = -1
-        self.valid_until = now + overlay.flow_lifetime
+        self.valid_until = 0.0
         self._reserved = vxlan.reserved_bits(octets, at) != 0
+        self.refresh(now)
+
+    def refresh(self, now: float) -> bool:
+        """Learn the source MAC, and extend the life of the entry; return False if it is stale.
+
+        While the generation is the same, classifying again would find the same result.
+        """
+        overlay, peer = self.overlay, self.peer
+        if peer.heard_at is not None:
+            peer.heard_at = now
+            if overlay.peers.get(peer.ip) is not peer:
+                overlay.add_peer(peer, flood=False)
+        overlay.fdb.learn(self._source, peer, now)
+        self.valid_until = now + overlay.flow_lifetime
+        return overlay.generation.number == self.generation
 
     def count(self, datagrams: int, octets: int) -> None:
         """Count datagrams as received; *octets* are those of their frames."""
@@ -106,9 +123,4 @@ def classify(
     if reason is not None:
         overlay.drops[reason] += 1
         return None
-    if peer.heard_at is not None:
-        peer.heard_at = now
-        if overlay.peers.get(peer.ip) is not peer:
-            overlay.add_peer(peer, flood=False)
-    overlay.fdb.learn(bytes(frame[6:12]), peer, now)
     return DecapFlow(overlay, peer, octets, at, end, now)

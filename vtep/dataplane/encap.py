@@ -68,7 +68,11 @@ class Encapsulator:
             slot = slots.views[number]
             key = tap_key(slot, end)
             flow = recent.get((port, key)) if key is not None else None
-            if flow is None or flow.generation < generation or now >= flow.valid_until:
+            if (
+                flow is None
+                or flow.generation < generation
+                or (now >= flow.valid_until and not flow.refresh(now))
+            ):
                 flow = self._classify(port, slot, end, key)
                 if flow is None:
                     continue
@@ -141,15 +145,22 @@ class Encapsulator:
             self._remembered = port, bytes(slot[:end])
 
     def rehearse(self) -> None:
-        """Do what `encapsulate_one` does to the remembered frame, without counting or sending."""
+        """Encapsulate the remembered frame once more, and count it back: nothing is sent.
+
+        A stale entry ends it, because only a real frame may refresh the FDB.
+        """
         if self._remembered is None:
             return
         port, octets = self._remembered
         slot, end = self._scratch, len(octets)
         slot[:end] = octets
-        flow = self.known_flow(port, slot, end)
-        if flow is not None and flow.drop is None and not slot[_GSO_TYPE_AT]:
-            finish(flow, slot, end)
+        key = tap_key(slot, end)
+        flow = self._flows.encap.get((port, key)) if key is not None else None
+        if flow is None or self._flows.now >= flow.valid_until:
+            return
+        transmit = self.encapsulate_one(port, slot, end)
+        if transmit is not None:
+            count_sent(transmit.next_hop, -transmit.datagrams, -transmit.octets)
 
     def known_flow(self, port: AccessPort, slot: memoryview, end: int) -> EncapFlow | None:
         """Return the valid flow cache entry of a frame, or None."""
@@ -158,7 +169,9 @@ class Encapsulator:
         if key is None:
             return None
         flow = flows.encap.get((port, key))
-        if flow is None or flow.generation < flows.generation or flows.now >= flow.valid_until:
+        if flow is None or flow.generation < flows.generation:
+            return None
+        if flows.now >= flow.valid_until and not flow.refresh(flows.now):
             return None
         return flow
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from vtep.dataplane.counters import Drop, Flood, OverlayCounters
-from vtep.dataplane.fdb import LOCAL
+from vtep.dataplane.fdb import LOCAL, FdbEntry
 from vtep.dataplane.overlay import NO_MAC, Overlay
 from vtep.dataplane.peer import NextHop, Peer
 from vtep.offload import partial
@@ -44,12 +44,24 @@ class EncapFlow:
     """
 
     __slots__ = (
-        *("at", "clamps_mss", "csum_at", "csum_field", "drop", "generation", "gso", "headers"),
-        *("ip_length_at", "ip_length_from", "is_hidden", "max_end", "next_hop", "overlay"),
-        *("payload_at", "template", "valid_until"),
+        *(
+            "_destination",
+            "_has_entry",
+            "_source",
+            "at",
+            "clamps_mss",
+            "csum_at",
+            "csum_field",
+            "drop",
+        ),
+        *("generation", "gso", "headers", "ip_length_at", "ip_length_from", "is_hidden"),
+        *("max_end", "next_hop", "overlay", "payload_at", "template", "valid_until"),
     )
 
-    def __init__(self, overlay: Overlay, at: int, now: float) -> None:
+    def __init__(self, overlay: Overlay, frame: memoryview, at: int) -> None:
+        self._destination = bytes(frame[:6])
+        self._source = bytes(frame[6:12])
+        self._has_entry = False
         self.overlay = overlay
         self.next_hop = _NOWHERE
         self.drop: Drop | None = None
@@ -63,7 +75,65 @@ class EncapFlow:
         self.payload_at = self.ip_length_at = self.ip_length_from = 0
         self.is_hidden = True
         self.generation = -1
+        self.valid_until = 0.0
+
+    def resolve(self, sport_index: int, now: float) -> None:
+        """Learn the source MAC, and look up the next hop or the reason for a drop."""
+        overlay, source = self.overlay, self._source
+        if source[0] & 1 or source == NO_MAC:
+            self.drop = Drop.INVALID_SOURCE
+            self.valid_until = now + overlay.flow_lifetime
+            return
+        overlay.fdb.learn(source, LOCAL, now)
+        entry = self._set_deadline(now)
+        self._has_entry = entry is not None
+        peers: Sequence[Peer] = overlay.flood
+        flood = _flood_cause(self._destination)
+        if flood is None:
+            peer = entry.destination if entry is not None else None
+            if peer is LOCAL:
+                self.drop = Drop.LOCAL_DESTINATION
+                return
+            if isinstance(peer, Peer) and overlay.peers.get(peer.ip) is peer:
+                peers = peer.alone
+            else:
+                flood = Flood.UNKNOWN_UNICAST
+        if not peers:
+            self.drop = Drop.NO_PEER
+            return
+        if flood is Flood.UNKNOWN_UNICAST and overlay.on_flood is not None:
+            overlay.on_flood(self._destination)
+        transports = [peer.transport for peer in peers]
+        self.next_hop = NextHop(
+            overlay,
+            peers,
+            sport_index,
+            flood,
+            all(transport.takes_gso for transport in transports),
+            min(transport.max_segments for transport in transports),
+        )
+
+    def refresh(self, now: float) -> bool:
+        """Extend the life of an entry that is only too old; return False if it is stale.
+
+        While the generation is the same and the FDB entry lives, classifying again could only learn
+        the source MAC and find the same result.
+        """
+        if self.drop is Drop.INVALID_SOURCE:
+            return False
+        overlay = self.overlay
+        overlay.fdb.learn(self._source, LOCAL, now)
+        has_entry = self._set_deadline(now) is not None
+        return overlay.generation.number == self.generation and has_entry is self._has_entry
+
+    def _set_deadline(self, now: float) -> FdbEntry | None:
+        """Make the entry valid until its FDB entry dies; return that, if there is one."""
+        overlay = self.overlay
         self.valid_until = now + overlay.flow_lifetime
+        entry = overlay.fdb.lookup(self._destination, now)
+        if entry is not None:
+            self.valid_until = min(self.valid_until, entry + overlay.fdb.ageing)
+        return entry
 
 
 def classify(
@@ -88,11 +158,11 @@ def classify(
     """
     frame = slot[at:end]
     headers = ip.locate(frame)
-    flow = EncapFlow(overlay, at, now)
+    flow = EncapFlow(overlay, frame, at)
     flow.headers = headers
     flow.is_hidden = at != FRAME_AT or not _is_visible(frame, headers)
     sport_index = flow_number(frame, headers) % source_ports
-    _resolve(flow, bytes(frame[:6]), bytes(frame[6:12]), sport_index, now)
+    flow.resolve(sport_index, now)
     if flow.drop is None:
         header = partial.shift(virtio.parse(slot, TAP_AT), FRAME_AT - at)
         if header.gso_type:
@@ -108,44 +178,6 @@ def _is_visible(frame: memoryview, headers: ip.Headers | None) -> bool:
         return (frame[12] << 8 | frame[13]) not in (ethernet.IPV4, ethernet.IPV6)
     length = ip.IPV4_LEN if headers.version == 4 else ip.IPV6_LEN
     return not headers.fragment and headers.l4 == headers.l3 + length
-
-
-def _resolve(
-    flow: EncapFlow, destination: bytes, source: bytes, sport_index: int, now: float
-) -> None:
-    """Learn the source MAC, and look up the next hop or the reason for a drop."""
-    overlay = flow.overlay
-    if source[0] & 1 or source == NO_MAC:
-        flow.drop = Drop.INVALID_SOURCE
-        return
-    overlay.fdb.learn(source, LOCAL, now)
-    peers: Sequence[Peer] = overlay.flood
-    flood = _flood_cause(destination)
-    if flood is None:
-        entry = overlay.fdb.lookup(destination, now)
-        peer = entry.destination if entry is not None else None
-        if peer is LOCAL:
-            flow.drop = Drop.LOCAL_DESTINATION
-            return
-        if entry is not None and isinstance(peer, Peer) and overlay.peers.get(peer.ip) is peer:
-            peers = peer.alone
-            flow.valid_until = min(flow.valid_until, entry + overlay.fdb.ageing)
-        else:
-            flood = Flood.UNKNOWN_UNICAST
-    if not peers:
-        flow.drop = Drop.NO_PEER
-        return
-    if flood is Flood.UNKNOWN_UNICAST and overlay.on_flood is not None:
-        overlay.on_flood(destination)
-    transports = [peer.transport for peer in peers]
-    flow.next_hop = NextHop(
-        overlay,
-        peers,
-        sport_index,
-        flood,
-        all(transport.takes_gso for transport in transports),
-        min(transport.max_segments for transport in transports),
-    )
 
 
 def _flood_cause(destination: bytes) -> Flood | None:

@@ -2,8 +2,8 @@
 
 A frame is classified once. Later frames with the same key need one lookup, as long as the entry is
 valid: the tables have not changed since it was made (their generation number is not higher), and it
-is less than a second old, so that the FDB learns of every active source. A frame whose entry is
-stale takes the full path again, and its new entry replaces the old one.
+is less than a second old. An older entry is refreshed, so that the FDB learns of every active
+source. A frame whose entry is stale takes the full path again, and its new entry replaces it.
 
 One bound holds for both directions and all TAPs. The cache has two halves: new and reused entries
 are in the recent half; when that is full, it becomes the older half, and the entries of the older
@@ -68,7 +68,9 @@ class FlowCache:
     def reuse_encap(self, key: EncapKey) -> EncapFlow | None:
         """Return a valid entry of the older half, which becomes recent again."""
         flow = self._older_encap.pop(key, None)
-        if flow is None or flow.generation < self.generation or self.now >= flow.valid_until:
+        if flow is None or flow.generation < self.generation:
+            return None
+        if self.now >= flow.valid_until and not flow.refresh(self.now):
             return None
         self.encap[key] = flow
         return flow
@@ -76,7 +78,9 @@ class FlowCache:
     def reuse_decap(self, key: DecapKey) -> DecapFlow | None:
         """Return a valid entry of the older half, which becomes recent again."""
         flow = self._older_decap.pop(key, None)
-        if flow is None or flow.generation < self.generation or self.now >= flow.valid_until:
+        if flow is None or flow.generation < self.generation:
+            return None
+        if self.now >= flow.valid_until and not flow.refresh(self.now):
             return None
         self.decap[key] = flow
         return flow
