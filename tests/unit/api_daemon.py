@@ -49,8 +49,8 @@ class MemoryForwarder:
     """A forwarder that forwards only what a test gives to ApiDaemon."""
 
     tracer: Callable[[observe.Outcome], None] | None = None
-    encap: IdleDirection = field(default_factory=IdleDirection)
-    decap: IdleDirection = field(default_factory=IdleDirection)
+    encap_stats: IdleDirection = field(default_factory=IdleDirection)
+    decap_stats: IdleDirection = field(default_factory=IdleDirection)
 
 
 class ApiDaemon:

@@ -23,9 +23,11 @@ from tests.memory import (
 )
 from tests.memory import decapsulate as decapsulate_batch
 from vtep.dataplane.counters import Drop
-from vtep.dataplane.decap import count_undelivered
+from vtep.dataplane.decap import Delivery, count_undelivered
+from vtep.dataplane.decap_spans import Message
 from vtep.dataplane.overlay import AccessPort, Overlay
-from vtep.dataplane.vtep import Vtep
+from vtep.dataplane.peer import Peer
+from vtep.dataplane.vtep import MAX_EXPIRED_PEERS, Vtep
 from vtep.dataplane.worker import Worker
 from vtep.wire import virtio, vxlan
 
@@ -219,3 +221,53 @@ def test_a_frame_that_hides_its_flow_does_not_overtake_what_waits() -> None:
     joined_, alone = decapsulate_batch(worker, batch, 0.0)
     assert virtio.parse(joined_.parts[0]).gso_size == 100
     assert delivered([alone]) == [last]
+
+
+def test_reserved_bits_do_not_let_a_segment_overtake_its_flow() -> None:
+    worker, _, overlay = make()
+    network = IP(src="172.18.0.11", dst="172.18.0.12", flags="DF")
+    segments = [
+        frame(inner=network / TCP(flags="A", seq=number * 100) / (b"%d" % number * 100))
+        for number in range(4)
+    ]
+    headers = [vxlan.pack(100)] * 4
+    headers[2] = b"\x88\0\0\x07" + headers[2][4:]  # a GBP policy, which differs by packet
+    batch = [(head + data, PEER_1, 0) for head, data in zip(headers, segments, strict=True)]
+    for now in (0.0, 0.1):
+        out = b"".join(delivered(decapsulate_batch(worker, batch, now)))
+        found = [out.find(b"%d" % number * 100) for number in range(4)]
+        assert found == sorted(found)
+        assert -1 not in found
+    assert overlay.reserved_bits == 2
+
+
+def test_a_frame_that_cannot_be_delivered_leaves_no_packet_behind() -> None:
+    worker, _, _ = make()
+    network = IP(src="172.18.0.11", dst="172.18.0.12", flags="DF")
+    one = vxlan.pack(100) + frame(inner=network / TCP(flags="A", seq=0) / bytes(100))
+    two = vxlan.pack(100) + frame(inner=network / TCP(flags="A", seq=100) / bytes(100))
+    slots = worker.pool.small
+    messages = []
+    for number, datagram in enumerate((one, two)):
+        end = 8 + len(datagram)
+        slots.views[number][8:end] = datagram
+        messages.append(Message(slots, number, end, PEER_1, len(datagram)))
+
+    def fail(delivery: Delivery) -> None:
+        raise KeyboardInterrupt
+
+    worker.begin_batch(0.0)
+    with pytest.raises(KeyboardInterrupt):
+        worker.decap.decapsulate(messages, fail)
+    assert delivered(receive_raw(worker, two)) == [two[8:]]
+
+
+def test_silent_accepted_peers_are_removed_a_bounded_number_at_a_time() -> None:
+    worker, _, overlay = make(accept_any=True, ageing=10.0)
+    for number in range(MAX_EXPIRED_PEERS + 5):
+        peer = Peer(f"10.9.{number >> 8}.{number & 255}", (), heard_at=0.0)
+        overlay.add_peer(peer, flood=False)
+    worker.vtep.expire(10.0)
+    assert len(overlay.peers) == 2 + 5
+    worker.vtep.expire(10.0)
+    assert set(overlay.peers) == {PEER_1, PEER_2}

@@ -20,7 +20,7 @@ from tests.memory import (
 from tests.unit.test_encap_gso import GSO4, bulk
 from vtep.dataplane.counters import Drop
 from vtep.dataplane.overlay import AccessPort, Overlay
-from vtep.dataplane.peer import Peer
+from vtep.dataplane.peer import Peer, Transmit
 from vtep.dataplane.vtep import Vtep
 from vtep.dataplane.worker import Worker
 from vtep.wire import virtio
@@ -119,7 +119,81 @@ def test_a_removed_overlay_forwards_nothing_more_for_known_flows() -> None:
     assert len(receive(worker, untagged, vni=1020)) == 1
     worker.vtep.add_overlay(red)
     assert len(receive(worker, untagged, vni=1010)) == 1
+    assert len(send(worker, port, tagged)) == 1
     assert blue.traffic.rx_frames == 1
+
+
+def test_an_overlay_that_is_refused_changes_nothing() -> None:
+    worker, port, red, _ = trunk()
+    for vni, vlan, message in ((1010, 30, "VNI 1010"), (1030, 10, "VLAN 10")):
+        other = Overlay(vni=vni, vlan=vlan, port=port, peers=PEERS, mtu=1450)
+        with pytest.raises(ValueError, match=message):
+            worker.vtep.add_overlay(other)
+    assert port.by_vlan[10] is red
+    assert 30 not in port.by_vlan
+
+
+def test_unused_flows_are_dropped_in_time_and_free_what_they_refer_to() -> None:
+    worker, _, _, _ = trunk()
+    receive(worker, udp(1), vni=1010)
+    for now in (1.0, 61.0, 122.0, 183.0):
+        receive(worker, udp(2), vni=1020, now=now)
+    assert len(worker.flows) == 1
+
+
+@pytest.mark.parametrize("offset", [1000, 5000])
+def test_a_checksum_field_elsewhere_is_checked_for_every_frame(offset: int) -> None:
+    worker, port, overlay = make(peers=PEERS[:1], mtu=9000)
+    header = virtio.VirtioHeader(virtio.NEEDS_CSUM, 0, 0, 0, 34, offset)
+    long = frame(inner=V4 / UDP(sport=1, dport=2) / bytes(8000))
+    assert len(send(worker, port, long, header)) == 1
+    assert send(worker, port, udp(1), header) == []
+    assert overlay.drops == {Drop.BAD_OFFLOAD: 1}
+
+
+def test_a_send_that_fails_leaves_nothing_in_the_queue() -> None:
+    worker, port, overlay = make(peers=PEERS[:1])
+    slots = worker.pool.small
+    raw = virtio.pack(virtio.PLAIN) + udp(1)
+    slots.views[0][6 : 6 + len(raw)] = raw
+
+    def fail(transmit: Transmit) -> None:
+        raise KeyboardInterrupt
+
+    worker.begin_batch(0.0)
+    with pytest.raises(KeyboardInterrupt):
+        worker.encap.encapsulate(port, [(slots, 0, 6 + len(raw))] * 3, fail)
+    assert datagrams(send(worker, port, udp(2))) == [overlay.header + udp(2)]
+
+
+def test_a_local_destination_is_flooded_to_when_its_entry_is_dead() -> None:
+    worker, port, _ = make(ageing=4.0)
+    send(worker, port, udp(1, src=MAC_B, dst="ff:ff:ff:ff:ff:ff"), now=0.0)
+    assert send(worker, port, udp(1), now=3.9) == []
+    assert sent_to(send(worker, port, udp(1), now=4.0)) == [[PEER_1, PEER_2]]
+
+
+def test_rehearsing_changes_neither_counters_nor_the_fdb() -> None:
+    worker, port, overlay = make(peers=PEERS[:1])
+    send(worker, port, udp(1), now=0.0)
+    receive(worker, udp(1, src=MAC_B, dst=MAC_A), now=0.0)
+    slot = worker.pool.large.views[0]
+    raw = virtio.pack(virtio.PLAIN) + udp(1)
+    slot[6 : 6 + len(raw)] = raw
+    worker.encap.remember(port, slot, 6 + len(raw))
+    raw = overlay.header + udp(1, src=MAC_B, dst=MAC_A)
+    slot[8 : 8 + len(raw)] = raw
+    worker.decap.remember(slot, 8 + len(raw), PEER_1)
+    before = overlay.traffic.as_dict(), list(overlay.fdb.entries(0.0)), overlay.flooded.copy()
+    for now in (0.1, 0.9, 1.1, 5.0):
+        worker.begin_batch(now)
+        worker.encap.rehearse()
+        worker.decap.rehearse()
+    assert before == (
+        overlay.traffic.as_dict(),
+        list(overlay.fdb.entries(0.0)),
+        overlay.flooded,
+    )
 
 
 @pytest.mark.parametrize(

@@ -102,8 +102,8 @@ def test_a_tracer_gets_each_frame_while_it_is_set() -> None:
         assert [one.decision for one in mine] == ["broadcast"] * len(mine)
         assert all(one.datagrams[0].port in runtime.underlay.ports for one in mine)
         assert len(outcomes) == 2
-        assert forwarder.encap.frames >= 4
-        assert sum(forwarder.encap.sizes[1:]) >= 1
+        assert forwarder.encap_stats.frames >= 4
+        assert sum(forwarder.encap_stats.sizes[1:]) >= 1
 
 
 @in_private_namespaces

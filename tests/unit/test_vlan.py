@@ -43,7 +43,7 @@ def test_with_pass_tags_go_through_both_ways() -> None:
 def test_a_peer_cannot_reach_a_vlan_of_another_overlay_by_a_tag_that_passes() -> None:
     worker, port, _, _ = trunk()
     native = Overlay(vni=1, port=port, peers=PEERS, mtu=1450, tags="pass")
-    worker.vtep.overlays[1] = native
+    worker.vtep.add_overlay(native)
     for vlan in (10, 30):
         assert receive(worker, frame(vlan=vlan), vni=1) == []
     assert native.drops == {Drop.INNER_VLAN: 2}
@@ -74,7 +74,7 @@ def test_on_a_trunk_other_vlans_and_untagged_frames_belong_to_nobody() -> None:
 def test_a_trunk_may_have_one_overlay_for_untagged_frames() -> None:
     worker, port, _, _ = trunk()
     native = Overlay(vni=1, port=port, peers=PEERS, mtu=1450)
-    worker.vtep.overlays[1] = native
+    worker.vtep.add_overlay(native)
     for untagged in (frame(), frame(vlan=0)):
         [transmit] = send(worker, port, untagged)
         assert joined(transmit) == vxlan.pack(1) + frame()

@@ -31,6 +31,8 @@ from vtep.wire import virtio
 from vtep.wire.slot import SMALL_END, TAP_AT, UDP_AT, SlotRef
 
 _GSO_TYPE_AT = TAP_AT + virtio.GSO_TYPE_AT
+_PAUSE_S = 50e-6
+"""Least time between two batches that the event loop spent waiting, not working."""
 
 
 class Forwarder:
@@ -41,11 +43,11 @@ class Forwarder:
         keep_warm: rehearse the path of single frames while the link is idle.
 
     Attributes:
-        encap, decap: statistics of the batches to the underlay and from it.
+        encap_stats, decap_stats: of the batches to the underlay and from it.
     """
 
     def __init__(self, runtime: Runtime, *, keep_warm: bool = False) -> None:
-        self.encap, self.decap = PollStats(), PollStats()
+        self.encap_stats, self.decap_stats = PollStats(), PollStats()
         self._worker = worker = runtime.worker
         self._taps = runtime.taps
         self._underlay = runtime.underlay
@@ -62,6 +64,9 @@ class Forwarder:
         }
         self._tap_budgets = {tap: PollBudget() for tap in self._taps.values()}
         self._udp_budget = PollBudget()
+        self._ended = 0.0
+        self._last_tap: tuple[AccessPort, Tap] | None = None
+        self._takes_gso = runtime.uplink is not None
         # For each small slot, each large slot, and each large slot behind a full small one.
         large, small = worker.pool.large.views, worker.pool.small.views
         self._tap_small = [slot[TAP_AT:SMALL_END] for slot in small]
@@ -113,9 +118,13 @@ class Forwarder:
         if self._tracer is not None:
             traced = self._traced
             from_tap = {
-                tap.fileno(): partial(traced.from_tap, port, tap, self.encap) for port, tap in taps
+                tap.fileno(): partial(traced.from_tap, port, tap, self.encap_stats)
+                for port, tap in taps
             }
-            return {**from_tap, self._underlay.fileno(): partial(traced.from_underlay, self.decap)}
+            return {
+                **from_tap,
+                self._underlay.fileno(): partial(traced.from_underlay, self.decap_stats),
+            }
         return {
             **{tap.fileno(): partial(self._from_tap, port, tap) for port, tap in taps},
             self._underlay.fileno(): self._from_underlay,
@@ -137,8 +146,14 @@ class Forwarder:
             got = self._one_from_tap(port, tap, now)
         else:
             got = self._batch_from_tap(port, tap, budget.frames)
-        budget.adapt(got, now)
-        self.encap.count(got, now)
+        self._end_batch(budget, self.encap_stats, got, now)
+
+    def _end_batch(self, budget: PollBudget, stats: PollStats, got: int, began: float) -> None:
+        """Adapt the budget, and count the batch."""
+        budget.adapt(got, is_busy=began - self._ended < _PAUSE_S)
+        ended = stats.count(got, began)
+        if got:
+            self._ended = ended
 
     # HOT PATH: bench rtt
     def _one_from_tap(self, port: AccessPort, tap: Tap, now: float) -> int:
@@ -151,6 +166,7 @@ class Forwarder:
         slot = large.views[0]
         if self._warm is not None and self._warm.extend(now):
             worker.encap.remember(port, slot, end)
+            self._last_tap = port, tap
         transmit = worker.encap.encapsulate_one(port, slot, end)
         if transmit is not None:
             self._send(transmit)
@@ -190,7 +206,7 @@ class Forwarder:
                 large.views[number][TAP_AT:end_of_small] = slot[TAP_AT:end_of_small]
                 slot = large.views[number]
                 is_small = False
-            if not frames:
+            if self._takes_gso and not frames:
                 transmit = worker.encap.encapsulate_whole(port, slot, end)
                 if transmit is not None:
                     self._send(transmit)
@@ -219,8 +235,7 @@ class Forwarder:
             got = self._one_from_underlay(now)
         else:
             got = self._batch_from_underlay(budget.frames)
-        budget.adapt(got, now)
-        self.decap.count(got, now)
+        self._end_batch(budget, self.decap_stats, got, now)
 
     def _one_from_underlay(self, now: float) -> int:
         """Forward the one message of an idle link; return the number of messages read."""
@@ -304,16 +319,20 @@ class Forwarder:
             count_undelivered(delivery, error)
 
     def _rehearse(self) -> None:
-        """Poll all idle descriptors, and repeat the last single frames up to the send."""
+        """Poll the devices of the last single frames, and repeat these up to the send."""
         if self._tracer is not None:
             return
-        for port, tap in self._taps.items():
-            if self._tap_budgets[tap].frames == 1:
-                self._from_tap(port, tap)
-        if self._udp_budget.frames == 1:
-            self._from_underlay()
-        self._worker.encap.rehearse()
-        self._worker.decap.rehearse()
+        worker, now = self._worker, time.monotonic()
+        worker.begin_batch(now)
+        if self._last_tap is not None:
+            port, tap = self._last_tap
+            budget = self._tap_budgets[tap]
+            if budget.frames == 1 and self._one_from_tap(port, tap, now):
+                self._end_batch(budget, self.encap_stats, 1, now)
+        if self._udp_budget.frames == 1 and self._one_from_underlay(now):
+            self._end_batch(self._udp_budget, self.decap_stats, 1, now)
+        worker.encap.rehearse()
+        worker.decap.rehearse()
 
 
 def _write_finished(tap: Tap, parts: Sequence[Buffer]) -> int:

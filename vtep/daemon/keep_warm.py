@@ -28,17 +28,21 @@ class KeepWarm:
         self._loop = loop
         self._rehearse = rehearse
         self._until = 0.0
+        self._is_old = True
         self._timer: asyncio.TimerHandle | None = None
         self._fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         loop.add_reader(self._fd, self._on_readable)
 
     def extend(self, now: float) -> bool:
-        """Keep the path warm for WARM_S after *now*; return whether it was not kept warm before."""
+        """Keep the path warm for WARM_S after *now*, the time of a frame that came alone.
+
+        Returns whether to remember the frame: the last rehearsal was of an older one.
+        """
         self._until = now + WARM_S
-        if self._timer is not None:
-            return False
-        self._timer = self._loop.call_later(EVERY_S, self._tick)
-        return True
+        if self._timer is None:
+            self._timer = self._loop.call_later(EVERY_S, self._tick)
+        is_old, self._is_old = self._is_old, False
+        return is_old
 
     def close(self) -> None:
         """Stop rehearsing. Harmless when closed."""
@@ -59,4 +63,5 @@ class KeepWarm:
 
     def _on_readable(self) -> None:
         os.eventfd_read(self._fd)
+        self._is_old = True
         self._rehearse()

@@ -6,8 +6,6 @@ MAX_BUDGET = 64
 """Most frames or messages read in one batch; the poll budget, as NAPI calls it."""
 
 _GROWTH = 4
-_BUSY_S = 0.001
-"""Longest pause between two batches of a link that is not idle."""
 
 
 class PollStats:
@@ -26,33 +24,36 @@ class PollStats:
         self.sizes = [0] * (MAX_BUDGET.bit_length() + 1)
         self.busy = 0.0
 
-    def count(self, got: int, began: float) -> None:
-        """Count a batch of *got* that began at *began*, in monotonic seconds."""
+    def count(self, got: int, began: float) -> float:
+        """Count a batch of *got* that began at *began*; return when it ended (monotonic)."""
+        ended = time.monotonic()
         self.frames += got
         self.sizes[got.bit_length()] += 1
-        self.busy += time.monotonic() - began
+        self.busy += ended - began
+        return ended
 
 
 class PollBudget:
     """How many frames the next batch of one descriptor may read.
 
     A read that finds nothing costs as much as forwarding a frame. So the budget follows the number
-    of frames that were there: on an idle link it is one, and it grows while data is left over.
+    of frames that were there: it is one on an idle link, and grows while data is left over.
 
     Attributes:
         frames: the budget, 1 to MAX_BUDGET.
     """
 
-    __slots__ = ("_polled_at", "frames")
+    __slots__ = ("frames",)
 
     def __init__(self) -> None:
         self.frames = 1
-        self._polled_at = 0.0
 
-    def adapt(self, got: int, now: float) -> None:
-        """Set the budget after a batch at *now* that read *got* of it."""
+    def adapt(self, got: int, *, is_busy: bool) -> None:
+        """Set the budget after a batch that read *got* of it.
+
+        *is_busy* tells whether the event loop had work without a pause before this batch.
+        """
         if got < self.frames:
             self.frames = got or 1
-        elif now - self._polled_at < _BUSY_S:
+        elif is_busy:
             self.frames = min(got * _GROWTH, MAX_BUDGET)
-        self._polled_at = now

@@ -50,29 +50,38 @@ class TracedReaders:
         """Forward some frames from a TAP."""
         large, now, got = self._worker.pool.large, time.monotonic(), 0
         buffers = (large.views[0][TAP_AT:],)
-        for tracer in self._tracers():
-            octets = tap.read(buffers)
-            if not octets:
-                break
-            got += 1
-            ref = (large, 0, TAP_AT + octets)
-            tracer(outbound(self._worker, port, ref, now, self._send, self._underlay.ports))
-        stats.count(got, now)
+        try:
+            for tracer in self._tracers():
+                octets = tap.read(buffers)
+                if not octets:
+                    break
+                got += 1
+                ref = (large, 0, TAP_AT + octets)
+                tracer(outbound(self._worker, port, ref, now, self._send, self._underlay.ports))
+        finally:
+            stats.count(got, now)
 
     def from_underlay(self, stats: PollStats) -> None:
         """Forward some messages from the underlay."""
         large, now, got = self._worker.pool.large, time.monotonic(), 0
         underlay, buffers = self._underlay, (large.views[0][UDP_AT:],)
-        for tracer in self._tracers():
-            received = underlay.receive(buffers)
-            if received is None:
-                break
-            got += 1
-            octets, sender, size = received
-            message = Message(large, 0, UDP_AT + octets, sender, size or octets)
-            for part in split_by_vni(message):
-                tracer(inbound(self._worker, part, now, self._deliver, underlay.source_port))
-        stats.count(got, now)
+        try:
+            for tracer in self._tracers():
+                received = underlay.receive(buffers)
+                if received is None:
+                    break
+                got += 1
+                octets, sender, size = received
+                message = Message(large, 0, UDP_AT + octets, sender, size or octets)
+                # All parts are forwarded before the tracer can fail.
+                outcomes = [
+                    inbound(self._worker, part, now, self._deliver, underlay.source_port)
+                    for part in split_by_vni(message)
+                ]
+                for outcome in outcomes:
+                    tracer(outcome)
+        finally:
+            stats.count(got, now)
 
     def _tracers(self) -> Iterator[Tracer]:
         """Yield the tracer for each frame of a batch, as long as there is one."""

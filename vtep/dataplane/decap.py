@@ -73,7 +73,6 @@ class Decapsulator:
         self._remembered: tuple[bytes, str] | None = None
         self._scratch = memoryview(bytearray(SMALL_LEN))
 
-    # HOT PATH: bench tcp
     def decapsulate(self, messages: Sequence[Message], deliver: Deliver) -> None:
         """Turn the messages of a batch into frames, and deliver them in the order of their flows.
 
@@ -83,6 +82,18 @@ class Decapsulator:
             deliver: takes each Delivery; what it holds is valid until the batch ends.
         """
         self._deliver = deliver
+        try:
+            self._forward(messages)
+            self._close_all()
+        except BaseException:
+            for flow in self._waiting:
+                flow.packet = None  # the slots it refers to are received into again
+            self._waiting.clear()
+            raise
+
+    # HOT PATH: bench tcp
+    def _forward(self, messages: Sequence[Message]) -> None:
+        """Join the rows that continue one another, and take the other datagrams one by one."""
         all_spans = spans_of(messages, self._rows, trust=self._trust)
         for message, spans in zip(messages, all_spans, strict=True):
             slots, number, end, sender, size = message
@@ -97,7 +108,6 @@ class Decapsulator:
                 continue
             for at in range(tail, end, size) if end > UDP_AT else (UDP_AT,):
                 self._take(octets, at, min(at + size, end), sender)
-        self._close_all()
 
     def decapsulate_one(
         self, octets: memoryview, end: int, sender: str, *, is_alone: bool
@@ -149,7 +159,7 @@ class Decapsulator:
         slot, end = self._scratch, len(octets)
         slot[:end] = octets
         key = datagram_key(slot, UDP_AT, end)
-        flow = self._flows.decap.get((sender, key)) if key is not None else None
+        flow = self._flows.decap_flows.get((sender, key)) if key is not None else None
         if flow is None or self._flows.now >= flow.valid_until:
             return
         if self.decapsulate_one(slot, end, sender, is_alone=True) is not None:
@@ -161,7 +171,7 @@ class Decapsulator:
         key = datagram_key(octets, UDP_AT, end)
         if key is None:
             return None
-        flow = flows.decap.get((sender, key))
+        flow = flows.decap_flows.get((sender, key))
         if flow is None or flow.generation < flows.generation:
             return None
         if flows.now >= flow.valid_until and not flow.refresh(flows.now):
@@ -175,7 +185,7 @@ class Decapsulator:
         if key is None:
             return classify(self._vtep, octets, at, end, sender, flows.now)
         full_key = sender, key
-        flow = flows.decap.get(full_key)
+        flow = flows.decap_flows.get(full_key)
         if (
             flow is not None
             and flow.generation >= flows.generation
@@ -187,8 +197,9 @@ class Decapsulator:
             flow = classify(self._vtep, octets, at, end, sender, flows.now)
             if flow is not None and flow.headers is not None:
                 flow.generation = flow.overlay.generation.number
-                flow.is_hidden = False
-                flows.decap[full_key] = flow
+                # Another datagram of the flow may have other reserved bits, and so another key.
+                flow.is_hidden = flow.has_reserved_bits
+                flows.decap_flows[full_key] = flow
         return flow
 
     # -- one datagram

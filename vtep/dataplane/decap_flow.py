@@ -19,6 +19,7 @@ class DecapFlow:
         layout, head: the last layout that fitted a row of the flow, and the bits of that row's
             headers that decide on it (`RowViews.like_mask`).
         packet: the GRO packet that waits for more rows, within a batch only.
+        has_reserved_bits: whether reserved bits are set in the VXLAN header.
         is_hidden: whether other datagrams of the same flow may have another key: none of them may
             overtake this one, and it may overtake none.
         generation, valid_until: the entry is valid up to this generation of the tables, and until
@@ -26,18 +27,8 @@ class DecapFlow:
     """
 
     __slots__ = (
-        *(
-            "_reserved",
-            "_source",
-            "addresses",
-            "generation",
-            "head",
-            "headers",
-            "is_hidden",
-            "layout",
-            "overlay",
-        ),
-        *("packet", "peer", "valid_until"),
+        *("_source", "addresses", "generation", "has_reserved_bits", "head", "headers"),
+        *("is_hidden", "layout", "overlay", "packet", "peer", "valid_until"),
     )
 
     def __init__(
@@ -55,7 +46,7 @@ class DecapFlow:
         self.is_hidden = True
         self.generation = -1
         self.valid_until = 0.0
-        self._reserved = vxlan.reserved_bits(octets, at) != 0
+        self.has_reserved_bits = vxlan.reserved_bits(octets, at)
         self.refresh(now)
 
     def refresh(self, now: float) -> bool:
@@ -75,7 +66,7 @@ class DecapFlow:
     def count(self, datagrams: int, octets: int) -> None:
         """Count datagrams as received; *octets* are those of their frames."""
         overlay = self.overlay
-        if self._reserved:
+        if self.has_reserved_bits:
             overlay.reserved_bits += datagrams
         traffic = overlay.traffic
         traffic.rx_frames += datagrams

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from vtep.dataplane import mss
 from vtep.dataplane.counters import Drop
-from vtep.dataplane.encap_flow import EncapFlow, classify
+from vtep.dataplane.encap_flow import EncapFlow, classify, gso_drop
 from vtep.dataplane.encap_queue import Send, SendQueue, finish
 from vtep.dataplane.flow_cache import FlowCache
 from vtep.dataplane.overlay import AccessPort, Overlay
@@ -49,7 +49,6 @@ class Encapsulator:
         self._remembered: tuple[AccessPort, bytes] | None = None
         self._scratch = memoryview(bytearray(SMALL_LEN))
 
-    # HOT PATH: bench tcp, udp
     def encapsulate(self, port: AccessPort, frames: Sequence[SlotRef], send: Send) -> None:
         """Turn the frames of a batch into datagrams, and send them in order.
 
@@ -59,9 +58,20 @@ class Encapsulator:
                 GSO frames of interest are in large slots.
             send: takes each Transmit; what it holds is valid until it returns.
         """
-        queue, flows = self._queue, self._flows
+        queue = self._queue
         queue.send = send
-        recent, generation, now = flows.encap, flows.generation, flows.now
+        try:
+            self._forward(port, frames)
+            queue.flush()
+        except BaseException:
+            queue.clear()  # the slots it refers to are read into again
+            raise
+
+    # HOT PATH: bench tcp, udp
+    def _forward(self, port: AccessPort, frames: Sequence[SlotRef]) -> None:
+        """Look up the flow of each frame, and add it to the send queue or drop it."""
+        queue, flows = self._queue, self._flows
+        recent, generation, now = flows.encap_flows, flows.generation, flows.now
         large = self._pool.large
         for ref in frames:
             slots, number, end = ref
@@ -102,7 +112,6 @@ class Encapsulator:
                 queue.add_frame(flow, ref)
             if flow.is_hidden:
                 queue.flush()
-        queue.flush()
 
     def encapsulate_one(self, port: AccessPort, slot: memoryview, end: int) -> Transmit | None:
         """Turn the only frame that waits into a Transmit, if its flow is known.
@@ -155,7 +164,7 @@ class Encapsulator:
         slot, end = self._scratch, len(octets)
         slot[:end] = octets
         key = tap_key(slot, end)
-        flow = self._flows.encap.get((port, key)) if key is not None else None
+        flow = self._flows.encap_flows.get((port, key)) if key is not None else None
         if flow is None or self._flows.now >= flow.valid_until:
             return
         transmit = self.encapsulate_one(port, slot, end)
@@ -168,7 +177,7 @@ class Encapsulator:
         key = tap_key(slot, end)
         if key is None:
             return None
-        flow = flows.encap.get((port, key))
+        flow = flows.encap_flows.get((port, key))
         if flow is None or flow.generation < flows.generation:
             return None
         if flows.now >= flow.valid_until and not flow.refresh(flows.now):
@@ -203,7 +212,7 @@ class Encapsulator:
         flow = classify(overlay, slot, at, end, flows.now, self._source_ports, self._segmenter)
         flow.generation = overlay.generation.number
         if key is not None and not flow.is_hidden:
-            flows.encap[port, key] = flow
+            flows.encap_flows[port, key] = flow
         return flow
 
     def _send_gso(self, flow: EncapFlow, slot: memoryview, end: int) -> None:
@@ -219,7 +228,7 @@ class Encapsulator:
         header = partial.shift(virtio.parse(slot, TAP_AT), FRAME_AT - at)
         plan = plan_segments(frame, header, overlay.mtu)
         if plan is None:
-            overlay.drops[Drop.BAD_OFFLOAD] += 1
+            overlay.drops[gso_drop(header, overlay)] += 1
             return
         layout, packet_end = plan
         rows = segment(frame[:packet_end], layout, overlay.header)

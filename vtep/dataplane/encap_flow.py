@@ -103,15 +103,8 @@ class EncapFlow:
             return
         if flood is Flood.UNKNOWN_UNICAST and overlay.on_flood is not None:
             overlay.on_flood(self._destination)
-        transports = [peer.transport for peer in peers]
-        self.next_hop = NextHop(
-            overlay,
-            peers,
-            sport_index,
-            flood,
-            all(transport.takes_gso for transport in transports),
-            min(transport.max_segments for transport in transports),
-        )
+        takes_gso, max_segments = overlay.limits(peers)
+        self.next_hop = NextHop(overlay, peers, sport_index, flood, takes_gso, max_segments)
 
     def refresh(self, now: float) -> bool:
         """Extend the life of an entry that is only too old; return False if it is stale.
@@ -180,6 +173,13 @@ def _is_visible(frame: memoryview, headers: ip.Headers | None) -> bool:
     return not headers.fragment and headers.l4 == headers.l3 + length
 
 
+def gso_drop(header: virtio.VirtioHeader, overlay: Overlay) -> Drop:
+    """Return why a GSO frame that `plan_segments` refuses is dropped."""
+    one_datagram = header.csum_start + ip.UDP_LEN + header.gso_size
+    is_too_long = header.gso_type == virtio.GSO_UDP_L4 and one_datagram > overlay.max_frame
+    return Drop.OVERSIZE if is_too_long else Drop.BAD_OFFLOAD
+
+
 def _flood_cause(destination: bytes) -> Flood | None:
     """Return why frames to that MAC go to all peers; None for unicast."""
     if destination == ethernet.BROADCAST:
@@ -189,15 +189,18 @@ def _flood_cause(destination: bytes) -> Flood | None:
 
 def _plan_frame(flow: EncapFlow, frame: memoryview, header: virtio.VirtioHeader) -> None:
     """Note what a frame needs before it leaves: its checksum, its MSS."""
+    headers = flow.headers
     if header.flags & virtio.NEEDS_CSUM:
+        checksum = header.csum_start, header.csum_offset
+        if headers is None or checksum != (headers.l4, ip.CHECKSUM_AT.get(headers.protocol)):
+            # Whether the field is inside the frame depends on its length, which is not in the key.
+            flow.is_hidden = True
         field = header.csum_start + header.csum_offset
         if field + 2 > len(frame):
             flow.drop = Drop.BAD_OFFLOAD
-            flow.is_hidden = True  # a longer frame with the same key may be valid
             return
         flow.csum_at = flow.at + header.csum_start
         flow.csum_field = flow.at + field
-    headers = flow.headers
     if headers is not None and headers.protocol == ip.TCP and flow.overlay.clamp_mss:
         flags_at = headers.l4 + _TCP_FLAGS_AT
         flow.clamps_mss = flags_at < len(frame) and bool(frame[flags_at] & _SYN)
@@ -210,9 +213,7 @@ def _plan_gso(
     overlay, at = flow.overlay, flow.at
     plan = plan_segments(frame, header, overlay.mtu)
     if plan is None:
-        one_datagram = header.csum_start + ip.UDP_LEN + header.gso_size
-        is_too_long = header.gso_type == virtio.GSO_UDP_L4 and one_datagram > overlay.max_frame
-        flow.drop = Drop.OVERSIZE if is_too_long else Drop.BAD_OFFLOAD
+        flow.drop = gso_drop(header, overlay)
         flow.is_hidden = True  # what is wrong may be in a field that is not in the key
         return
     layout, _ = plan

@@ -143,6 +143,17 @@ class SendQueue:
         while self._groups:
             self._flush_group(next(iter(self._groups)))
 
+    def clear(self) -> None:
+        """Forget everything that waits."""
+        self._groups.clear()
+        self._clear_run()
+
+    def _clear_run(self) -> None:
+        self._run.clear()
+        self._run_ports.clear()
+        self._payloads.clear()
+        self._template = None
+
     def _flush_group(self, sport_index: int) -> None:
         """Finish the frames of a group, and send them."""
         group = self._groups.pop(sport_index)
@@ -182,10 +193,7 @@ class SendQueue:
                 count_sent(next_hop, -(-length // template.row_len), length)
                 self.send(Transmit(next_hop, (octets,), template.row_len, length))
             start = stop
-        run.clear()
-        self._run_ports.clear()
-        self._payloads.clear()
-        self._template = None
+        self._clear_run()
 
 
 def finish(flow: EncapFlow, slot: memoryview, end: int) -> memoryview:

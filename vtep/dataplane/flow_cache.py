@@ -21,6 +21,9 @@ from vtep.wire.flow import FlowKey
 MAX_FLOWS = 8192
 """Most entries; more flows than that are classified again and again, which costs 10 us a frame."""
 
+ROTATE_S = 60.0
+"""Longest time until a half is dropped: unused entries free removed peers and overlays."""
+
 EncapKey: TypeAlias = tuple[AccessPort, FlowKey]
 DecapKey: TypeAlias = tuple[str, FlowKey]
 """The sender's IP address as text, and the key of the datagram."""
@@ -34,36 +37,38 @@ class FlowCache:
         max_flows: most entries between two batches.
 
     Attributes:
-        encap, decap: the recent entries of each direction.
+        encap_flows, decap_flows: the recent entries of each direction.
         now: monotonic seconds of the current batch.
         generation: of the tables when the batch began; changes count from the next batch on.
         batch_no: the number of the current batch.
     """
 
     def __init__(self, vtep: Vtep, max_flows: int = MAX_FLOWS) -> None:
-        self.encap: dict[EncapKey, EncapFlow] = {}
-        self.decap: dict[DecapKey, DecapFlow] = {}
+        self.encap_flows: dict[EncapKey, EncapFlow] = {}
+        self.decap_flows: dict[DecapKey, DecapFlow] = {}
         self.now = 0.0
         self.generation = 0
         self.batch_no = 0
         self._generation = vtep.generation
         self._half = max(max_flows // 2, 1)
+        self._rotate_at = ROTATE_S
         self._older_encap: dict[EncapKey, EncapFlow] = {}
         self._older_decap: dict[DecapKey, DecapFlow] = {}
 
     def __len__(self) -> int:
         """Count the entries."""
         older = len(self._older_encap) + len(self._older_decap)
-        return len(self.encap) + len(self.decap) + older
+        return len(self.encap_flows) + len(self.decap_flows) + older
 
     def begin_batch(self, now: float) -> None:
         """Begin a batch: the only place where time passes and entries are evicted."""
         self.now = now
         self.generation = self._generation.number
         self.batch_no += 1
-        if len(self.encap) + len(self.decap) >= self._half:
-            self._older_encap, self.encap = self.encap, {}
-            self._older_decap, self.decap = self.decap, {}
+        if len(self.encap_flows) + len(self.decap_flows) >= self._half or now >= self._rotate_at:
+            self._rotate_at = now + ROTATE_S
+            self._older_encap, self.encap_flows = self.encap_flows, {}
+            self._older_decap, self.decap_flows = self.decap_flows, {}
 
     def reuse_encap(self, key: EncapKey) -> EncapFlow | None:
         """Return a valid entry of the older half, which becomes recent again."""
@@ -72,7 +77,7 @@ class FlowCache:
             return None
         if self.now >= flow.valid_until and not flow.refresh(self.now):
             return None
-        self.encap[key] = flow
+        self.encap_flows[key] = flow
         return flow
 
     def reuse_decap(self, key: DecapKey) -> DecapFlow | None:
@@ -82,5 +87,5 @@ class FlowCache:
             return None
         if self.now >= flow.valid_until and not flow.refresh(self.now):
             return None
-        self.decap[key] = flow
+        self.decap_flows[key] = flow
         return flow

@@ -1,7 +1,7 @@
 """One overlay and the TAP it is on: the rules for its frames, its FDB, its peers, its counters."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 from vtep.dataplane.counters import Drop, Generation, OverlayCounters
@@ -55,7 +55,7 @@ class Overlay(OverlayCounters):
 
     Args:
         vni: the 24-bit VXLAN network identifier.
-        port: the TAP that its frames come from and go to; the overlay registers itself there.
+        port: the TAP that its frames come from and go to.
         vlan: its 802.1Q tag on that TAP; None for untagged.
         tags: any further tag is stripped ("strip", RFC 7348 section 6.1) or kept ("pass").
         mtu: octets of the largest IP packet that fits through the underlay.
@@ -102,8 +102,8 @@ class Overlay(OverlayCounters):
         self.flood = tuple(self.peers.values())
         self.generation = Generation()
         self.on_flood: Callable[[bytes], None] | None = None
+        self._flood_limits: tuple[int, bool, int] | None = None
         self.mtu = mtu
-        port.by_vlan[vlan] = self
 
     @property
     def mtu(self) -> int:
@@ -134,8 +134,22 @@ class Overlay(OverlayCounters):
         FDB entries that point to it age out; until then their MACs are unknown.
         """
         del self.peers[peer.ip]
-        self.flood = tuple(one for one in self.flood if one is not peer)
+        if peer in self.flood:
+            self.flood = tuple(one for one in self.flood if one is not peer)
         self.generation.number += 1
+
+    def limits(self, peers: Sequence[Peer]) -> tuple[bool, int]:
+        """Return whether the transports of *peers* take GSO frames, and their max_segments."""
+        generation = self.generation.number
+        known = self._flood_limits if peers is self.flood else None
+        if known is not None and known[0] == generation:
+            return known[1:]
+        transports = [peer.transport for peer in peers]
+        takes_gso = all(transport.takes_gso for transport in transports)
+        max_segments = min(transport.max_segments for transport in transports)
+        if peers is self.flood:
+            self._flood_limits = generation, takes_gso, max_segments
+        return takes_gso, max_segments
 
     def accepts_tag(self, vlan: int) -> bool:
         """Tell whether a frame from a peer may carry this tag to the TAP.

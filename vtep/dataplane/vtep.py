@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from vtep.dataplane.counters import Drop, Generation
 from vtep.dataplane.overlay import Overlay
@@ -9,6 +10,10 @@ from vtep.dataplane.peer import NO_TRANSPORT, Peer, Transport
 
 MAX_LEARNED_PEERS = 65_536
 """Most peers of an overlay under accept-any: spoofed senders must not fill the memory."""
+
+
+MAX_EXPIRED_PEERS = 4096
+"""Most peers of an overlay that one call of expire removes: about 3 ms."""
 
 
 class Vtep:
@@ -26,7 +31,7 @@ class Vtep:
         generation: the number of changes so far, shared by overlays and FDBs.
 
     Raises:
-        ValueError: two overlays have the same VNI.
+        ValueError: two overlays have the same VNI, or the same VLAN on one TAP.
     """
 
     def __init__(
@@ -51,11 +56,14 @@ class Vtep:
         """Forward for one more overlay from the next batch on.
 
         Raises:
-            ValueError: its VNI is in use.
+            ValueError: its VNI, or its VLAN on its TAP, is in use.
         """
+        by_vlan = overlay.port.by_vlan
         if overlay.vni in self.overlays:
-            raise ValueError(f"VNI {overlay.vni} is given twice")
-        self.overlays[overlay.vni] = overlay
+            raise ValueError(f"VNI {overlay.vni} is in use")
+        if by_vlan.get(overlay.vlan, overlay) is not overlay:
+            raise ValueError(f"VLAN {overlay.vlan} of {overlay.port.name} is in use")
+        self.overlays[overlay.vni] = by_vlan[overlay.vlan] = overlay
         overlay.generation = overlay.fdb.generation = self.generation
         for peer in overlay.peers.values():
             peer.transport = self._transport
@@ -63,8 +71,11 @@ class Vtep:
 
     def remove_overlay(self, overlay: Overlay) -> None:
         """Drop its frames and datagrams from the next batch on."""
-        del self.overlays[overlay.vni]
-        del overlay.port.by_vlan[overlay.vlan]
+        by_vlan = overlay.port.by_vlan
+        if self.overlays.get(overlay.vni) is overlay:
+            del self.overlays[overlay.vni]
+        if by_vlan.get(overlay.vlan) is overlay:
+            del by_vlan[overlay.vlan]
         self.invalidate()
 
     def invalidate(self) -> None:
@@ -111,6 +122,11 @@ class Vtep:
         for overlay in self.overlays.values():
             overlay.fdb.expire(now)
             if overlay.accept_any:
-                for peer in list(overlay.peers.values()):
-                    if peer.heard_at is not None and now - peer.heard_at >= overlay.fdb.ageing:
-                        overlay.remove_peer(peer)
+                oldest = now - overlay.fdb.ageing
+                silent = (
+                    peer
+                    for peer in overlay.peers.values()
+                    if peer.heard_at is not None and peer.heard_at <= oldest
+                )
+                for peer in list(islice(silent, MAX_EXPIRED_PEERS)):
+                    overlay.remove_peer(peer)

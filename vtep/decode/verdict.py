@@ -91,15 +91,17 @@ class DecodeVtep:
 
     def _add(self, vni: int) -> None:
         config = self._config
-        overlays = self._worker.vtep.overlays
-        overlays[vni] = Overlay(
-            vni=vni,
-            port=AccessPort(f"vx{len(overlays)}", _TAP_MAC),
-            peers=[(peer, (peer, config.ports[0])) for peer in config.peers],
-            mtu=_MTU,
-            vlan=config.vlan if isinstance(config.vlan, int) else None,
-            tags="pass" if config.vlan == "pass" else "strip",
-            accept_any=config.accept_any,
+        vtep = self._worker.vtep
+        vtep.add_overlay(
+            Overlay(
+                vni=vni,
+                port=AccessPort(f"vx{len(vtep.overlays)}", _TAP_MAC),
+                peers=[(peer, (peer, config.ports[0])) for peer in config.peers],
+                mtu=_MTU,
+                vlan=config.vlan if isinstance(config.vlan, int) else None,
+                tags="pass" if config.vlan == "pass" else "strip",
+                accept_any=config.accept_any,
+            )
         )
 
     def refused(self, refusal: Refusal) -> Verdict:

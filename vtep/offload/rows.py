@@ -39,6 +39,8 @@ _GSO = {
 }
 _MAX_LAYOUTS = 64
 """Most layouts whose views are kept: up to 25 KB each with their payload views."""
+_MAX_KEPT_ROWS = 64
+"""Most rows per slot whose payload views are kept: those of bulk segments."""
 _PSH = 0x08
 _WORD = 8
 
@@ -196,7 +198,8 @@ class RowViews:
             octets, segment = self.slots.views[slot], self.segment
             starts = range(self._payload_at, len(octets) - segment, self.layout.size)
             payloads = [octets[at : at + segment] for at in starts[: self.max_rows]]
-            self._payloads[slot] = payloads
+            if len(payloads) <= _MAX_KEPT_ROWS:
+                self._payloads[slot] = payloads
         return payloads
 
     # HOT PATH: bench tcp

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from vtep.bounded_cache import BoundedCache
 from vtep.offload.segment import SegmentLayout
-from vtep.offload.sums import checksums, swapped
+from vtep.offload.sums import swapped
 from vtep.wire import ip, vxlan
 from vtep.wire.slot import SlotArray
 
@@ -31,6 +31,9 @@ MAX_TEMPLATES = 64
 
 _MAX_PLANS = 64
 """Most row plans kept: a bulk flow repeats a few."""
+
+_MAX_PLAN_ROWS = 1024
+"""Most rows of a plan that is kept: about 40 KB."""
 
 _ROWS_LEN = 96 * 1024
 """Room for the rows of one GSO frame: 64 KB of payload, and the headers of its segments."""
@@ -102,11 +105,14 @@ class Segmenter:
         key = template, tuple(payloads)
         plan = self._plans.get(key)
         if plan is None:
-            plan = self._plans.put(key, RowPlan(template, key[1]))
-        views = self._views.get(template)
-        if views is None:
-            views = self._views.put(template, _Views(self._slots, self._rows, template))
-        views.fill(first, plan)
+            views = self._views.get(template)
+            if views is None:
+                views = _Views(self._slots, self._rows, template)
+                self._views.put(template, views)
+            plan = RowPlan(template, key[1], views)
+            if plan.starts[-1] <= _MAX_PLAN_ROWS:
+                self._plans.put(key, plan)
+        _fill(first, plan)
         return plan
 
     def datagrams(self, plan: "RowPlan", start: int, stop: int, most: int) -> list[memoryview]:
@@ -132,81 +138,6 @@ class Segmenter:
             return [octets[begin:end]]
         step = -(-rows // -(-rows // most)) * row_len
         return [octets[at : min(at + step, end)] for at in range(begin, end, step)]
-
-
-class RowPlan:
-    """The rows of one run: which frame each row belongs to, and what differs between rows.
-
-    Args:
-        template: of all frames of the run.
-        payloads: octets of payload of each frame.
-
-    Attributes:
-        template: as given.
-        starts: the first row of each frame, and the number of rows at the end.
-        shorts: octets that the last row of each frame lacks.
-        count: frames of the run.
-        equal_rows: rows of every frame, if all have the same number; else 0.
-        frame_of_row: (rows,) the frame that each row belongs to.
-        offsets: (rows,) octets of payload before each row.
-        steps: (rows,) rows of the same frame before each row.
-        flags_kept: (rows,) TCP flags that each row keeps.
-        lacking: (rows,) what is added to the sum of a row: lengths of the pseudo header.
-        ip_lengths: (rows,) IP length field, big-endian.
-        udp_lengths: (rows,) UDP length field, big-endian.
-        ip_excess: (frames,) packet length of the GSO frame minus that of a full segment.
-        full_excess: the same as a term of the IPv4 header checksum.
-        last_rows: the rows that are short; None if there are none.
-        last_shorts: octets that these lack.
-        last_excess: the same as a term of the IPv4 header checksum.
-    """
-
-    __slots__ = (
-        *("count", "equal_rows", "flags_kept", "frame_of_row", "full_excess", "ip_excess"),
-        *("ip_lengths", "lacking", "last_excess", "last_rows", "last_shorts", "offsets"),
-        *("shorts", "starts", "steps", "template", "udp_lengths"),
-    )
-
-    def __init__(self, template: SegmentTemplate, payloads: tuple[int, ...]) -> None:
-        layout = template.layout
-        size = layout.size
-        counts = [-(-payload // size) for payload in payloads]
-        self.template = template
-        self.count = len(payloads)
-        self.starts = [0, *accumulate(counts)]
-        self.shorts = [
-            count * size - payload for count, payload in zip(counts, payloads, strict=True)
-        ]
-        self.equal_rows = counts[0] if counts.count(counts[0]) == len(counts) else 0
-        rows = self.starts[-1]
-        self.frame_of_row = np.repeat(np.arange(self.count), counts)
-        firsts = np.array(self.starts[:-1])
-        lasts = np.array(self.starts[1:]) - 1
-        steps = np.arange(rows) - firsts[self.frame_of_row]
-        self.steps = steps.astype(np.uint16)
-        self.offsets = (steps * size).astype(np.uint32)
-        self.flags_kept = np.full(rows, 0xFF & ~_FIN_PSH & ~_CWR, np.uint8)
-        self.flags_kept[firsts] |= _CWR
-        self.flags_kept[lasts] |= _FIN_PSH
-        shorts = np.array(self.shorts)
-        whole = np.array(payloads)
-        lengths = np.full(rows, size)
-        lengths[lasts] -= shorts
-        # The checksum field holds the pseudo-header sum of the GSO frame: add the difference.
-        self.lacking = swapped((lengths - whole[self.frame_of_row]) % 0xFFFF)
-        fixed = layout.payload_at - layout.l3 - (0 if layout.version == 4 else ip.IPV6_LEN)
-        self.ip_lengths = (lengths + fixed).astype(">u2")
-        self.udp_lengths = (lengths + ip.UDP_LEN).astype(">u2")
-        self.ip_excess = whole - size
-        self.full_excess = swapped(self.ip_excess % 0xFFFF)
-        is_short = shorts > 0
-        self.last_rows = lasts[is_short] if is_short.any() else None
-        self.last_shorts = shorts[is_short]
-        self.last_excess = swapped(self.last_shorts)
-
-    def is_even(self, frame: int) -> bool:
-        """Tell whether the last row of a frame is full, so that another frame may follow it."""
-        return not self.shorts[frame]
 
 
 class _Views:
@@ -239,96 +170,186 @@ class _Views:
                 (row_len, *(step for _, step in extent)),
             )
 
-        self._head, self._row_len = head, row_len
-        self._rows = rows[: row_count * row_len].reshape(row_count, row_len)
-        self._octets = rows.data
-        self._zeros = bytes(layout.size)
-        self._heads = slot_view(0, "u1", (head, 1))
-        self._payloads = slot_view(head, "u1", (per_slot, layout.size), (layout.size, 1))
+        self.head = head
+        self.is_ipv4, self.is_tcp = layout.version == 4, layout.protocol == ip.TCP
+        self.counts_ids = self.is_ipv4 and not layout.one_id
+        ip_length_at = l3 + 2 if self.is_ipv4 else l3 + 4
+        fixed = layout.payload_at - layout.l3 - (0 if self.is_ipv4 else ip.IPV6_LEN)
+        self.full_ip_length = fixed + layout.size
+        self.octets = rows.data
+        self.zeros = bytes(layout.size)
 
-        self._is_ipv4, self._is_tcp = layout.version == 4, layout.protocol == ip.TCP
-        self._counts_ids = self._is_ipv4 and not layout.one_id
-        ip_length_at = l3 + 2 if self._is_ipv4 else l3 + 4
-        self._full_ip_length = (
-            layout.payload_at + layout.size - layout.l3 - (0 if self._is_ipv4 else ip.IPV6_LEN)
-        )
-        self._ip_length = slot_view(ip_length_at, ">u2")
-        self._row_ip_length = row_view(ip_length_at, ">u2")
-        if self._is_ipv4:
-            self._ids = slot_view(l3 + 4, ">u2")
-            self._row_ids = row_view(l3 + 4, ">u2")
-            self._ip_checksum = slot_view(l3 + 10, "<u2")
-            self._row_ip_checksum = row_view(l3 + 10, "<u2")
-        if self._is_tcp:
-            self._sequences = slot_view(l4 + 4, ">u4")
-            self._row_sequences = row_view(l4 + 4, ">u4")
-            self._row_flags = row_view(l4 + 13, "u1")
-        else:
-            self._row_udp_length = row_view(l4 + 4, ">u2")
-        self._row_checksum = row_view(l4 + ip.CHECKSUM_AT[layout.protocol], "<u2")
-        self._row_words = row_view(l4, "<u2", ((row_len - l4) // 2, 2))
-        self._odd = row_view(row_len - 1, "u1") if (row_len - l4) & 1 else None
+        self.heads = slot_view(0, "u1", (head, 1))
+        self.payloads = slot_view(head, "u1", (per_slot, layout.size), (layout.size, 1))
+        self.ip_length = slot_view(ip_length_at, ">u2")
+        if self.is_ipv4:
+            self.ids = slot_view(l3 + 4, ">u2")
+            self.ip_checksum = slot_view(l3 + 10, "<u2")
+        if self.is_tcp:
+            self.sequences = slot_view(l4 + 4, ">u4")
 
-    # HOT PATH: bench tcp
-    def fill(self, first: int, plan: RowPlan) -> None:
-        """Make the rows of the frames in the slots from *first* on."""
-        slots, rows = slice(first, first + plan.count), slice(plan.starts[-1])
-        if not self._counts_ids:
-            # All full rows have the same IP header, so it is finished in the slot.
-            if self._is_ipv4:
-                checksum = self._ip_checksum[slots]
-                checksum[:] = _updated(checksum, plan.full_excess)
-            self._ip_length[slots] = self._full_ip_length
-        self._copy(first, slots, rows, plan)
-        frames = plan.frame_of_row
-        if self._counts_ids:
-            before = self._ids[slots][frames]
-            ids = before + plan.steps
-            self._row_ids[rows] = ids
-            excess = plan.ip_excess[frames] + before.astype(np.int64) - ids
-            if plan.last_rows is not None:
-                excess[plan.last_rows] += plan.last_shorts
-            self._row_ip_length[rows] = plan.ip_lengths
-            checksum = self._ip_checksum[slots][frames]
-            self._row_ip_checksum[rows] = _updated(checksum, swapped(excess % 0xFFFF))
-        elif plan.last_rows is not None:
-            last = plan.last_rows
-            self._row_ip_length[last] = plan.ip_lengths[last]
-            if self._is_ipv4:
-                checksum = self._row_ip_checksum[last]
-                self._row_ip_checksum[last] = _updated(checksum, plan.last_excess)
-        if self._is_tcp:
-            self._row_sequences[rows] = self._sequences[slots][frames] + plan.offsets
-            self._row_flags[rows] &= plan.flags_kept
+        self.rows = rows[: row_count * row_len].reshape(row_count, row_len)
+        self.row_ip_length = row_view(ip_length_at, ">u2")
+        if self.is_ipv4:
+            self.row_ids = row_view(l3 + 4, ">u2")
+            self.row_ip_checksum = row_view(l3 + 10, "<u2")
+        if self.is_tcp:
+            self.row_sequences = row_view(l4 + 4, ">u4")
+            self.row_flags = row_view(l4 + 13, "u1")
         else:
-            self._row_udp_length[rows] = plan.udp_lengths
-        sums = np.add.reduce(self._row_words[rows], axis=1, dtype=np.uint32)
-        sums += plan.lacking
-        if self._odd is not None:
-            sums += self._odd[rows]
-        finished = checksums(sums)
-        if not self._is_tcp:
-            finished[finished == 0] = 0xFFFF  # 0 would mean "no checksum" (RFC 768)
-        self._row_checksum[rows] = finished
+            self.row_udp_length = row_view(l4 + 4, ">u2")
+        self.row_checksum = row_view(l4 + ip.CHECKSUM_AT[layout.protocol], "<u2")
+        self.row_words = row_view(l4, "<u2", ((row_len - l4) // 2, 2))
+        self.row_odd = row_view(row_len - 1, "u1") if (row_len - l4) & 1 else None
 
-    def _copy(self, first: int, slots: slice, rows: slice, plan: RowPlan) -> None:
-        """Copy headers and payload into the rows, with zeros behind short payloads."""
-        head, row_len, count = self._head, self._row_len, plan.equal_rows
-        if count:
-            into = self._rows[rows].reshape(plan.count, count, row_len)
-            into[:, :, :head] = self._heads[slots, None]
-            into[:, :, head:] = self._payloads[slots, :count]
+
+class RowPlan:
+    """The rows of one run: their views, which frame each belongs to, and what differs between them.
+
+    A bulk flow repeats its plans, so everything that depends on the lengths alone is here.
+
+    Args:
+        template: of all frames of the run.
+        payloads: octets of payload of each frame.
+        views: of slots and rows for the template.
+
+    Attributes:
+        template: as given.
+        starts: the first row of each frame, and the number of rows at the end.
+        shorts: octets that the last row of each frame lacks.
+    """
+
+    def __init__(self, template: SegmentTemplate, payloads: tuple[int, ...], views: _Views) -> None:
+        layout, row_len = template.layout, template.row_len
+        size = layout.size
+        counts = [-(-payload // size) for payload in payloads]
+        self.template = template
+        self.views = views
+        self.count = len(payloads)
+        self.starts = [0, *accumulate(counts)]
+        self.shorts = [
+            count * size - payload for count, payload in zip(counts, payloads, strict=True)
+        ]
+        # Octets of the row array behind short payloads: they are zero for the sums.
+        self.pads = [
+            (stop * row_len - short, stop * row_len)
+            for stop, short in zip(self.starts[1:], self.shorts, strict=True)
+            if short
+        ]
+        total, whole = self.starts[-1], np.array(payloads)
+        firsts, lasts = np.array(self.starts[:-1]), np.array(self.starts[1:]) - 1
+        shorts = np.array(self.shorts)
+        lengths = np.full(total, size)
+        lengths[lasts] -= shorts
+        self.frame_of_row = np.repeat(np.arange(self.count), counts)
+        steps = np.arange(total) - firsts[self.frame_of_row]
+
+        # (rows, head), (rows, size) of a run whose frames have equally many rows, else None.
+        rows = views.rows[:total]
+        self.equal_rows = counts[0] if counts.count(counts[0]) == len(counts) else 0
+        if self.equal_rows:
+            rows = rows.reshape(self.count, self.equal_rows, row_len)
+            self.row_heads, self.row_payloads = rows[..., : views.head], rows[..., views.head :]
+        # The checksum field holds the pseudo-header sum of the GSO frame: this is the difference,
+        # less the one that `checksums` subtracts.
+        self.lacking = swapped((lengths - whole[self.frame_of_row]) % 0xFFFF) - np.uint32(1)
+        self.words, self.checksum = views.row_words[:total], views.row_checksum[:total]
+        self.odd = views.row_odd[:total] if views.row_odd is not None else None
+        self.ip_lengths = (lengths - size + views.full_ip_length).astype(">u2")
+        self.ip_excess = whole - size
+        self.full_excess = swapped(self.ip_excess % 0xFFFF)
+        is_short = shorts > 0
+        self.last_rows = lasts[is_short] if is_short.any() else None
+        self.last_shorts = shorts[is_short]
+        self.last_excess = swapped(self.last_shorts)
+        self.steps = steps.astype(np.uint16)
+        if views.is_tcp:
+            self.sequences, self.flags = views.row_sequences[:total], views.row_flags[:total]
+            self.offsets = (steps * size).astype(np.uint32)
+            self.flags_kept = np.full(total, 0xFF & ~_FIN_PSH & ~_CWR, np.uint8)
+            self.flags_kept[firsts] |= _CWR
+            self.flags_kept[lasts] |= _FIN_PSH
+            if self.equal_rows:
+                self.sequences = self.sequences.reshape(self.count, self.equal_rows)
+                self.offsets = self.offsets[: self.equal_rows]
         else:
-            starts = plan.starts
-            for frame in range(plan.count):
-                start, stop = starts[frame], starts[frame + 1]
-                into = self._rows[start:stop]
-                into[:, :head] = self._heads[first + frame]
-                into[:, head:] = self._payloads[first + frame, : stop - start]
-        for stop, short in zip(plan.starts[1:], plan.shorts, strict=True):
-            if short:
-                end = stop * row_len
-                self._octets[end - short : end] = self._zeros[:short]
+            self.udp_length = views.row_udp_length[:total]
+            self.udp_lengths = (lengths + ip.UDP_LEN).astype(">u2")
+
+    def is_even(self, frame: int) -> bool:
+        """Tell whether the last row of a frame is full, so that another frame may follow it."""
+        return not self.shorts[frame]
+
+
+# HOT PATH: bench tcp
+def _fill(first: int, plan: RowPlan) -> None:
+    """Make the rows of the frames in the slots from *first* on; most lines are one numpy call."""
+    views = plan.views
+    slots = slice(first, first + plan.count)
+    if not views.counts_ids:
+        # All full rows have the same IP header, so it is finished in the slot.
+        if views.is_ipv4:
+            checksum = views.ip_checksum[slots]
+            checksum[:] = _updated(checksum, plan.full_excess)
+        views.ip_length[slots] = views.full_ip_length
+    _copy(first, slots, plan)
+    frames = plan.frame_of_row
+    if views.counts_ids:
+        _count_ids(slots, plan)
+    elif plan.last_rows is not None:
+        last = plan.last_rows
+        views.row_ip_length[last] = plan.ip_lengths[last]
+        if views.is_ipv4:
+            checksum = views.row_ip_checksum[last]
+            views.row_ip_checksum[last] = _updated(checksum, plan.last_excess)
+    if views.is_tcp:
+        if plan.equal_rows:
+            np.add(views.sequences[slots, None], plan.offsets, plan.sequences, casting="unsafe")
+        else:
+            plan.sequences[:] = views.sequences[slots][frames] + plan.offsets
+        plan.flags &= plan.flags_kept
+    else:
+        plan.udp_length[:] = plan.udp_lengths
+    sums = np.add.reduce(plan.words, axis=1, dtype=np.uint32)
+    if plan.odd is not None:
+        sums += plan.odd
+    sums += plan.lacking
+    sums %= np.uint32(0xFFFF)
+    finished = np.subtract(np.uint32(0xFFFE), sums, out=sums)
+    if not views.is_tcp:
+        finished[finished == 0] = 0xFFFF  # 0 would mean "no checksum" (RFC 768)
+    plan.checksum[:] = finished
+
+
+def _copy(first: int, slots: slice, plan: RowPlan) -> None:
+    """Copy headers and payload into the rows, with zeros behind short payloads."""
+    views = plan.views
+    if plan.equal_rows:
+        plan.row_heads[:] = views.heads[slots, None]
+        plan.row_payloads[:] = views.payloads[slots, : plan.equal_rows]
+    else:
+        starts, head = plan.starts, views.head
+        for frame in range(plan.count):
+            start, stop = starts[frame], starts[frame + 1]
+            rows = views.rows[start:stop]
+            rows[:, :head] = views.heads[first + frame]
+            rows[:, head:] = views.payloads[first + frame, : stop - start]
+    for start, stop in plan.pads:
+        views.octets[start:stop] = views.zeros[: stop - start]
+
+
+def _count_ids(slots: slice, plan: RowPlan) -> None:
+    """Give each row its IPv4 ID, counting up, and its length: DF is not set."""
+    views, frames, rows = plan.views, plan.frame_of_row, slice(plan.starts[-1])
+    before = views.ids[slots][frames]
+    ids = before + plan.steps
+    views.row_ids[rows] = ids
+    excess = plan.ip_excess[frames] + before.astype(np.int64) - ids
+    if plan.last_rows is not None:
+        excess[plan.last_rows] += plan.last_shorts
+    views.row_ip_length[rows] = plan.ip_lengths
+    checksum = views.ip_checksum[slots][frames]
+    views.row_ip_checksum[rows] = _updated(checksum, swapped(excess % 0xFFFF))
 
 
 def _updated(checksum: Any, excess: Any) -> Any:

@@ -75,15 +75,15 @@ def _parts(daemon: DaemonContext) -> Iterator[Metric]:
     yield from _fdb(overlays)
     yield from _peers(overlays)
     for direction, batches in (
-        ("encap", daemon.forwarder.encap),
-        ("decap", daemon.forwarder.decap),
+        ("encap", daemon.forwarder.encap_stats),
+        ("decap", daemon.forwarder.decap_stats),
     ):
         yield _sizes(direction, batches)
     seconds = CounterMetricFamily(
         "vtep_poll_seconds", "Seconds spent on batches.", labels=["direction"]
     )
-    seconds.add_metric(["encap"], daemon.forwarder.encap.busy)
-    seconds.add_metric(["decap"], daemon.forwarder.decap.busy)
+    seconds.add_metric(["encap"], daemon.forwarder.encap_stats.busy)
+    seconds.add_metric(["decap"], daemon.forwarder.decap_stats.busy)
     yield seconds
     info = {"version": __version__, "python": platform.python_version()}
     yield InfoMetricFamily("vtep_build", "Build information.", value=info)

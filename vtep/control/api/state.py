@@ -217,8 +217,8 @@ def stats(daemon: DaemonContext, now: float) -> Tree:
                 "busy": round(batches.busy, 6),
             }
             for name, batches in (
-                ("encap", daemon.forwarder.encap),
-                ("decap", daemon.forwarder.decap),
+                ("encap", daemon.forwarder.encap_stats),
+                ("decap", daemon.forwarder.decap_stats),
             )
         },
         "peers": peers(daemon, now),

@@ -53,11 +53,11 @@ class Polling(Traceable, Protocol):
     """What the handlers use of vtep.daemon.forwarder.Forwarder."""
 
     @property
-    def encap(self) -> PollCounters:
+    def encap_stats(self) -> PollCounters:
         """The direction to the underlay."""
 
     @property
-    def decap(self) -> PollCounters:
+    def decap_stats(self) -> PollCounters:
         """The direction from the underlay."""
 
 
