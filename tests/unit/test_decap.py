@@ -244,11 +244,14 @@ def test_reserved_bits_do_not_let_a_segment_overtake_its_flow() -> None:
 def test_a_frame_that_cannot_be_delivered_leaves_no_packet_behind() -> None:
     worker, _, _ = make()
     network = IP(src="172.18.0.11", dst="172.18.0.12", flags="DF")
-    one = vxlan.pack(100) + frame(inner=network / TCP(flags="A", seq=0) / bytes(100))
-    two = vxlan.pack(100) + frame(inner=network / TCP(flags="A", seq=100) / bytes(100))
+    flows = [
+        vxlan.pack(100) + frame(inner=network / TCP(sport=port, flags="A", seq=seq) / bytes(100))
+        for port in (1, 2)
+        for seq in (0, 100)
+    ]
     slots = worker.pool.small
     messages = []
-    for number, datagram in enumerate((one, two)):
+    for number, datagram in enumerate(flows):
         end = 8 + len(datagram)
         slots.views[number][8:end] = datagram
         messages.append(Message(slots, number, end, PEER_1, len(datagram)))
@@ -259,7 +262,7 @@ def test_a_frame_that_cannot_be_delivered_leaves_no_packet_behind() -> None:
     worker.begin_batch(0.0)
     with pytest.raises(KeyboardInterrupt):
         worker.decap.decapsulate(messages, fail)
-    assert delivered(receive_raw(worker, two)) == [two[8:]]
+    assert delivered(receive_raw(worker, flows[3])) == [flows[3][8:]]
 
 
 def test_silent_accepted_peers_are_removed_a_bounded_number_at_a_time() -> None:

@@ -152,18 +152,21 @@ def test_a_checksum_field_elsewhere_is_checked_for_every_frame(offset: int) -> N
 
 
 def test_a_send_that_fails_leaves_nothing_in_the_queue() -> None:
-    worker, port, overlay = make(peers=PEERS[:1])
+    worker, port, overlay = make(peers=PEERS[:1], source_ports=64)
     slots = worker.pool.small
-    raw = virtio.pack(virtio.PLAIN) + udp(1)
-    slots.views[0][6 : 6 + len(raw)] = raw
+    refs = []
+    for number in range(8):  # of several source ports, so that some still wait
+        raw = virtio.pack(virtio.PLAIN) + udp(number)
+        slots.views[number][6 : 6 + len(raw)] = raw
+        refs.append((slots, number, 6 + len(raw)))
 
     def fail(transmit: Transmit) -> None:
         raise KeyboardInterrupt
 
     worker.begin_batch(0.0)
     with pytest.raises(KeyboardInterrupt):
-        worker.encap.encapsulate(port, [(slots, 0, 6 + len(raw))] * 3, fail)
-    assert datagrams(send(worker, port, udp(2))) == [overlay.header + udp(2)]
+        worker.encap.encapsulate(port, refs, fail)
+    assert datagrams(send(worker, port, udp(99))) == [overlay.header + udp(99)]
 
 
 def test_a_local_destination_is_flooded_to_when_its_entry_is_dead() -> None:
@@ -175,8 +178,9 @@ def test_a_local_destination_is_flooded_to_when_its_entry_is_dead() -> None:
 
 def test_rehearsing_changes_neither_counters_nor_the_fdb() -> None:
     worker, port, overlay = make(peers=PEERS[:1])
-    send(worker, port, udp(1), now=0.0)
-    receive(worker, udp(1, src=MAC_B, dst=MAC_A), now=0.0)
+    for _ in range(2):  # learning is a change: only then are both entries valid
+        send(worker, port, udp(1), now=0.0)
+        receive(worker, udp(1, src=MAC_B, dst=MAC_A), now=0.0)
     slot = worker.pool.large.views[0]
     raw = virtio.pack(virtio.PLAIN) + udp(1)
     slot[6 : 6 + len(raw)] = raw
