@@ -5,28 +5,31 @@ from vtep.daemon.poll_stats import MAX_BUDGET, PollBudget, PollStats
 
 def test_a_budget_grows_only_without_a_pause_and_shrinks_to_what_was_there() -> None:
     budget = PollBudget()
-    budget.adapt(1, is_busy=False)
+    budget.adapt(1, 10.0, 10.0, is_busy=False)
+    budget.adapt(1, 10.01, 10.01, is_busy=False)
     assert budget.frames == 1
-    seen = []
-    for _ in range(5):
-        budget.adapt(budget.frames, is_busy=True)
+    budget.adapt(1, 10.0105, 10.0106, is_busy=False)  # soon after its last batch
+    seen = [budget.frames]
+    for _ in range(4):
+        budget.adapt(budget.frames, 20.0, 20.0, is_busy=True)
         seen.append(budget.frames)
     assert seen == [4, 16, 64, MAX_BUDGET, MAX_BUDGET]
-    budget.adapt(7, is_busy=True)
+    budget.adapt(7, 20.0, 20.0, is_busy=True)
     assert budget.frames == 7
-    budget.adapt(0, is_busy=True)
+    budget.adapt(0, 20.0, 20.0, is_busy=True)
     assert budget.frames == 1
 
 
 def test_a_direction_is_not_starved_by_long_batches_of_the_other() -> None:
     """A TAP gets 8 frames during each batch of the underlay, which takes 1.5 ms."""
-    budget, backlog, most = PollBudget(), 0, 0
+    budget, backlog, most, now = PollBudget(), 0, 0, 0.0
     for _ in range(500):
+        now += 0.0015
         backlog += 8
         got = min(backlog, budget.frames)
         backlog -= got
         most = max(most, backlog)
-        budget.adapt(got, is_busy=True)  # no pause: the other descriptor's batch has just ended
+        budget.adapt(got, now, now, is_busy=True)  # the other descriptor's batch has just ended
     assert most < 64
 
 

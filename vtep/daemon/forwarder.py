@@ -149,9 +149,10 @@ class Forwarder:
         self._end_batch(budget, self.encap_stats, got, now)
 
     def _end_batch(self, budget: PollBudget, stats: PollStats, got: int, began: float) -> None:
-        """Adapt the budget, and count the batch."""
-        budget.adapt(got, is_busy=began - self._ended < _PAUSE_S)
+        """Count the batch, and adapt the budget."""
+        is_busy = began - self._ended < _PAUSE_S
         ended = stats.count(got, began)
+        budget.adapt(got, began, ended, is_busy=is_busy)
         if got:
             self._ended = ended
 
@@ -264,7 +265,9 @@ class Forwarder:
         """
         tap = self._taps[port]
         if self._tap_budgets[tap].frames == 1:
-            self._from_tap(port, tap)
+            now = time.monotonic()
+            if self._one_from_tap(port, tap, now):
+                self._ended = self.encap_stats.count(1, now)
 
     # HOT PATH: bench udp, tcp
     def _batch_from_underlay(self, budget: int) -> int:
@@ -326,11 +329,10 @@ class Forwarder:
         worker.begin_batch(now)
         if self._last_tap is not None:
             port, tap = self._last_tap
-            budget = self._tap_budgets[tap]
-            if budget.frames == 1 and self._one_from_tap(port, tap, now):
-                self._end_batch(budget, self.encap_stats, 1, now)
+            if self._tap_budgets[tap].frames == 1 and self._one_from_tap(port, tap, now):
+                self._ended = self.encap_stats.count(1, now)
         if self._udp_budget.frames == 1 and self._one_from_underlay(now):
-            self._end_batch(self._udp_budget, self.decap_stats, 1, now)
+            self._ended = self.decap_stats.count(1, now)
         worker.encap.rehearse()
         worker.decap.rehearse()
 

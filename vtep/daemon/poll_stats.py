@@ -6,6 +6,8 @@ MAX_BUDGET = 64
 """Most frames or messages read in one batch; the poll budget, as NAPI calls it."""
 
 _GROWTH = 4
+_IDLE_S = 0.001
+"""Least pause between two batches of a descriptor whose link is idle."""
 
 
 class PollStats:
@@ -43,17 +45,23 @@ class PollBudget:
         frames: the budget, 1 to MAX_BUDGET.
     """
 
-    __slots__ = ("frames",)
+    __slots__ = ("_ended", "frames")
 
     def __init__(self) -> None:
         self.frames = 1
+        self._ended = 0.0
 
-    def adapt(self, got: int, *, is_busy: bool) -> None:
+    def adapt(self, got: int, began: float, ended: float, *, is_busy: bool) -> None:
         """Set the budget after a batch that read *got* of it.
 
-        *is_busy* tells whether the event loop had work without a pause before this batch.
+        Args:
+            got: frames read.
+            began: when the batch began, in monotonic seconds.
+            ended: when it ended.
+            is_busy: whether the event loop had work without a pause before it.
         """
         if got < self.frames:
             self.frames = got or 1
-        elif is_busy:
+        elif is_busy or began - self._ended < _IDLE_S:
             self.frames = min(got * _GROWTH, MAX_BUDGET)
+        self._ended = ended

@@ -40,7 +40,6 @@ class FlowCache:
         encap_flows, decap_flows: the recent entries of each direction.
         now: monotonic seconds of the current batch.
         generation: of the tables when the batch began; changes count from the next batch on.
-        batch_no: the number of the current batch.
     """
 
     def __init__(self, vtep: Vtep, max_flows: int = MAX_FLOWS) -> None:
@@ -48,7 +47,6 @@ class FlowCache:
         self.decap_flows: dict[DecapKey, DecapFlow] = {}
         self.now = 0.0
         self.generation = 0
-        self.batch_no = 0
         self._generation = vtep.generation
         self._half = max(max_flows // 2, 1)
         self._rotate_at = ROTATE_S
@@ -64,7 +62,6 @@ class FlowCache:
         """Begin a batch: the only place where time passes and entries are evicted."""
         self.now = now
         self.generation = self._generation.number
-        self.batch_no += 1
         if len(self.encap_flows) + len(self.decap_flows) >= self._half or now >= self._rotate_at:
             self._rotate_at = now + ROTATE_S
             self._older_encap, self.encap_flows = self.encap_flows, {}

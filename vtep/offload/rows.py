@@ -13,7 +13,7 @@ value but with the row before it. Each numpy call below works on all rows of all
 So all rows of a span are valid if its first row is; the caller checks that one.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -37,10 +37,10 @@ _GSO = {
     (ip.UDP, 4): virtio.GSO_UDP_L4,
     (ip.UDP, 6): virtio.GSO_UDP_L4,
 }
-_MAX_LAYOUTS = 64
-"""Most layouts whose views are kept: up to 25 KB each with their payload views."""
-_MAX_KEPT_ROWS = 64
-"""Most rows per slot whose payload views are kept: those of bulk segments."""
+_MAX_LAYOUTS = 256
+"""Most layouts whose views are kept: 3 KB each."""
+_MAX_PAYLOADS = 256
+"""Most slots, of any layout, whose payload views are kept: 9 KB each for bulk segments."""
 _PSH = 0x08
 _WORD = 8
 
@@ -121,7 +121,7 @@ class RowViews:
         virtio_header: of a GSO frame of such segments.
     """
 
-    def __init__(self, slots: SlotArray, layout: RowLayout) -> None:
+    def __init__(self, slots: SlotArray, layout: RowLayout, payloads: "PayloadCache") -> None:
         count, length = slots.octets.shape
         size = layout.size
         mask = layout.mask()
@@ -175,7 +175,7 @@ class RowViews:
         self._words = view(l4, "<u2", ((size - l4) // 2, 2))
         self._odd = view(size - 1, "u1") if (size - l4) & 1 else None
         self._payload_at = UDP_AT + frame_at + layout.payload_at
-        self._payloads: list[list[memoryview] | None] = [None] * count
+        self._payloads = payloads
 
     def is_right(self, head: int, addresses: int, total: int) -> bool:
         """Tell whether a row of this layout has valid checksums.
@@ -193,13 +193,13 @@ class RowViews:
 
     def payloads(self, slot: int) -> list[memoryview]:
         """Return the payload of each row of *slot*."""
-        payloads = self._payloads[slot]
+        key = self, slot
+        payloads = self._payloads.get(key)
         if payloads is None:
             octets, segment = self.slots.views[slot], self.segment
             starts = range(self._payload_at, len(octets) - segment, self.layout.size)
             payloads = [octets[at : at + segment] for at in starts[: self.max_rows]]
-            if len(payloads) <= _MAX_KEPT_ROWS:
-                self._payloads[slot] = payloads
+            self._payloads.put(key, payloads)
         return payloads
 
     # HOT PATH: bench tcp
@@ -245,16 +245,21 @@ class RowViews:
         return swapped(sums)
 
 
+PayloadCache: TypeAlias = BoundedCache[tuple[RowViews, int], list[memoryview]]
+"""The payload of each row of a slot, by views and number of the slot."""
+
+
 class RowsCache:
     """The views of one array of slots, by layout; keeps those made last."""
 
     def __init__(self, slots: SlotArray) -> None:
         self._slots = slots
         self._views: BoundedCache[RowLayout, RowViews] = BoundedCache(_MAX_LAYOUTS)
+        self._payloads: PayloadCache = BoundedCache(_MAX_PAYLOADS)
 
     def __getitem__(self, layout: RowLayout) -> RowViews:
         """Return the views for *layout*."""
         views = self._views.get(layout)
         if views is None:
-            views = self._views.put(layout, RowViews(self._slots, layout))
+            views = self._views.put(layout, RowViews(self._slots, layout, self._payloads))
         return views

@@ -13,7 +13,7 @@ A short last segment is computed with zeros behind its payload, which do not cha
 send knows its length. The result equals `segment.segment`, which is the reference.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -42,6 +42,8 @@ _MAX_DATAGRAMS = 65507
 """Most octets in one send: an IPv4 packet without its headers, with UDP_SEGMENT too."""
 
 _FIN_PSH, _CWR = 0x09, 0x80
+_NUMBERS = np.arange(1 << 15, dtype=np.uint32)
+"""0, 1, 2 ...: more than there can be rows."""
 
 
 class SegmentTemplate:
@@ -220,12 +222,9 @@ class RowPlan:
     """
 
     def __init__(self, template: SegmentTemplate, payloads: tuple[int, ...], views: _Views) -> None:
-        layout, row_len = template.layout, template.row_len
-        size = layout.size
+        size, row_len = template.layout.size, template.row_len
         counts = [-(-payload // size) for payload in payloads]
-        self.template = template
-        self.views = views
-        self.count = len(payloads)
+        self.template, self.views, self.count = template, views, len(payloads)
         self.starts = [0, *accumulate(counts)]
         self.shorts = [
             count * size - payload for count, payload in zip(counts, payloads, strict=True)
@@ -236,45 +235,45 @@ class RowPlan:
             for stop, short in zip(self.starts[1:], self.shorts, strict=True)
             if short
         ]
-        total, whole = self.starts[-1], np.array(payloads)
-        firsts, lasts = np.array(self.starts[:-1]), np.array(self.starts[1:]) - 1
-        shorts = np.array(self.shorts)
-        lengths = np.full(total, size)
-        lengths[lasts] -= shorts
-        self.frame_of_row = np.repeat(np.arange(self.count), counts)
-        steps = np.arange(total) - firsts[self.frame_of_row]
+        total = self.starts[-1]
+        firsts = np.array(self.starts[:-1])
+        self.frame_of_row = np.repeat(_NUMBERS[: self.count], counts)
+        self.steps = _NUMBERS[:total] - firsts.astype(np.uint32)[self.frame_of_row]
 
-        # (rows, head), (rows, size) of a run whose frames have equally many rows, else None.
-        rows = views.rows[:total]
+        # The rows as (frames, rows, octets) if all frames have equally many, else 0.
         self.equal_rows = counts[0] if counts.count(counts[0]) == len(counts) else 0
         if self.equal_rows:
-            rows = rows.reshape(self.count, self.equal_rows, row_len)
+            rows = views.rows[:total].reshape(self.count, self.equal_rows, row_len)
             self.row_heads, self.row_payloads = rows[..., : views.head], rows[..., views.head :]
-        # The checksum field holds the pseudo-header sum of the GSO frame: this is the difference,
-        # less the one that `checksums` subtracts.
-        self.lacking = swapped((lengths - whole[self.frame_of_row]) % 0xFFFF) - np.uint32(1)
         self.words, self.checksum = views.row_words[:total], views.row_checksum[:total]
         self.odd = views.row_odd[:total] if views.row_odd is not None else None
-        self.ip_lengths = (lengths - size + views.full_ip_length).astype(">u2")
-        self.ip_excess = whole - size
+
+        # What the sum of a row lacks: its field holds the pseudo-header sum of the GSO frame.
+        excess = [payload - size for payload in payloads]
+        self.lacking = _lacking(-one for one in excess)[self.frame_of_row]
+        self.ip_excess = np.array(excess)
         self.full_excess = swapped(self.ip_excess % 0xFFFF)
-        is_short = shorts > 0
-        self.last_rows = lasts[is_short] if is_short.any() else None
-        self.last_shorts = shorts[is_short]
-        self.last_excess = swapped(self.last_shorts)
-        self.steps = steps.astype(np.uint16)
+        self.last_rows: npt.NDArray[np.int64] | None = None
+        if self.pads:
+            short_frames = [frame for frame, short in enumerate(self.shorts) if short]
+            self.last_rows = np.array([self.starts[frame + 1] - 1 for frame in short_frames])
+            self.last_shorts = np.array([self.shorts[frame] for frame in short_frames])
+            self.last_excess = swapped(self.last_shorts)
+            self.last_ip_lengths = views.full_ip_length - self.last_shorts
+            self.lacking[self.last_rows] = _lacking(
+                -excess[frame] - self.shorts[frame] for frame in short_frames
+            )
         if views.is_tcp:
             self.sequences, self.flags = views.row_sequences[:total], views.row_flags[:total]
-            self.offsets = (steps * size).astype(np.uint32)
+            self.offsets = self.steps * np.uint32(size)
             self.flags_kept = np.full(total, 0xFF & ~_FIN_PSH & ~_CWR, np.uint8)
             self.flags_kept[firsts] |= _CWR
-            self.flags_kept[lasts] |= _FIN_PSH
+            self.flags_kept[np.array(self.starts[1:]) - 1] |= _FIN_PSH
             if self.equal_rows:
                 self.sequences = self.sequences.reshape(self.count, self.equal_rows)
                 self.offsets = self.offsets[: self.equal_rows]
         else:
             self.udp_length = views.row_udp_length[:total]
-            self.udp_lengths = (lengths + ip.UDP_LEN).astype(">u2")
 
     def is_even(self, frame: int) -> bool:
         """Tell whether the last row of a frame is full, so that another frame may follow it."""
@@ -298,7 +297,7 @@ def _fill(first: int, plan: RowPlan) -> None:
         _count_ids(slots, plan)
     elif plan.last_rows is not None:
         last = plan.last_rows
-        views.row_ip_length[last] = plan.ip_lengths[last]
+        views.row_ip_length[last] = plan.last_ip_lengths
         if views.is_ipv4:
             checksum = views.row_ip_checksum[last]
             views.row_ip_checksum[last] = _updated(checksum, plan.last_excess)
@@ -309,7 +308,9 @@ def _fill(first: int, plan: RowPlan) -> None:
             plan.sequences[:] = views.sequences[slots][frames] + plan.offsets
         plan.flags &= plan.flags_kept
     else:
-        plan.udp_length[:] = plan.udp_lengths
+        plan.udp_length[:] = plan.template.layout.size + ip.UDP_LEN
+        if plan.last_rows is not None:
+            plan.udp_length[plan.last_rows] -= plan.last_shorts.astype(np.uint16)
     sums = np.add.reduce(plan.words, axis=1, dtype=np.uint32)
     if plan.odd is not None:
         sums += plan.odd
@@ -342,14 +343,25 @@ def _count_ids(slots: slice, plan: RowPlan) -> None:
     """Give each row its IPv4 ID, counting up, and its length: DF is not set."""
     views, frames, rows = plan.views, plan.frame_of_row, slice(plan.starts[-1])
     before = views.ids[slots][frames]
-    ids = before + plan.steps
+    ids = before + plan.steps.astype(np.uint16)
     views.row_ids[rows] = ids
     excess = plan.ip_excess[frames] + before.astype(np.int64) - ids
     if plan.last_rows is not None:
         excess[plan.last_rows] += plan.last_shorts
-    views.row_ip_length[rows] = plan.ip_lengths
+    views.row_ip_length[rows] = views.full_ip_length
+    if plan.last_rows is not None:
+        views.row_ip_length[plan.last_rows] = plan.last_ip_lengths
     checksum = views.ip_checksum[slots][frames]
     views.row_ip_checksum[rows] = _updated(checksum, swapped(excess % 0xFFFF))
+
+
+def _lacking(differences: Iterable[int]) -> npt.NDArray[np.uint32]:
+    """Return what is added to the sums of rows whose payload is longer by so many octets.
+
+    One is subtracted, as the folding of `sums.checksums` does.
+    """
+    folded = [difference % 0xFFFF for difference in differences]
+    return np.array([((one & 0xFF) << 8 | one >> 8) - 1 for one in folded]).astype(np.uint32)
 
 
 def _updated(checksum: Any, excess: Any) -> Any:
