@@ -123,6 +123,10 @@ class OverlayCounters:
         self.last_refused: str | None = None
 
 
+STALE = -1
+"""The generation of a flow cache entry that is not valid."""
+
+
 class Generation:
     """Number of changes to peers, overlays, FDB entries and MTUs so far.
 

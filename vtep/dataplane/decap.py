@@ -125,7 +125,8 @@ class Decapsulator:
         Returns:
             None, and nothing is changed, for a datagram that `decapsulate` must handle.
         """
-        flow = self.known_flow(octets, end, sender)
+        key = datagram_key(octets, UDP_AT, end)
+        flow = self._flows.find_decap((sender, key)) if key is not None else None
         if flow is None:
             return None
         overlay, headers = flow.overlay, flow.headers
@@ -165,19 +166,6 @@ class Decapsulator:
         if self.decapsulate_one(slot, end, sender, is_alone=True) is not None:
             flow.count(-1, FRAME_AT - end)
 
-    def known_flow(self, octets: memoryview, end: int, sender: str) -> DecapFlow | None:
-        """Return the valid flow cache entry of a datagram at slot[8:end], or None."""
-        flows = self._flows
-        key = datagram_key(octets, UDP_AT, end)
-        if key is None:
-            return None
-        flow = flows.decap_flows.get((sender, key))
-        if flow is None or flow.generation < flows.generation:
-            return None
-        if flows.now >= flow.valid_until and not flow.refresh(flows.now):
-            return None
-        return flow
-
     def _flow_of(self, octets: memoryview, at: int, end: int, sender: str) -> DecapFlow | None:
         """Return the flow of the datagram at octets[at:end]; None if it is dropped, and counted."""
         flows = self._flows
@@ -185,14 +173,7 @@ class Decapsulator:
         if key is None:
             return classify(self._vtep, octets, at, end, sender, flows.now)
         full_key = sender, key
-        flow = flows.decap_flows.get(full_key)
-        if (
-            flow is not None
-            and flow.generation >= flows.generation
-            and (flows.now < flow.valid_until or flow.refresh(flows.now))
-        ):
-            return flow
-        flow = flows.reuse_decap(full_key)
+        flow = flows.find_decap(full_key)
         if flow is None:
             flow = classify(self._vtep, octets, at, end, sender, flows.now)
             if flow is not None and flow.headers is not None:

@@ -1,6 +1,6 @@
 """The flow cache entry of the way in: what datagrams with one flow key have in common."""
 
-from vtep.dataplane.counters import Drop
+from vtep.dataplane.counters import STALE, Drop
 from vtep.dataplane.overlay import Overlay
 from vtep.dataplane.peer import Peer
 from vtep.dataplane.vtep import Vtep
@@ -44,7 +44,7 @@ class DecapFlow:
         self.head = 0
         self.packet: GroPacket | None = None
         self.is_hidden = True
-        self.generation = -1
+        self.generation = STALE
         self.valid_until = 0.0
         self.has_reserved_bits = vxlan.reserved_bits(octets, at)
         self.refresh(now)
@@ -61,7 +61,10 @@ class DecapFlow:
                 overlay.add_peer(peer, flood=False)
         overlay.fdb.learn(self._source, peer, now)
         self.valid_until = now + overlay.flow_lifetime
-        return overlay.generation.number == self.generation
+        if overlay.generation.number != self.generation:
+            self.generation = STALE
+            return False
+        return True
 
     def count(self, datagrams: int, octets: int) -> None:
         """Count datagrams as received; *octets* are those of their frames."""

@@ -127,7 +127,8 @@ class Encapsulator:
             None, and nothing is changed, for a frame that `encapsulate` must handle: its flow is
             not in the cache, or it is a GSO frame that is segmented here.
         """
-        flow = self.known_flow(port, slot, end)
+        key = tap_key(slot, end)
+        flow = self._flows.find_encap((port, key)) if key is not None else None
         if flow is None or flow.drop is not None:
             return None
         if slot[_GSO_TYPE_AT]:
@@ -145,7 +146,8 @@ class Encapsulator:
         Nothing may wait before it. It is counted as sent. None, and nothing is changed, for a frame
         that `encapsulate` must handle.
         """
-        flow = self.known_flow(port, slot, end)
+        key = tap_key(slot, end)
+        flow = self._flows.find_encap((port, key)) if key is not None else None
         return self._whole(flow, slot, end) if flow is not None and flow.gso is not None else None
 
     def remember(self, port: AccessPort, slot: memoryview, end: int) -> None:
@@ -171,19 +173,6 @@ class Encapsulator:
         if transmit is not None:
             count_sent(transmit.next_hop, -transmit.datagrams, -transmit.octets)
 
-    def known_flow(self, port: AccessPort, slot: memoryview, end: int) -> EncapFlow | None:
-        """Return the valid flow cache entry of a frame, or None."""
-        flows = self._flows
-        key = tap_key(slot, end)
-        if key is None:
-            return None
-        flow = flows.encap_flows.get((port, key))
-        if flow is None or flow.generation < flows.generation:
-            return None
-        if flows.now >= flow.valid_until and not flow.refresh(flows.now):
-            return None
-        return flow
-
     def _classify(
         self, port: AccessPort, slot: memoryview, end: int, key: FlowKey | None
     ) -> EncapFlow | None:
@@ -193,7 +182,7 @@ class Encapsulator:
         """
         flows = self._flows
         if key is not None:
-            known = flows.reuse_encap((port, key))
+            known = flows.find_encap((port, key))
             if known is not None:
                 return known
         if end < FRAME_AT + ethernet.HEADER_LEN:

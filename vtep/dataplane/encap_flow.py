@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from vtep.dataplane.counters import Drop, Flood, OverlayCounters
+from vtep.dataplane.counters import STALE, Drop, Flood, OverlayCounters
 from vtep.dataplane.fdb import LOCAL, FdbEntry
 from vtep.dataplane.overlay import NO_MAC, Overlay
 from vtep.dataplane.peer import NextHop, Peer
@@ -74,7 +74,7 @@ class EncapFlow:
         self.template: SegmentTemplate | None = None
         self.payload_at = self.ip_length_at = self.ip_length_from = 0
         self.is_hidden = True
-        self.generation = -1
+        self.generation = STALE
         self.valid_until = 0.0
 
     def resolve(self, sport_index: int, now: float) -> None:
@@ -117,7 +117,10 @@ class EncapFlow:
         overlay = self.overlay
         overlay.fdb.learn(self._source, LOCAL, now)
         has_entry = self._set_deadline(now) is not None
-        return overlay.generation.number == self.generation and has_entry is self._has_entry
+        if overlay.generation.number != self.generation or has_entry is not self._has_entry:
+            self.generation = STALE
+            return False
+        return True
 
     def _set_deadline(self, now: float) -> FdbEntry | None:
         """Make the entry valid until its FDB entry dies; return that, if there is one."""

@@ -67,22 +67,26 @@ class FlowCache:
             self._older_encap, self.encap_flows = self.encap_flows, {}
             self._older_decap, self.decap_flows = self.decap_flows, {}
 
-    def reuse_encap(self, key: EncapKey) -> EncapFlow | None:
-        """Return a valid entry of the older half, which becomes recent again."""
-        flow = self._older_encap.pop(key, None)
-        if flow is None or flow.generation < self.generation:
+    def find_encap(self, key: EncapKey) -> EncapFlow | None:
+        """Return the valid entry of a frame from a TAP, or None; it becomes recent again."""
+        flow = self.encap_flows.get(key)
+        if flow is None:
+            flow = self._older_encap.pop(key, None)
+            if flow is None:
+                return None
+            self.encap_flows[key] = flow
+        if flow.generation < self.generation:
             return None
-        if self.now >= flow.valid_until and not flow.refresh(self.now):
-            return None
-        self.encap_flows[key] = flow
-        return flow
+        return flow if self.now < flow.valid_until or flow.refresh(self.now) else None
 
-    def reuse_decap(self, key: DecapKey) -> DecapFlow | None:
-        """Return a valid entry of the older half, which becomes recent again."""
-        flow = self._older_decap.pop(key, None)
-        if flow is None or flow.generation < self.generation:
+    def find_decap(self, key: DecapKey) -> DecapFlow | None:
+        """Return the valid entry of a datagram, or None; it becomes recent again."""
+        flow = self.decap_flows.get(key)
+        if flow is None:
+            flow = self._older_decap.pop(key, None)
+            if flow is None:
+                return None
+            self.decap_flows[key] = flow
+        if flow.generation < self.generation:
             return None
-        if self.now >= flow.valid_until and not flow.refresh(self.now):
-            return None
-        self.decap_flows[key] = flow
-        return flow
+        return flow if self.now < flow.valid_until or flow.refresh(self.now) else None
