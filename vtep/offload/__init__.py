@@ -1,1 +1,1 @@
-"""One and many: a super-frame becomes datagrams.  Imports wire only."""
+"""GSO frames and datagrams: segmenting one into many, and joining many into one. With numpy."""

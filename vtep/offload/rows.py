@@ -29,7 +29,7 @@ _MAX_PACKET = 65535
 _MAX_TCP_ROWS = 512
 """Well under what one writev takes (IOV_MAX is 1024)."""
 _MAX_UDP_ROWS = 64
-"""Most datagrams of one UDP super-frame that every kernel takes."""
+"""Most datagrams of one UDP GSO frame that every kernel takes."""
 
 _GSO = {
     (ip.TCP, 4): virtio.GSO_TCPV4,
