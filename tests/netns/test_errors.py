@@ -113,7 +113,7 @@ def test_a_udp_port_in_use_by_a_kernel_vxlan_device_is_refused(lab: TwoHosts) ->
     try:
         lab.h1.ip("link", "set", "vxlan9", "up")
         line = complaint(lab, *PLAIN)
-        assert line.startswith("UDP port 4789 ")
+        assert line.startswith("UDP port 4789: ")
         assert "vxlan9" in line
         assert "another --port" in line
     finally:
@@ -123,11 +123,11 @@ def test_a_udp_port_in_use_by_a_kernel_vxlan_device_is_refused(lab: TwoHosts) ->
 def test_a_udp_port_or_tap_in_use_by_another_vtep_is_refused(lab: TwoHosts) -> None:
     with tunnel(lab.h1, lab.h2) as other:
         line = complaint(lab, "--tap", "vx1", *VNI, *PEER)
-        assert line.startswith("UDP port 4789 ")
+        assert line.startswith("UDP port 4789: ")
         assert str(other.pid) in line
         assert "another --port" in line
         line = complaint(lab, *PLAIN, "--port", "4790")
-        assert line.startswith("TAP vx0 ")
+        assert line.startswith("TAP vx0: ")
         assert "another --tap" in line
 
 
@@ -150,7 +150,7 @@ def test_a_missing_dev_net_tun_is_reported(lab: TwoHosts) -> None:
     script = 'mount -t tmpfs none /dev/net && exec "$0" "$@"'
     command = ["unshare", "--mount", "sh", "-c", script, sys.executable, "-m", "vtep", *PLAIN]
     line = refused(lab, command)
-    assert line.startswith("/dev/net/tun ")
+    assert line.startswith("/dev/net/tun: ")
     assert "modprobe tun" in line
 
 

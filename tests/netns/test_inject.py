@@ -211,7 +211,9 @@ def test_auto_selects_by_the_segmentation_of_the_device(wire: bool) -> None:
     ):
         [(level, line)] = uplink_log(ours)
         assert level == "info"
-        assert line.startswith("uplink socket, not inject: device u1 " if wire else "uplink inject")
+        assert line.startswith(
+            "uplink socket, not inject: device u1: " if wire else "uplink inject"
+        )
         transfer(lab.c1, lab.c2, 1_000_000)
 
 

@@ -45,5 +45,5 @@ def test_a_flag_is_yes_or_no(text: str | None, flag: bool | None) -> None:
 
 
 def test_an_unknown_word_is_named_with_a_similar_one() -> None:
-    with pytest.raises(UsageError, match=r"f: .*'yess'.*'yes'"):
+    with pytest.raises(UsageError, match=r"f 'yess': .*'yes'"):
         Query({"f": "yess"}).flag("f")

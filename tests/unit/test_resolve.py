@@ -55,7 +55,7 @@ def test_a_larger_mtu_is_refused_and_the_error_gives_the_largest() -> None:
 
 
 def test_an_underlay_mtu_too_small_for_576_octets_is_refused() -> None:
-    with pytest.raises(HostError, match=r"MTU 625 .*575.*576: .*at least 626"):
+    with pytest.raises(HostError, match=r"MTU 625 .*575.*576; .*at least 626"):
         overlay_mtu(overlay(), IPV4, 625)
     with pytest.raises(HostError, match=r"MTU 40 .*at least 646"):
         overlay_mtu(overlay(), IPV6, 40)
@@ -79,12 +79,12 @@ def test_address_literals_determine_the_family() -> None:
 
 
 def test_peers_of_two_families_are_refused() -> None:
-    with pytest.raises(HostError, match=r"^peer fd00::1 is IPv6.*peer 10.0.1.41 is IPv4"):
+    with pytest.raises(HostError, match=r"^peer fd00::1: IPv6.*peer 10.0.1.41 is IPv4"):
         resolve(["10.0.1.41", "fd00::1"], UnderlayConfig(), no_dev)
 
 
 def test_a_peer_of_another_family_than_local_is_refused() -> None:
-    with pytest.raises(HostError, match=r"^peer fd00::1 is IPv6.*local 10.0.1.4 is IPv4"):
+    with pytest.raises(HostError, match=r"^peer fd00::1: IPv6.*local 10.0.1.4 is IPv4"):
         resolve(["fd00::1"], UnderlayConfig(local="10.0.1.4"), no_dev)
 
 
@@ -99,5 +99,5 @@ def test_without_a_peer_local_determines_the_family_then_dev_then_ipv4() -> None
 def test_a_peer_that_does_not_resolve_is_refused(name: str) -> None:
     with pytest.raises(HostError) as caught:
         resolve([name], UnderlayConfig(), no_dev)
-    assert str(caught.value).startswith(f"peer {name} ")
+    assert str(caught.value).startswith(f"peer {name}: ")
     assert "\n" not in str(caught.value)

@@ -258,7 +258,7 @@ def test_the_owner_of_a_persistent_tap_needs_no_privilege() -> None:
         assert runtime.underlay.send((b"x",), (PEER, 4789)) == 0
     assert state() == before
     line = refusal(config(bridge="br0", mtu=1400))
-    assert line.startswith("ip link set vx0 mtu 1400 ")
+    assert line.startswith("ip link set vx0 mtu 1400: ")
     assert "CAP_NET_ADMIN" in line
 
 
@@ -267,7 +267,7 @@ def test_a_multi_queue_tap_in_use_by_another_process_is_refused() -> None:
     host()
     sh("ip tuntap add vx0 mode tap multi_queue")
     with bring_up(config()):
-        with pytest.raises(HostError, match="TAP vx0 is in use by another process"):
+        with pytest.raises(HostError, match="TAP vx0: in use by another process"):
             bring_up(config(underlay=UnderlayConfig(port=4790))).__enter__()
         assert link("vx0") is not None
 
@@ -292,7 +292,7 @@ def test_a_failure_at_the_second_tap_reverts_the_first() -> None:
         OverlayConfig(vni=1, tap="vx0", peers=(PEER,), bridge="br0"),
         OverlayConfig(vni=2, tap="vx1", peers=(PEER,)),
     )
-    assert refusal(Config(UnderlayConfig(), overlays)).startswith("device vx1 ")
+    assert refusal(Config(UnderlayConfig(), overlays)).startswith("device vx1: ")
 
 
 @in_private_namespaces

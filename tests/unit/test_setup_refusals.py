@@ -26,8 +26,7 @@ def test_a_port_in_use_by_a_kernel_vxlan_device_is_refused_with_its_name() -> No
     host()
     add_vxlan9()
     assert refusal(config()) == (
-        "UDP port 4789 is in use by the kernel vxlan device vxlan9: "
-        "delete it, or use another --port"
+        "UDP port 4789: in use by the kernel vxlan device vxlan9; delete it, or use another --port"
     )
     with bring_up(config(underlay=UnderlayConfig(port=8472))) as runtime:
         assert runtime.vtep.port == 8472
@@ -42,8 +41,8 @@ def test_a_port_in_use_by_a_process_is_refused_with_its_pid() -> None:
         with pytest.raises(HostError) as caught:
             bring_up(wanted).__enter__()
     message = str(caught.value)
-    assert message.startswith("UDP port 4789 is in use by ")
-    assert f", pid {os.getpid()}: " in message
+    assert message.startswith("UDP port 4789: in use by ")
+    assert f", pid {os.getpid()}; " in message
     assert message.endswith("use another --port")
     assert link("vx0") is None
 
@@ -89,38 +88,38 @@ def nothing() -> None:
 
 REFUSALS: list[tuple[Callable[[], None], Config, list[str]]] = [
     (nothing, config("no-such-host.invalid"), ["peer no-such-host.invalid", "IP address"]),
-    (nothing, config("10.0.1.4"), ["peer 10.0.1.4 ", "this host", "other VTEP"]),
-    (nothing, config("fd00:2::4"), ["peer fd00:2::4 ", "this host", "other VTEP"]),
-    (nothing, config(PEER, "fd00:1::41"), ["fd00:1::41 is IPv6", f"{PEER} is IPv4", "one family"]),
+    (nothing, config("10.0.1.4"), ["peer 10.0.1.4:", "this host", "other VTEP"]),
+    (nothing, config("fd00:2::4"), ["peer fd00:2::4:", "this host", "other VTEP"]),
+    (nothing, config(PEER, "fd00:1::41"), ["fd00:1::41: IPv6", f"{PEER} is IPv4", "one family"]),
     (
         nothing,
         config(underlay=UnderlayConfig(local="fd00:1::4")),
-        [f"{PEER} is IPv4", "local fd00:1::4 is IPv6", "one family"],
+        [f"{PEER}: IPv4", "local fd00:1::4 is IPv6", "one family"],
     ),
-    (nothing, config("239.1.1.1"), ["peer 239.1.1.1 ", "multicast", "each VTEP"]),
+    (nothing, config("239.1.1.1"), ["peer 239.1.1.1:", "multicast", "each VTEP"]),
     (nothing, config("ff02::1%u1"), ["peer ff02::1%u1 ", "multicast", "each VTEP"]),
-    (nothing, config("255.255.255.255"), ["peer 255.255.255.255 ", "broadcast", "each VTEP"]),
-    (nothing, config("10.0.1.255"), ["peer 10.0.1.255 ", "broadcast", "each VTEP"]),
-    (nothing, config("0.0.0.0"), ["peer 0.0.0.0 ", "unspecified", "other VTEP"]),
-    (nothing, config("::ffff:10.0.1.41"), ["peer ::ffff:10.0.1.41 ", "IPv4-mapped", "10.0.1.41"]),
-    (nothing, config("fe80::41"), ["peer fe80::41 ", "link-local", "fe80::41%eth0"]),
-    (nothing, config("192.0.2.1"), ["peer 192.0.2.1 ", "route", "ip route add"]),
-    (nothing, config(bridge="br9"), ["bridge br9 ", "ip link add br9 type bridge", "br0"]),
-    (nothing, config(bridge="u1"), ["bridge u1 ", "not a bridge"]),
+    (nothing, config("255.255.255.255"), ["peer 255.255.255.255:", "broadcast", "each VTEP"]),
+    (nothing, config("10.0.1.255"), ["peer 10.0.1.255:", "broadcast", "each VTEP"]),
+    (nothing, config("0.0.0.0"), ["peer 0.0.0.0:", "unspecified", "other VTEP"]),
+    (nothing, config("::ffff:10.0.1.41"), ["peer ::ffff:10.0.1.41:", "IPv4-mapped", "10.0.1.41"]),
+    (nothing, config("fe80::41"), ["peer fe80::41:", "link-local", "fe80::41%eth0"]),
+    (nothing, config("192.0.2.1"), ["peer 192.0.2.1:", "route", "ip route add"]),
+    (nothing, config(bridge="br9"), ["bridge br9:", "ip link add br9 type bridge", "br0"]),
+    (nothing, config(bridge="u1"), ["bridge u1:", "not a bridge"]),
     (nothing, config(mtu=1451), ["vni 100: ", "mtu 1451 ", "1500", "50", "at most 1450"]),
-    (nothing, config(underlay=UnderlayConfig(mtu=9000)), ["mtu 9000 ", "u1", PEER, "at most 1500"]),
+    (nothing, config(underlay=UnderlayConfig(mtu=9000)), ["mtu 9000:", "u1", PEER, "at most 1500"]),
     (lower_u1, config(), ["vni 100: ", "MTU 600", "550", "576", "at least 626"]),
     (
         nothing,
         config(underlay=UnderlayConfig(local="10.9.9.9")),
-        ["local 10.9.9.9 ", "not an address of this host", "ip addr"],
+        ["local 10.9.9.9:", "not an address of this host", "ip addr"],
     ),
     (
         nothing,
         config(underlay=UnderlayConfig(dev="eth9")),
-        ["dev eth9 ", "use one of br0, c1, c1p, lo, u1, u1p, u2, u2p"],
+        ["dev eth9:", "use one of br0, c1, c1p, lo, u1, u1p, u2, u2p"],
     ),
-    (down_u2, config(underlay=UnderlayConfig(dev="u2")), ["dev u2 ", "ip link set u2 up"]),
+    (down_u2, config(underlay=UnderlayConfig(dev="u2")), ["dev u2:", "ip link set u2 up"]),
     (
         nothing,
         Config(UnderlayConfig(), (OverlayConfig(vni=100, tap="vx0", accept_any=True),)),
@@ -129,7 +128,7 @@ REFUSALS: list[tuple[Callable[[], None], Config, list[str]]] = [
     (
         nothing,
         Config(UnderlayConfig(), (OverlayConfig(vni=100, tap="u1", peers=(PEER,)),)),
-        ["device u1 ", "not a TAP", "another --tap"],
+        ["device u1:", "not a TAP", "another --tap"],
     ),
 ]
 
@@ -146,6 +145,7 @@ def test_it_is_refused_in_one_line_and_nothing_is_left(
     line = refusal(wanted)
     assert [word for word in words if word not in line] == []
     assert ": " in line
+    assert "; " in line
 
 
 @in_private_namespaces
@@ -153,11 +153,11 @@ def test_without_dev_net_tun_it_is_refused_and_nothing_is_left() -> None:
     host()
     mount(b"none", b"/dev/net", b"tmpfs")
     line = refusal(config())
-    assert line.startswith("/dev/net/tun ")
+    assert line.startswith("/dev/net/tun: ")
     assert "modprobe tun" in line
 
 
-@pytest.mark.parametrize(("mode", "what"), [(0o600, "/dev/net/tun "), (0o666, "TAP vx0 ")])
+@pytest.mark.parametrize(("mode", "what"), [(0o600, "/dev/net/tun: "), (0o666, "TAP vx0: ")])
 @in_private_namespaces
 def test_without_permission_it_is_refused_and_nothing_is_left(mode: int, what: str) -> None:
     host()

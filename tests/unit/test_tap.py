@@ -229,7 +229,7 @@ def test_the_header_length_of_the_last_user_is_reset() -> None:
 @in_private_namespaces
 def test_a_tap_that_is_open_already_is_refused() -> None:
     first = Tap("vx0")
-    with pytest.raises(HostError, match=r"^TAP vx0 is in use .*--tap"):
+    with pytest.raises(HostError, match=r"^TAP vx0: in use .*--tap"):
         Tap("vx0")
     first.close()
     Tap("vx0").close()
@@ -240,7 +240,7 @@ def test_a_device_that_is_not_a_tap_is_refused_and_unchanged() -> None:
     sh("ip link add v0 type veth peer name v1")
     sh("ip tuntap add tun0 mode tun")
     for name in ("v0", "tun0"):
-        with pytest.raises(HostError, match=f"device {name} .*not a TAP.*--tap"):
+        with pytest.raises(HostError, match=f"device {name}: .*not a TAP.*--tap"):
             Tap(name)
         assert device_exists(name)
 
@@ -248,7 +248,7 @@ def test_a_device_that_is_not_a_tap_is_refused_and_unchanged() -> None:
 @in_private_namespaces
 def test_a_missing_dev_net_tun_is_refused() -> None:
     mount(b"none", b"/dev/net", b"tmpfs")
-    with pytest.raises(HostError, match=r"^/dev/net/tun .*modprobe tun"):
+    with pytest.raises(HostError, match=r"^/dev/net/tun: .*modprobe tun"):
         Tap("vx0")
 
 
@@ -264,7 +264,7 @@ def test_without_permission_the_error_names_both_remedies() -> None:
 def test_without_permission_for_dev_net_tun_the_error_names_it() -> None:
     set_mode_of_dev_net_tun(0o600)
     os.setuid(NOBODY)
-    with pytest.raises(HostError, match=r"^/dev/net/tun .*run as root"):
+    with pytest.raises(HostError, match=r"^/dev/net/tun: .*run as root"):
         Tap("vx0")
 
 

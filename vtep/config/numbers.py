@@ -20,7 +20,7 @@ def parse_int(name: str, text: str, low: int, high: int | None = None) -> int:
     try:
         number = int(digits, 10 if digits.isdigit() else 0)
     except ValueError:
-        raise UsageError(f"{name} {text!r} is not a whole number: use {allowed}") from None
+        raise UsageError(f"{name} {text!r}: not a whole number; use {allowed}") from None
     if number < low or (high is not None and number > high):
-        raise UsageError(f"{name} {text} is out of range: use {allowed}")
+        raise UsageError(f"{name} {text}: out of range; use {allowed}")
     return number

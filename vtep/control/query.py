@@ -41,7 +41,7 @@ class Query:
         self._values = values
         for key in values:
             if keys is not None and key not in keys:
-                raise UsageError(f"unknown key {key!r}: use {', '.join(keys)}")
+                raise UsageError(f"key {key!r}: unknown; use {', '.join(keys)}")
 
     def text(self, key: str) -> str | None:
         """Return the text as it is."""
@@ -66,7 +66,7 @@ class Query:
         except ValueError:
             seconds = -1.0
         if not 0 < seconds <= _MAX_SECONDS:
-            raise UsageError(f"{key} {text!r} is not a time: use a number of seconds above 0")
+            raise UsageError(f"{key} {text!r}: not a time; use a number of seconds above 0")
         return seconds
 
     def mac(self, key: str) -> bytes | None:
@@ -90,14 +90,14 @@ class Query:
         try:
             ip = str(ipaddress.ip_address(address))
         except ValueError:
-            raise UsageError(f"{key} {text!r} is not an IP address: use that of a VTEP") from None
+            raise UsageError(f"{key} {text!r}: not an IP address; use that of a VTEP") from None
         return f"{ip}%{scope}" if scope else ip
 
     def choice(self, key: str, known: Collection[str]) -> str | None:
         """Return one of the *known* words."""
         text = self.text(key)
         if text is not None and text not in known:
-            raise UsageError(f"{key}: unknown value {text!r}: {did_you_mean(text, known)}")
+            raise UsageError(f"{key} {text!r}: unknown value; {did_you_mean(text, known)}")
         return text
 
     def flag(self, key: str) -> bool | None:
@@ -140,5 +140,5 @@ def read_events(values: Mapping[str, str]) -> EventFilter:
     query = Query(values, EVENT_KEYS)
     types = frozenset((query.text("event") or ",".join(EVENT_TYPES)).split(","))
     for unknown in sorted(types - set(EVENT_TYPES)):
-        raise UsageError(f"unknown event {unknown!r}: use {', '.join(EVENT_TYPES)}")
+        raise UsageError(f"event {unknown!r}: unknown; use {', '.join(EVENT_TYPES)}")
     return EventFilter(types, query.text("dev"), query.vni(), query.text("harmless") == "1")

@@ -136,7 +136,7 @@ class InjectUplink:
     def on_gone(self) -> None:
         """Send to all peers by the socket: the device was set down or deleted."""
         if self.failed is None:
-            self._fail(f"{self.injector.name} was set down or deleted")
+            self._fail(f"device {self.injector.name}: set down or deleted")
 
     def poll_drops(self) -> InjectDrops:
         """Return how many packets injected since the last call were not forwarded.
@@ -150,7 +150,7 @@ class InjectUplink:
         refused = injected - too_large if sent <= 0 else 0
         if refused and self.failed is None:
             self._fail(
-                f"the kernel dropped all {injected} packets injected by {self.injector.name}; "
+                f"device {self.injector.name}: the kernel dropped all {injected} injected packets; "
                 "check the firewall (forward chains)"
             )
         return InjectDrops(too_large, refused)
@@ -203,21 +203,21 @@ def _open(
     is_ipv6 = plan.family == socket.AF_INET6
     name = f"{plan.taps[0].name[:_NAME_LEN]}-up"
     if net.link(name) is not None:
-        raise HostError(f"device {name} already exists: delete it (ip link del {name})")
+        raise HostError(f"device {name}: already exists; delete it (ip link del {name})")
     injector = Injector(name)
     undo.callback(injector.close)
     injector.set_up(is_ipv6)
     changes = list(_changes(name, is_ipv6, config.uplink_setup))
     if changes and not config.uplink_setup:
         needed = ", ".join(change.words for change in changes)
-        raise HostError(f"this host needs {needed}: make these changes, or use --uplink-setup")
+        raise HostError(f"this host: needs {needed}; make these changes, or use --uplink-setup")
     for change in changes:
         undo.callback(change.undo)
         try:
             change.make()
         except OSError as error:
             raise HostError(
-                f"{change.words} failed ({error.strerror}): run as root, or change it yourself"
+                f"{change.words}: failed ({error.strerror}); run as root, or change it yourself"
             ) from error
     try:
         if not is_ipv6 and Sysctl(ALL_RP_FILTER, _LOOSE).is_set:
@@ -225,19 +225,19 @@ def _open(
         net.set_link(name, up=True)
     except OSError as error:
         raise HostError(
-            f"device {name} cannot be set up ({error.strerror}): run as root"
+            f"device {name}: cannot be set up ({error.strerror}); run as root"
         ) from error
     for destination, (source, dev) in routes.items():
         out = net.forwards(destination, source, name)
         if out != dev:
             instead = f"leave by {out}" if out else "are refused"
             raise HostError(
-                f"packets from {source} to {destination} leave by {dev}, but injected packets "
-                f"{instead}: check ip rule and ip route"
+                f"packets from {source} to {destination}: they leave by {dev}, but injected "
+                f"packets {instead}; check ip rule and ip route"
             )
     link = net.link(name)
     if link is None:
-        raise HostError(f"device {name} was deleted during the setup: start vtep again")
+        raise HostError(f"device {name}: deleted during the setup; start vtep again")
     return injector, link.mac
 
 
@@ -257,7 +257,7 @@ def _routes(
                 if route is not None and route.source is not None:
                     routes[destination] = (route.source, route.dev)
     if not routes:
-        raise HostError("no configured peer can be reached by forwarding: add a peer or a route")
+        raise HostError("peers: none can be reached by forwarding; add a peer or a route")
     return routes
 
 
@@ -266,8 +266,8 @@ def _check_devices(routes: Iterable[tuple[str, str]]) -> None:
     for dev in sorted({dev for _, dev in routes}):
         if missing := ethtool.missing_for_tunnels(dev):
             raise HostError(
-                f"device {dev} does not segment GSO packets inside a tunnel "
-                f"(no {', '.join(missing)}): use --uplink inject to inject nevertheless"
+                f"device {dev}: does not segment GSO packets inside a tunnel "
+                f"(no {', '.join(missing)}); use --uplink inject to inject nevertheless"
             )
 
 

@@ -142,7 +142,7 @@ def resolve(
         shared = [family for family in common or by_family if family in by_family]
         if not shared:
             raise HostError(
-                f"peer {name} is {_families(by_family)}, but {reference} is {_families(common)}: "
+                f"peer {name}: {_families(by_family)}, but {reference} is {_families(common)}; "
                 "use one family for local and all peers"
             )
         common = shared
@@ -160,7 +160,7 @@ def _lookup(name: str, underlay: UnderlayConfig) -> dict[socket.AddressFamily, A
     except (OSError, UnicodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not a host name"
         raise HostError(
-            f"peer {name} does not resolve ({why}): correct the name, or give an IP address"
+            f"peer {name}: does not resolve ({why}); correct the name, or give an IP address"
         ) from error
     by_family: dict[socket.AddressFamily, Address] = {}
     address: Any
@@ -186,33 +186,33 @@ def _checked_route(
     peer = f"peer {name}" if name == text else f"peer {name} ({text})"
     ip = ipaddress.ip_address(text)
     if ip.is_unspecified:
-        raise HostError(f"{peer} is the unspecified address: give the address of the other VTEP")
+        raise HostError(f"{peer}: the unspecified address; give the address of the other VTEP")
     if ip.is_multicast:
         raise HostError(
-            f"{peer} is a multicast address: give each VTEP as a peer, vtep floods to all of them"
+            f"{peer}: a multicast address; give each VTEP as a peer, vtep floods to all of them"
         )
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
-        raise HostError(f"{peer} is an IPv4-mapped IPv6 address: use {ip.ipv4_mapped}")
+        raise HostError(f"{peer}: an IPv4-mapped IPv6 address; use {ip.ipv4_mapped}")
     dev = underlay.dev
     if ip.version == 6 and ip.is_link_local and dev is None:
         scope = int(address[3])
         link = net.link_by_index(scope) if scope else None
         if link is None:
-            raise HostError(f"{peer} is link-local: append its device, as in {text}%eth0")
+            raise HostError(f"{peer}: link-local; append its device, as in {text}%eth0")
         dev = link.name
     local = _local(underlay)
     route = net.route(text, dev, local)
     if text == "255.255.255.255" or (route is not None and route.kind == "broadcast"):
         raise HostError(
-            f"{peer} is a broadcast address: give each VTEP as a peer, vtep floods to all of them"
+            f"{peer}: a broadcast address; give each VTEP as a peer, vtep floods to all of them"
         )
     if text in ours or (route is not None and route.kind == "local"):
-        raise HostError(f"{peer} is an address of this host: give the address of the other VTEP")
+        raise HostError(f"{peer}: an address of this host; give the address of the other VTEP")
     if route is None:
         via = f" by device {underlay.dev}" if underlay.dev else ""
         source = f" from {local}" if local else ""
         raise HostError(
-            f"{peer} has no route{source}{via}: add one (ip route add), or correct the peer"
+            f"{peer}: no route{source}{via}; add one (ip route add), or correct the peer"
         )
     return route
 
@@ -234,16 +234,16 @@ def _check_underlay(underlay: UnderlayConfig, net: Netlink) -> None:
         link = net.link(underlay.dev)
         if link is None:
             known = ", ".join(sorted(link.name for link in net.links()))
-            raise HostError(f"dev {underlay.dev} does not exist: use one of {known}")
+            raise HostError(f"dev {underlay.dev}: does not exist; use one of {known}")
         if not link.up:
-            raise HostError(f"dev {link.name} is down: set it up (ip link set {link.name} up)")
+            raise HostError(f"dev {link.name}: down; set it up (ip link set {link.name} up)")
     local = _local(underlay)
     if local is None or local in net.addresses():
         return
     route = net.route(local, None, None)
     if route is None or route.kind != "local":
         raise HostError(
-            f"local {underlay.local} is not an address of this host: use one that ip addr shows"
+            f"local {underlay.local}: not an address of this host; use one that ip addr shows"
         )
 
 
@@ -284,23 +284,23 @@ def overlay_mtu(
         HostError: `mtu` does not fit the path, the path MTU is too small, or both are unknown.
     """
     overhead = _OVERHEAD[family] + _TAG_LEN * (overlay.tags == "pass")
-    where = f"vni {overlay.vni}: "
+    where = f"vni {overlay.vni}"
     if path_mtu is None:
         if overlay.mtu is None:
             raise HostError(
-                f"{where}the MTU is unknown without a peer: give --mtu, --dev or --local"
+                f"{where}: the MTU is unknown without a peer; give --mtu, --dev or --local"
             )
         return overlay.mtu, overlay.mtu + overhead
     path_mtu = min(path_mtu, _MAX_IP_PACKET)
     largest = path_mtu - overhead
     if largest < MIN_MTU:
         raise HostError(
-            f"{where}underlay MTU {path_mtu} leaves an MTU of {max(largest, 0)}, less than "
-            f"{MIN_MTU}: raise the underlay MTU to at least {MIN_MTU + overhead}"
+            f"{where}: underlay MTU {path_mtu} leaves an MTU of {max(largest, 0)}, less than "
+            f"{MIN_MTU}; raise the underlay MTU to at least {MIN_MTU + overhead}"
         )
     if overlay.mtu is not None and overlay.mtu > largest:
         raise HostError(
-            f"{where}mtu {overlay.mtu} does not fit: underlay MTU {path_mtu} minus {overhead} "
+            f"{where}: mtu {overlay.mtu} does not fit underlay MTU {path_mtu} minus {overhead} "
             f"octets of headers; use at most {largest}"
         )
     return overlay.mtu or largest, path_mtu
@@ -309,7 +309,7 @@ def overlay_mtu(
 def _path_mtu(name: str, route: Route, underlay: UnderlayConfig) -> int:
     if underlay.mtu is not None and underlay.mtu > route.mtu:
         raise HostError(
-            f"underlay mtu {underlay.mtu} is larger than the MTU of {route.dev} to peer {name}: "
+            f"underlay mtu {underlay.mtu}: larger than the MTU of {route.dev} to peer {name}; "
             f"use at most {route.mtu}"
         )
     return underlay.mtu or route.mtu
@@ -345,11 +345,11 @@ def _bridge(overlay: OverlayConfig, net: Netlink, bridge_of: Callable[[str], str
         if link is None:
             known = sorted(link.name for link in net.links() if link.kind == "bridge")
             raise HostError(
-                f"bridge {name} does not exist: create it (ip link add {name} type bridge)"
+                f"bridge {name}: does not exist; create it (ip link add {name} type bridge)"
                 + (f", or use {' or '.join(known)}" if known else "")
             )
     else:
         return None
     if link.kind != "bridge":
-        raise HostError(f"bridge {name} is not a bridge: give the name of a bridge")
+        raise HostError(f"bridge {name}: not a bridge; give the name of a bridge")
     return link

@@ -156,20 +156,20 @@ def _why_no_socket(error: OSError, config: UnderlayConfig, net: Netlink) -> str:
         case errno.EADDRINUSE:
             if kernels := net.vxlan_on_port(port):
                 return (
-                    f"UDP port {port} is in use by the kernel vxlan device {', '.join(kernels)}: "
+                    f"UDP port {port}: in use by the kernel vxlan device {', '.join(kernels)}; "
                     "delete it, or use another --port"
                 )
             owner = procfs.udp_owner(port)
             by = f" by {owner}" if owner else ""
-            return f"UDP port {port} is in use{by}: stop that process, or use another --port"
+            return f"UDP port {port}: in use{by}; stop that process, or use another --port"
         case errno.EACCES | errno.EPERM:
-            return f"UDP port {port} is not permitted: run as root, or use another --port"
+            return f"UDP port {port}: not permitted; run as root, or use another --port"
         case errno.EADDRNOTAVAIL:
-            return f"local {config.local} is not valid yet: wait until ip addr shows it as valid"
+            return f"local {config.local}: not valid yet; wait until ip addr shows it as valid"
         case errno.EMFILE:
-            return "UDP sockets need more file descriptors: raise the limit (ulimit -n)"
+            return "UDP sockets: too few file descriptors; raise the limit (ulimit -n)"
         case _:
-            return f"UDP port {port} cannot be opened ({error.strerror}): use another --port"
+            return f"UDP port {port}: cannot be opened ({error.strerror}); use another --port"
 
 
 # -- the TAPs
@@ -181,11 +181,11 @@ def _open_tap(
     """Create or attach the TAP, and set MTU, bridge and state; return it and its MAC."""
     before = net.link(plan.name)
     if before is not None and before.kind != "tun":
-        raise HostError(f"device {plan.name} exists but is not a TAP: use another --tap")
+        raise HostError(f"device {plan.name}: exists, but is not a TAP; use another --tap")
     if before is not None and before.queues:
         # The kernel would distribute frames to both processes.
         raise HostError(
-            f"TAP {plan.name} is in use by another process: stop that one, or use another --tap"
+            f"TAP {plan.name}: in use by another process; stop that one, or use another --tap"
         )
     tap = Tap(plan.name, vnet="vnet" in offload, tso="tso" in offload, uso="uso" in offload)
     undo.callback(tap.close)
@@ -193,7 +193,7 @@ def _open_tap(
         _set(net, plan.name, "address", mac=_HIGH_MAC + os.urandom(5))
     link = net.link(plan.name)
     if link is None:
-        raise HostError(f"TAP {plan.name} was deleted during the setup: start vtep again")
+        raise HostError(f"TAP {plan.name}: deleted during the setup; start vtep again")
 
     def on_exit(restore: Callable[[], None]) -> None:
         if before is not None:  # a TAP that we created is deleted at exit
@@ -227,7 +227,7 @@ def _set(
         hint = "check the device and its bridge"
         if error.errno in (errno.EPERM, errno.EACCES):
             hint = "run as root or with CAP_NET_ADMIN, or run that command before vtep"
-        raise HostError(f"ip link set {name} {words} failed ({error.strerror}): {hint}") from error
+        raise HostError(f"ip link set {name} {words}: failed ({error.strerror}); {hint}") from error
 
 
 def _restore(

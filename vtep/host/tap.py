@@ -159,22 +159,22 @@ def _why(name: str, error: OSError) -> str:
     match error.errno:
         case errno.ENOENT | errno.ENODEV | errno.ENXIO:
             return (
-                "/dev/net/tun does not exist: load the kernel's tun module (modprobe tun), "
+                "/dev/net/tun: does not exist; load the kernel's tun module (modprobe tun), "
                 "or give the container this device"
             )
         case errno.EACCES:
-            return "/dev/net/tun is not permitted: run as root"
+            return "/dev/net/tun: not permitted; run as root"
         case errno.EPERM:
             return (
-                f"TAP {name} is not permitted: run as root or with CAP_NET_ADMIN, "
+                f"TAP {name}: not permitted; run as root or with CAP_NET_ADMIN, "
                 f"or create it as root: ip tuntap add {name} mode tap user {_user()}"
             )
         case errno.EBUSY | errno.E2BIG:
-            return f"TAP {name} is in use by another process: stop that one, or use another --tap"
+            return f"TAP {name}: in use by another process; stop that one, or use another --tap"
         case errno.EINVAL:
-            return f"device {name} exists but is not a TAP: use another --tap"
+            return f"device {name}: exists, but is not a TAP; use another --tap"
         case _:
-            return f"TAP {name} cannot be opened ({error.strerror}): use another --tap"
+            return f"TAP {name}: cannot be opened ({error.strerror}); use another --tap"
 
 
 def _user() -> str:

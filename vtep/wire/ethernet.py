@@ -43,7 +43,7 @@ def parse_mac(text: str) -> bytes:
         ValueError: *text* is not six pairs of hexadecimal digits.
     """
     if not _MAC_TEXT.fullmatch(text):
-        raise ValueError(f"{text!r} is not a MAC address: write it as 02:00:00:00:00:01")
+        raise ValueError(f"{text!r}: not a MAC address; write it as 02:00:00:00:00:01")
     return bytes.fromhex(text.replace(":", "").replace("-", ""))
 
 

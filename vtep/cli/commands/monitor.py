@@ -107,6 +107,6 @@ def _query(words: Sequence[str]) -> dict[str, str]:
     for word in rest[::2]:
         if word not in _CONDITIONS:
             known = f"use {', '.join(EVENT_TYPES)}, dev TAP or vni VNI"
-            raise UsageError(f"unknown event {word!r}: {did_you_mean(word, EVENT_TYPES, known)}")
+            raise UsageError(f"event {word!r}: unknown; {did_you_mean(word, EVENT_TYPES, known)}")
     query = parse_pairs(rest, _CONDITIONS)
     return query | ({"event": ",".join(types)} if types else {})
