@@ -70,7 +70,7 @@ class Screen:
         return Text(f"{left:{width - 1}.{width - 1}} {self._hint}".rstrip(), "bold")
 
     def _directions(self, now: Stats, before: Stats) -> Table:
-        table = self._table("", "bit/s", "frames/s", "reads/s", "a batch", "busy", "last 30 s")
+        table = self._table("", "bit/s", "frames/s", "reads/s", "reads/batch", "busy", "last 30 s")
         sparks = PLAIN_SPARKS if self._is_plain else SPARKS
         for name, way, colour in (("out", "tx", "cyan"), ("in", "rx", "magenta")):
             values = rates.direction(now, before, way)
