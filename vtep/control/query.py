@@ -79,18 +79,19 @@ class Query:
         except ValueError as error:
             raise UsageError(f"{key} {error}") from None
 
-    def address(self, key: str) -> str | None:
-        """Return an IP address in its usual form, with %scope if it has one."""
+    def address(self, key: str, *words: str) -> str | None:
+        """Return an IP address in its usual form, with %scope if it has one, or one of *words*."""
         text = self.text(key)
-        if text is None:
-            return None
+        if text is None or text in words:
+            return text
         import ipaddress  # slow to import
 
         address, _, scope = text.partition("%")
         try:
             ip = str(ipaddress.ip_address(address))
         except ValueError:
-            raise UsageError(f"{key} {text!r}: not an IP address; use that of a VTEP") from None
+            use = " or ".join(("that of a VTEP", *words))
+            raise UsageError(f"{key} {text!r}: not an IP address; use {use}") from None
         return f"{ip}%{scope}" if scope else ip
 
     def choice(self, key: str, known: Collection[str]) -> str | None:

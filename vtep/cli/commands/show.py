@@ -5,11 +5,10 @@ from collections.abc import Sequence
 
 from vtep.cli.commands import show_text as text
 from vtep.cli.commands.common import make_parser, parse_pairs, reports_gone
-from vtep.config.numbers import parse_int
 from vtep.control.client.client import TIMEOUT_S, read_ahead
 from vtep.control.client.discover import find
+from vtep.control.query import Query
 from vtep.errors import UsageError
-from vtep.wire.vxlan import MAX_VNI
 
 _COUNTED = {"stats64", "flooded", "reserved_bits", "clamped", "last_refused", "fdb"}
 _COUNTED |= {"drops", "tap_drops", "underlay_drops"}
@@ -24,7 +23,7 @@ def show(words: Sequence[str]) -> int:
     if given.words and given.words[0] not in ("dev", "vni"):
         given.words.insert(0, "dev")
     wanted = parse_pairs(given.words, ("dev", "vni"))
-    vni = _vni(wanted)
+    vni = Query(wanted).vni()
     found = [
         overlay
         for overlay in find(given.socket, wanted.get("dev")).get("/v1/show")
@@ -86,13 +85,13 @@ def peer(words: Sequence[str]) -> int:
     )
     given = parser.parse_intermixed_args(words)
     wanted = parse_pairs(_after_show("peer", given.words), ("dev", "vni", "dst"))
-    vni = _vni(wanted)
+    vni, address = Query(wanted).vni(), Query(wanted).address("dst")
     found = [
         one
         for one in find(given.socket, wanted.get("dev")).get("/v1/peers")
         if wanted.get("dev") in (None, one["ifname"])
         and vni in (None, one["vni"])
-        and wanted.get("dst") in (None, one["ip"])
+        and address in (None, one["ip"])
     ]
     if given.json:
         print(json.dumps(found, separators=(",", ":")))
@@ -112,7 +111,3 @@ def _after_show(command: str, words: list[str]) -> list[str]:
     if words and words[0] != "show":
         raise UsageError(f"unknown word {words[0]!r}: write vtep {command} show")
     return words[1:]
-
-
-def _vni(words: dict[str, str]) -> int | None:
-    return parse_int("vni", words["vni"], 0, MAX_VNI) if "vni" in words else None

@@ -13,7 +13,7 @@ from typing import Any
 from vtep.control.http.context import DaemonContext
 from vtep.control.query import Query
 from vtep.dataplane import report
-from vtep.dataplane.fdb import FdbEntry
+from vtep.dataplane.fdb import LOCAL, FdbEntry
 from vtep.dataplane.overlay import Overlay
 from vtep.dataplane.peer import Peer
 from vtep.host import linux
@@ -140,7 +140,7 @@ def read_fdb_filter(values: Mapping[str, str]) -> FdbFilter:
     return FdbFilter(
         vni=query.vni(),
         dev=query.text("dev"),
-        dst=query.text("dst"),
+        dst=query.address("dst", LOCAL.name),
         mac=query.mac("mac"),
         limit=query.integer("limit", 0),
     )
