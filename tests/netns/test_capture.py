@@ -258,7 +258,7 @@ def test_a_closed_pipe_ends_the_capture(site: Site) -> None:
     [
         (["--mac", "2"], "mac '2'"),
         (["--reason", "badflags"], "did you mean 'bad_flags'?"),
-        (["--socket", "/run/none"], "no vtep listens at /run/none"),
+        (["--socket", "/run/none"], "/run/none: no vtep listens there"),
         (["vx7"], "TAP vx7"),
     ],
 )

@@ -37,7 +37,7 @@ def test_two_daemons_of_two_hosts_whose_taps_have_one_name(site: Site) -> None:
         # A container is in neither's namespace.
         asked = lab.c1.run([*VTEP, "show"], check=False)
         assert asked.returncode == 2
-        assert asked.stderr.startswith("vtep: error: 2 vteps ")
+        assert asked.stderr.startswith("vtep: error: running vteps: 2 ")
         assert "TAP" in asked.stderr
         assert f"vx0 (pid {other.pid}, --socket {other.socket})" in asked.stderr
         assert "vx0 (pid" in site.vtep("show", "vx8", code=2)
@@ -51,7 +51,7 @@ def test_two_daemons_of_two_hosts_whose_taps_have_one_name(site: Site) -> None:
         other.process.wait()
     assert os.path.exists(path)
     said = site.vtep("show", "--socket", path, code=2)
-    assert said.startswith(f"vtep: error: no vtep listens at {path}: ")
+    assert said.startswith(f"vtep: error: {path}: no vtep listens there; ")
     os.unlink(path)
 
 
@@ -107,7 +107,7 @@ def test_a_daemon_that_cannot_open_its_sockets_leaves_nothing(site: Site) -> Non
     lab = site.lab
     words = ["--tap", "vx5", "--vni", "5", "--peer", lab.h2.address, "--port", "4795"]
     for more, said in (
-        (["--control", site.daemon.socket], "is the socket of a running process"),
+        (["--control", site.daemon.socket], "the socket of a running process"),
         (["--metrics", f"{lab.h1.address}:{METRICS_PORT}"], "(Address already in use)"),
     ):
         done = lab.h1.run([*VTEP, *words, *more], check=False)

@@ -218,7 +218,7 @@ def test_top_shows_rates_and_restores_the_terminal(site: Site) -> None:
     assert max(map(len, lines)) <= 80
     assert "\x1b" not in once.stdout()
     assert any(line.startswith("10.0.1.41") and " up " in line for line in lines)
-    assert nowhere.stderr().startswith("vtep: error: top needs a terminal")
+    assert nowhere.stderr().startswith("vtep: error: top: needs a terminal")
     assert "--once" in nowhere.stderr()
 
 
@@ -300,7 +300,7 @@ def test_each_view_ends_with_an_error_when_the_daemon_dies(site: Site, tmp_path:
         for process in (capture, monitor):
             assert process.wait() == 1
             line = process.stderr()
-            assert line.startswith(f"vtep: error: the vtep at {path_of_it} went away")
+            assert line.startswith(f"vtep: error: the vtep at {path_of_it}: went away")
             assert line.count("\n") == 1
         assert b"went away" in shown(terminal, b"went away")
         assert top.wait(GENEROUS_S) == 1

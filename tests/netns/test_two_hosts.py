@@ -111,7 +111,7 @@ def test_a_deleted_tap_ends_it_with_one_line(lab: TwoHosts) -> None:
         wait_until(lambda: "ready" in process.stderr(), what="vtep to be ready")
         lab.h1.ip("link", "del", "vx0")
         assert process.wait() == 1
-        assert "ERROR TAP vx0 was deleted while in use" in process.stderr()
+        assert "ERROR TAP vx0: deleted while in use" in process.stderr()
         assert "Traceback" not in process.stderr()
 
 

@@ -152,7 +152,7 @@ def test_commands_that_only_check_import_nothing_heavy(words: list[str], tmp_pat
     assert not HEAVY & {name.partition(".")[0] for name in imported}
 
 
-GOLDEN = "unknown command 'chekc': did you mean 'check'?"
+GOLDEN = "command 'chekc': unknown; did you mean 'check'?"
 
 
 @pytest.mark.parametrize(

@@ -240,7 +240,7 @@ def test_a_size_too_small_for_any_file_is_refused(tmp_path: Path) -> None:
     async def talk(daemon: ApiDaemon) -> None:
         stream = await daemon.stream("/v1/capture?size=10")
         assert stream.status == 400
-        assert b"size 10 " in await stream.rest()
+        assert b"size 10: " in await stream.rest()
         await stream.close()
 
     run(tmp_path, talk)

@@ -85,7 +85,7 @@ def test_an_error_of_a_handler_is_reported_and_logged_and_the_next_request_is_an
                 return f"{type(error).__name__}: {error}"
 
         said = await asyncio.to_thread(ask, "/fail")
-        assert said.startswith("Refused: internal error")
+        assert said.startswith("Refused: the running vtep (pid ")
         assert "log" in said
         said = await asyncio.to_thread(ask, "/fail?late=1")
         assert said.startswith("Gone: ")

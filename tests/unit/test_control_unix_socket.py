@@ -80,7 +80,7 @@ def test_the_socket_of_a_running_daemon_is_kept_and_a_stale_one_replaced(places:
     first = places.listen("vx0")
     second = places.listen("vx0")
     assert second.path == str(places.system / f"vx0-{os.getpid()}.sock")
-    with pytest.raises(HostError, match=r"vx0\.sock is the socket of a running process"):
+    with pytest.raises(HostError, match=r"vx0\.sock: the socket of a running process"):
         listen_at(first.path)
     first.socket.close()  # as a crash would: the path stays
     third = places.listen("vx0")
@@ -98,7 +98,7 @@ def test_other_files_are_kept(tmp_path: Path) -> None:
     for name in ("file", "link"):
         (tmp_path / "link").unlink(missing_ok=True)
         (tmp_path / "link").symlink_to(tmp_path / "nowhere")
-        with pytest.raises(HostError, match="exists and is not a socket"):
+        with pytest.raises(HostError, match="exists, but is not a socket"):
             listen_at(str(tmp_path / name))
     assert path.read_text() == "mine"
 
@@ -116,10 +116,10 @@ def test_a_user_who_cannot_write_to_run_has_it_in_the_own_directory_or_not_at_al
 
 
 def test_without_a_daemon_the_error_says_how_to_start_one(places: Places) -> None:
-    with pytest.raises(UsageError, match=r"no vtep is running here: .*vtep --tap vx0"):
+    with pytest.raises(UsageError, match=r"running vteps: none here; .*vtep --tap vx0"):
         find(directories=places.all)
     places.listen("vx0").socket.close()  # a stale socket
-    with pytest.raises(UsageError, match="no vtep is running here"):
+    with pytest.raises(UsageError, match="running vteps: none here"):
         find(directories=places.all)
 
 
@@ -142,7 +142,7 @@ def test_a_user_without_permission_gets_an_error(places: Places) -> None:
             said.append(done.stderr.splitlines()[-1])
         listener.close()
     for what, place in zip(said, (f"{public}/vx0.sock", places.system), strict=True):
-        assert f"permission denied at {place}" in what
+        assert f"{place}: permission denied" in what
         assert "root" in what
 
 
@@ -167,11 +167,11 @@ def test_a_daemon_that_ends_during_its_response_is_noticed(answer: bytes, tmp_pa
 
     daemon = threading.Thread(target=answer_one)
     daemon.start()
-    with pytest.raises(Gone, match=r"vtep\.sock went away"):
+    with pytest.raises(Gone, match=r"vtep\.sock: went away"):
         Client(listener.path).get("/v1/show")
     daemon.join()
     listener.close()
-    with pytest.raises(UsageError, match="no vtep listens at"):
+    with pytest.raises(UsageError, match="no vtep listens there"):
         Client(listener.path).get("/v1")
     assert issubclass(Forbidden, UsageError)
 
@@ -224,7 +224,7 @@ def test_a_daemon_that_fails_to_answer_is_not_passed_over(
 
     daemon = threading.Thread(target=answer_all)
     daemon.start()
-    with pytest.raises(UsageError, match=rf"vx0\.sock .*{said}.*--socket"):
+    with pytest.raises(UsageError, match=rf"vx0\.sock: .*{said}.*--socket"):
         find(directories=places.all)  # the other one is in another namespace
     daemon.join()
     for listener in asked:

@@ -67,5 +67,5 @@ def test_only_the_outer_of_two_tags_is_popped() -> None:
 
 @pytest.mark.parametrize("vid", [-1, 0, 4095, 4096])
 def test_a_vlan_out_of_range_is_refused(vid: int) -> None:
-    with pytest.raises(ValueError, match=f"VLAN {vid} is out of range: use 1..4094"):
+    with pytest.raises(ValueError, match=f"VLAN {vid}: out of range; use 1..4094"):
         ethernet.pack_tag(vid)

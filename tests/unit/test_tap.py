@@ -182,7 +182,7 @@ def test_reading_a_deleted_tap_raises() -> None:
     sh("ip link del vx0")
     assert tap.write((bytes(VIRTIO), frame(1))) == errno.EBADFD
     assert select.select([tap.fileno()], [], [], 5)[0]
-    with pytest.raises(HostError, match="TAP vx0 was deleted"):
+    with pytest.raises(HostError, match="TAP vx0: deleted"):
         read(tap, buffers(1))
     tap.close()
 
@@ -282,7 +282,7 @@ def test_the_owner_of_a_persistent_tap_needs_no_privilege() -> None:
     ("name", "why"),
     [
         ("a-name-too-long1", "at most 15"),
-        ("", "is empty"),
+        ("", "empty; give"),
         (".", "not valid"),
         ("..", "not valid"),
         ("a/b", "not valid"),

@@ -13,7 +13,7 @@ def test_a_packed_vni_is_parsed_again(vni: int) -> None:
 
 @pytest.mark.parametrize("vni", [-1, vxlan.MAX_VNI + 1])
 def test_a_vni_of_more_than_24_bits_is_refused(vni: int) -> None:
-    with pytest.raises(ValueError, match=f"VNI {vni} is out of range: use 0..16777215"):
+    with pytest.raises(ValueError, match=f"VNI {vni}: out of range; use 0..16777215"):
         vxlan.pack(vni)
 
 

@@ -160,7 +160,7 @@ def _command(name: str) -> Callable[[Sequence[str]], int]:
     if name in COMMANDS:
         return COMMANDS[name].run
     raise UsageError(
-        f"unknown command {name!r}: {did_you_mean(name, ['check', *COMMANDS], _SEE_HELP)}"
+        f"command {name!r}: unknown; {did_you_mean(name, ['check', *COMMANDS], _SEE_HELP)}"
     )
 
 
@@ -186,9 +186,9 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     arguments, unknown = parser.parse_known_args(words)
     for word in unknown:
         if not word.startswith("-"):
-            raise UsageError(f"unexpected argument {word!r}: write each value after its option")
+            raise UsageError(f"argument {word!r}: unexpected; write each value after its option")
         name = word.partition("=")[0]
-        raise UsageError(f"unknown option {name!r}: {did_you_mean(name, known, _SEE_HELP)}")
+        raise UsageError(f"option {name!r}: unknown; {did_you_mean(name, known, _SEE_HELP)}")
     for option in OPTIONS:
         if option.kind is PORT_RANGE and (ranges := getattr(arguments, option.dest)):
             setattr(arguments, option.dest, [" ".join(ports) for ports in ranges])

@@ -57,7 +57,7 @@ def open_tcp(kind: Kind, place: str) -> Listener:
     except OSError as error:
         opened.close()
         raise HostError(
-            f"--{kind} {place}: cannot listen there ({error.strerror}): choose another address"
+            f"--{kind} {place}: cannot listen there ({error.strerror}); choose another address"
         ) from error
     return _listener(kind, opened)
 
@@ -67,16 +67,16 @@ def adopt(kind: Kind, fd: int, web_remote: bool) -> Listener:
     try:
         inherited = socket.socket(fileno=fd)
     except OSError as error:
-        raise HostError(f"--{kind} fd:{fd}: {error.strerror}: pass a listening socket") from error
+        raise HostError(f"--{kind} fd:{fd}: {error.strerror}; pass a listening socket") from error
     is_tcp = inherited.family in (socket.AF_INET, socket.AF_INET6)
     if not is_tcp or not inherited.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         inherited.close()
-        raise HostError(f"--{kind} fd:{fd} is not a listening TCP socket: pass one")
+        raise HostError(f"--{kind} fd:{fd}: not a listening TCP socket; pass one")
     listener = _listener(kind, inherited)
     if kind == "web" and not listener.is_loopback and not web_remote:
         inherited.close()
         raise HostError(
-            f"--web {listener.name} can be reached from other hosts: use a loopback address, or "
+            f"--web {listener.name}: can be reached from other hosts; use a loopback address, or "
             "add --web-remote"
         )
     return listener

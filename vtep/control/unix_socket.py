@@ -63,11 +63,11 @@ def listen_at(path: str) -> UnixListener:
     try:
         return UnixListener(path)
     except FileExistsError as error:
-        raise HostError(f"control {path} {error}: choose another path") from None
+        raise HostError(f"control {path}: {error}; choose another path") from None
     except OSError as error:
         why = error.strerror or str(error)
         raise HostError(
-            f"cannot create the control socket {path} ({why}): correct --control"
+            f"control socket {path}: cannot be created ({why}); correct --control"
         ) from (error)
 
 
@@ -91,7 +91,7 @@ def listen_in_directories(
         except OSError as error:
             if error.errno not in _UNUSABLE | {errno.EEXIST, None}:  # None: the path is too long
                 raise HostError(
-                    f"cannot create the control socket in {directory} ({error.strerror}): "
+                    f"control socket in {directory}: cannot be created ({error.strerror}); "
                     "correct that, or use --control none"
                 ) from error
     return None
@@ -115,9 +115,9 @@ def _remove_stale(path: str) -> None:
     """Remove the socket of a daemon that has ended; raise FileExistsError for anything else."""
     status = os.lstat(path)
     if not stat.S_ISSOCK(status.st_mode):
-        raise FileExistsError("exists and is not a socket")
+        raise FileExistsError("exists, but is not a socket")
     if _is_listening(path):
-        raise FileExistsError("is the socket of a running process")
+        raise FileExistsError("the socket of a running process")
     with suppress(FileNotFoundError):
         if _identity(path) == _identity_of(status):
             os.unlink(path)

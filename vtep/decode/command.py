@@ -202,7 +202,7 @@ def _number(option: str, text: str, least: int, most: int) -> int:
     except ValueError:
         number = -1
     if not least <= number <= most:
-        raise UsageError(f"{option} {text}: give a number from {least} to {most}")
+        raise UsageError(f"{option} {text}: not a number, or out of range; use {least} to {most}")
     return number
 
 
@@ -210,4 +210,4 @@ def _address(option: str, text: str) -> str:
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
-        raise UsageError(f"{option} {text}: give an IP address") from None
+        raise UsageError(f"{option} {text}: not an IP address; give one") from None

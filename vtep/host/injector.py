@@ -48,7 +48,7 @@ class Injector:
             self._device = pytun.TunTapDevice(name=name, flags=flags)
         except pytun.Error as error:
             raise HostError(
-                f"TAP {name} cannot be opened ({error.strerror}): run as root"
+                f"TAP {name}: cannot be opened ({error.strerror}); run as root"
             ) from error
         try:
             self._fd: int = self._device.fileno()
@@ -76,7 +76,7 @@ class Injector:
                 parameter.set()
             except OSError as error:
                 raise HostError(
-                    f"{parameter} cannot be set ({error.strerror}): "
+                    f"{parameter}: cannot be set ({error.strerror}); "
                     "run as root, with a writable /proc/sys"
                 ) from error
 
@@ -104,7 +104,7 @@ def _check_tunnels(fd: int) -> None:
         fcntl.ioctl(fd, linux.TUNSETOFFLOAD, 0)
     except OSError as error:
         raise HostError(
-            "this kernel does not accept GSO packets inside a tunnel: use Linux 6.17 or later"
+            "this kernel: does not accept GSO packets inside a tunnel; use Linux 6.17 or later"
         ) from error
 
 

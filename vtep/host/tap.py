@@ -93,8 +93,12 @@ class Tap:
             return 0
         except OSError as error:
             if error.errno == errno.EBADFD:
-                raise HostError(f"TAP {self.name} was deleted while in use") from error
-            raise HostError(f"TAP {self.name} cannot be read ({error.strerror})") from error
+                raise HostError(
+                    f"TAP {self.name}: deleted while in use; start vtep again"
+                ) from error
+            raise HostError(
+                f"TAP {self.name}: cannot be read ({error.strerror}); start vtep again"
+            ) from error
         buffers[0][:_VIRTIO] = bytes(_VIRTIO)
         return _VIRTIO + octets
 
@@ -126,12 +130,12 @@ class Tap:
 
 def _check_name(name: str) -> None:
     if not name:
-        raise HostError("TAP name is empty: give a name such as --tap vx0")
+        raise HostError("TAP name: empty; give a name such as --tap vx0")
     if len(os.fsencode(name)) > NAME_MAX:
-        raise HostError(f"TAP name {name!r} is too long: use at most {NAME_MAX} octets")
+        raise HostError(f"TAP name {name!r}: too long; use at most {NAME_MAX} octets")
     # The kernel refuses these (dev_valid_name), except for %, which it would replace by a number.
     if name in (".", "..") or any(c in "/:%" or c.isspace() for c in name):
-        raise HostError(f"TAP name {name!r} is not valid: use a name such as vx0")
+        raise HostError(f"TAP name {name!r}: not valid; use a name such as vx0")
 
 
 def _open(name: str, vnet: bool) -> tuple[pytun.TunTapDevice, bool]:

@@ -78,5 +78,5 @@ def pack_tag(vid: int) -> bytes:
         ValueError: *vid* is not a VLAN ID.
     """
     if not 1 <= vid <= 4094:
-        raise ValueError(f"VLAN {vid} is out of range: use 1..4094")
+        raise ValueError(f"VLAN {vid}: out of range; use 1..4094")
     return _TAG.pack(VLAN, vid)

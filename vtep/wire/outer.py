@@ -68,7 +68,7 @@ def pack(outer: Outer, payload: int) -> bytes:
         ValueError: *payload* is larger than `max_payload`.
     """
     if not 0 <= payload <= outer.max_payload:
-        raise ValueError(f"payload of {payload} octets is too long: use 0..{outer.max_payload}")
+        raise ValueError(f"payload of {payload} octets: too long; use 0..{outer.max_payload}")
     length = ip.UDP_LEN + payload
     ttl = outer.ttl + 1
     addresses = outer.source + outer.destination

@@ -24,7 +24,7 @@ def pack(vni: int) -> bytes:
         ValueError: the VNI is out of range.
     """
     if not 0 <= vni <= MAX_VNI:
-        raise ValueError(f"VNI {vni} is out of range: use 0..{MAX_VNI}")
+        raise ValueError(f"VNI {vni}: out of range; use 0..{MAX_VNI}")
     return _LAYOUT.pack(_I_FLAG, vni << 8)
 
 

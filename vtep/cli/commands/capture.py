@@ -47,7 +47,9 @@ def main(words: Sequence[str]) -> int:
     read_capture(query)
     path = arguments.output
     if path == "-" and os.isatty(STDOUT):
-        raise UsageError("refusing to write binary pcapng to a terminal: use -o FILE, or a pipe")
+        raise UsageError(
+            "standard output: a terminal, and pcapng is binary; use -o FILE, or a pipe"
+        )
     client = find(arguments.socket, arguments.dev)
     splitter = BlockSplitter()
     with Interrupts().deferred() as interrupts:
@@ -129,7 +131,7 @@ def _open(path: str) -> int:
     try:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise UsageError(f"--output {path}: {error.strerror}: choose another file") from error
+        raise UsageError(f"--output {path}: {error.strerror}; choose another file") from error
 
 
 def _truncate(out: int, octets: int) -> None:

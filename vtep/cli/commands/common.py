@@ -53,10 +53,10 @@ def parse_pairs(words: Sequence[str], known: Sequence[str]) -> dict[str, str]:
     rest = iter(words)
     for word in rest:
         if word not in known:
-            raise UsageError(f"unknown word {word!r}: use {' or '.join(known)}, and a value")
+            raise UsageError(f"word {word!r}: unknown; use {' or '.join(known)}, and a value")
         value = next(rest, None)
         if value is None:
-            raise UsageError(f"{word}: value missing: write {word} VALUE")
+            raise UsageError(f"{word}: value missing; write {word} VALUE")
         found[word] = value
     return found
 

@@ -58,7 +58,7 @@ def _answer(arguments: argparse.Namespace) -> int:
     elif arguments.capture:
         return _capture(arguments)
     elif arguments.extcap_capture_filter:
-        print("capture filters do not apply: set VNI, MAC, peer or reason in the options")
+        print("capture filters: not supported; set VNI, MAC, peer or reason in the options")
     return 0
 
 
@@ -84,7 +84,7 @@ def _options() -> Iterator[str]:
 
 def _capture(arguments: argparse.Namespace) -> int:
     if not arguments.fifo:
-        raise UsageError("--capture needs --fifo FILE")
+        raise UsageError("--capture: no pipe to write to; add --fifo FILE")
     for found in running_daemons():
         if _name(found) == arguments.extcap_interface:
             words = ["--socket", found.path, "--output", arguments.fifo]
@@ -92,7 +92,7 @@ def _capture(arguments: argparse.Namespace) -> int:
                 value = getattr(arguments, key)
                 words += [f"--{key}={value}"] if value else []
             return capture.main(words)
-    raise UsageError(f"{arguments.extcap_interface} is not running: refresh the interfaces")
+    raise UsageError(f"{arguments.extcap_interface}: not running; refresh the interfaces")
 
 
 def _name(found: Found) -> str:
@@ -135,7 +135,7 @@ def command(words: Sequence[str]) -> int:
             print(f"removed {path}")
     except OSError as error:
         raise UsageError(
-            f"cannot {arguments.action} {path} ({error.strerror}): use another --dir"
+            f"{path}: cannot {arguments.action} it ({error.strerror}); use another --dir"
         ) from error
     return 0
 
@@ -149,7 +149,7 @@ def script() -> str:
 
 def _install(path: Path) -> None:
     if path.exists() and not _is_ours(path):
-        raise UsageError(f"{path} is another program: remove it, or use another --dir")
+        raise UsageError(f"{path}: another program; remove it, or use another --dir")
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{_PROGRAM}-{os.getpid()}")
     fresh.write_text(script())
@@ -159,9 +159,9 @@ def _install(path: Path) -> None:
 
 def _uninstall(path: Path) -> None:
     if not path.exists():
-        raise UsageError(f"{path} does not exist: use the --dir it was installed in")
+        raise UsageError(f"{path}: does not exist; use the --dir it was installed in")
     if not _is_ours(path):
-        raise UsageError(f"{path} is another program: remove it yourself")
+        raise UsageError(f"{path}: another program; remove it yourself")
     path.unlink()
 
 

@@ -109,5 +109,5 @@ def peer(words: Sequence[str]) -> int:
 def _after_show(command: str, words: list[str]) -> list[str]:
     """Return the words after `show`; the word itself is optional if nothing follows it."""
     if words and words[0] != "show":
-        raise UsageError(f"unknown word {words[0]!r}: write vtep {command} show")
+        raise UsageError(f"word {words[0]!r}: unknown; write vtep {command} show")
     return words[1:]

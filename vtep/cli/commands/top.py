@@ -37,10 +37,10 @@ def main(words: Sequence[str]) -> int:
     try:
         from vtep.cli.commands.top_screen import Screen, terminal
     except ImportError:
-        raise UsageError("top needs the package rich: run pip install rich") from None
+        raise UsageError("top: needs the package rich; run pip install rich") from None
     console = terminal()
     if not arguments.once and (not console.is_terminal or console.is_dumb_terminal):
-        raise UsageError("top needs a terminal with cursor control: use --once")
+        raise UsageError("top: needs a terminal with cursor control; use --once")
     client = find(arguments.socket, parse_tap(arguments.words))
     try:
         with _interrupted_by_sigterm():
@@ -78,7 +78,7 @@ def _stats(client: Client) -> Stats:
     try:
         stats: Stats = client.get("/v1/stats")
     except UsageError:
-        raise Gone(f"the vtep at {client.path} went away") from None
+        raise Gone(f"the vtep at {client.path}: went away") from None
     return stats
 
 

@@ -31,7 +31,7 @@ async def capture(request: web.Request) -> web.StreamResponse:
     writer = _writer(request.app[DAEMON], ends.snaplen)
     least = len(writer.header() + writer.losses(0))
     if ends.size is not None and ends.size < least:
-        raise UsageError(f"size {ends.size} does not hold an empty file: use {least} or more")
+        raise UsageError(f"size {ends.size}: too small for an empty file; use {least} or more")
     recording = Recording(writer, frames, ends, limits.capture_queue_octets)
     with request.app[TRACES].subscribe(recording.add):
         stream = await begin_stream(request, "application/x-pcapng", limits.capture_write_timeout_s)

@@ -51,9 +51,9 @@ async def dissected(request: web.Request) -> web.StreamResponse:
     query = Query(request.query)
     text = query.text("octets") or ""
     if len(text) % 2 or not set(text) <= set(string.hexdigits):
-        raise UsageError("octets are not hexadecimal: use two digits for each")
+        raise UsageError("octets: not hexadecimal; use two digits for each")
     if len(text) > 2 * MAX_DISSECTED:
-        raise UsageError(f"octets: {len(text) // 2} are too many: use at most {MAX_DISSECTED}")
+        raise UsageError(f"octets: {len(text) // 2} are too many; use at most {MAX_DISSECTED}")
     first = _FIRST[query.choice("first", _FIRST) or "ethernet"]
     octets = bytes.fromhex(text)
     size = query.text("size") or ""

@@ -16,7 +16,7 @@ async def walk(request: web.Request) -> web.StreamResponse:
     """`/v1/walk`: the output of `vtep walk --json`; the query has its options."""
     walks = request.app[WALKS]
     if walks.is_full:
-        raise web.HTTPServiceUnavailable(text="too many walks: try again later")
+        raise web.HTTPServiceUnavailable(text="walks: too many at a time; try again later")
     # Shielded: the thread goes on if the client disconnects, and the next walk waits for it.
     text = await asyncio.shield(walks.submit(dict(request.query)))
     return web.Response(text=text, content_type="application/json")

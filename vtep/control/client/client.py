@@ -63,7 +63,7 @@ class Client:
         try:
             return json.loads(text)
         except ValueError:
-            raise Gone(f"the vtep at {self.path} went away") from None
+            raise Gone(f"the vtep at {self.path}: went away") from None
 
     def lines(
         self, path: str, query: Query = _NO_QUERY, *, timeout: float | None = None
@@ -122,18 +122,20 @@ class Client:
             yield
         except (FileNotFoundError, ConnectionRefusedError):
             raise UsageError(
-                f"no vtep listens at {self.path}: start it, or use another --socket"
+                f"{self.path}: no vtep listens there; start it, or use another --socket"
             ) from None
         except PermissionError:
             raise Forbidden(
-                f"permission denied at {self.path}: run as the user of that vtep, or as root"
+                f"{self.path}: permission denied; run as the user of that vtep, or as root"
             ) from None
         except TimeoutError:
-            raise Gone(f"the vtep at {self.path} does not respond") from None
+            raise Gone(f"the vtep at {self.path}: does not respond") from None
         except (ConnectionError, http.client.HTTPException):
-            raise Gone(f"the vtep at {self.path} went away") from None
+            raise Gone(f"the vtep at {self.path}: went away") from None
         except OSError as error:
-            raise UsageError(f"cannot connect to {self.path}: {error.strerror or error}") from None
+            raise UsageError(
+                f"{self.path}: cannot connect ({error.strerror or error}); use another --socket"
+            ) from None
 
 
 def read_ahead(parts: Iterator[bytes]) -> Iterator[bytes]:

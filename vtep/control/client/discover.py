@@ -65,18 +65,18 @@ def find(
     search = _search(directories)
     found, here = search.found, own_netns()
     if search.failed and not any(one.netns == here for one in found):
-        raise UsageError(f"{search.failed[0]}: try again, or choose another with --socket")
+        raise UsageError(f"{search.failed[0]}; try again, or choose another with --socket")
     if not found and search.forbidden:
-        raise UsageError(f"permission denied at {search.forbidden[0]}: run as root")
+        raise UsageError(f"{search.forbidden[0]}: permission denied; run as root")
     if not found:
-        raise UsageError(f"no vtep is running here: start one, for example {_EXAMPLE}")
+        raise UsageError(f"running vteps: none here; start one, for example {_EXAMPLE}")
     matching = [one for one in found if tap is None or tap in one.taps]
     if not matching:
-        raise UsageError(f"no vtep here has a TAP {tap}: choose from {_listed(found)}")
+        raise UsageError(f"TAP {tap}: no vtep here has it; choose from {_listed(found)}")
     chosen = [one for one in matching if one.netns == here] or matching
     if len(chosen) > 1:
         raise UsageError(
-            f"{len(chosen)} vteps are running: name a TAP, or a --socket of {_listed(chosen)}"
+            f"running vteps: {len(chosen)} match; name a TAP, or a --socket of {_listed(chosen)}"
         )
     return Client(chosen[0].path)
 
@@ -109,7 +109,7 @@ def _query(path: str, search: _Search) -> None:
     except Forbidden:
         search.forbidden.append(path)
     except Refused as error:
-        search.failed.append(f"the vtep at {path} answered: {error}")
+        search.failed.append(f"the vtep at {path}: {error}")
     except Gone as error:
         search.failed.append(str(error))
     except (UsageError, KeyError, TypeError):

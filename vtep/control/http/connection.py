@@ -107,7 +107,7 @@ class OverLimit(asyncio.Protocol):
         rejected = cast(asyncio.Transport, transport)
         rejected.write(
             b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
-            b'Connection: close\r\n\r\n{"error":"too many connections: try again later"}'
+            b'Connection: close\r\n\r\n{"error":"connections: too many; try again later"}'
         )
         rejected.close()
 
