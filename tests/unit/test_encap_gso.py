@@ -63,7 +63,7 @@ def alone(
     end = FRAME_AT + len(data)
     slot[TAP_AT:end] = virtio.pack(header) + data
     worker.begin_batch(now)
-    return worker.encap.encapsulate_whole(port, slot, end), bytes(slot[UDP_AT:end])
+    return worker.encap.encapsulate_gso(port, slot, end), bytes(slot[UDP_AT:end])
 
 
 @BOTH
@@ -147,14 +147,14 @@ def test_the_entry_dies_with_the_mac_it_points_to() -> None:
     assert alone(worker, port, bulk(), GSO4, 10.0)[0] is None
 
 
-@pytest.mark.parametrize(("peers", "is_whole"), [(1, False), (2, True)])
+@pytest.mark.parametrize(("peers", "is_unsegmented"), [(1, False), (2, True)])
 def test_a_flooded_one_is_segmented_unless_all_transports_take_it(
-    peers: int, is_whole: bool
+    peers: int, is_unsegmented: bool
 ) -> None:
     worker, port, found = injecting(peers=peers)
     data = mac("02:00:00:00:00:77") + bulk()[6:]
     transmits = send(worker, port, data, GSO4)
-    assert {one.gso is not None for one in transmits} == {is_whole}
+    assert {one.gso is not None for one in transmits} == {is_unsegmented}
     assert all(one.next_hop.peers == tuple(found) for one in transmits)
 
 
@@ -168,7 +168,7 @@ def test_a_frame_too_long_for_one_packet_is_segmented() -> None:
     assert len(datagrams(transmits)) == -(-(longest + 1) // 1396)
 
 
-def test_inner_udp_leaves_whole_too() -> None:
+def test_inner_udp_leaves_unsegmented_too() -> None:
     worker, port, _ = injecting()
     header = virtio.VirtioHeader(virtio.NEEDS_CSUM, virtio.GSO_UDP_L4, 42, 1200, 34, 6)
     data = bytearray(frame(inner=V4 / UDP(sport=1, dport=2) / bytes(5000)))

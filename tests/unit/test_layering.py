@@ -47,14 +47,14 @@ LAYERS = {
     # the Linux host, the configuration, the process
     "host": _layer("errors", "pytun pyroute2 docker"),
     "config": _layer("errors wire"),
-    "trace": _layer("errors wire offload dataplane host dissect pcap", pure=False),
+    "trace": _layer("wire offload dataplane host pcap"),
     "daemon": _layer(DAEMON, "uvloop"),
     # offline commands
     "decode": _layer("errors wire offload dataplane config dissect pcap trace", "rich"),
     "walk": _layer("errors wire offload dataplane config dissect pcap trace decode", "rich scapy"),
     # around the daemon
     "control": _layer(f"{DAEMON} {OFFLINE}", "aiohttp prometheus_client"),
-    "lab": _layer("errors log wire dataplane host dissect pcap control", "rich pyroute2 pytun"),
+    "lab": _layer("dissect pcap control", "rich pyroute2 pytun"),
     "cli": _layer(f"{DAEMON} {OFFLINE} control lab", "rich"),
     "__main__": _layer("cli"),
 }

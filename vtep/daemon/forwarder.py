@@ -100,7 +100,7 @@ class Forwarder:
         self._register()
 
     def stop(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Stop forwarding; to be called before any device is closed."""
+        """Stop forwarding. Call it before you close a device."""
         self._loop = None
         if self._warm is not None:
             self._warm.close()
@@ -208,7 +208,7 @@ class Forwarder:
                 slot = large.views[number]
                 is_small = False
             if self._takes_gso and not frames:
-                transmit = worker.encap.encapsulate_whole(port, slot, end)
+                transmit = worker.encap.encapsulate_gso(port, slot, end)
                 if transmit is not None:
                     self._send(transmit)
                     continue
@@ -338,7 +338,7 @@ class Forwarder:
 
 
 def _write_finished(tap: Tap, parts: Sequence[Buffer]) -> int:
-    """Write a frame, finished first where the TAP takes no such virtio header.
+    """Write a frame; finish it first if the TAP does not take its virtio header.
 
     Returns 0, or an errno.
     """

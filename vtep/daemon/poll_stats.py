@@ -1,4 +1,4 @@
-"""The poll budget of a descriptor, and what its batches were like so far."""
+"""The poll budget of a descriptor, and the statistics of its batches."""
 
 import time
 

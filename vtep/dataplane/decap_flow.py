@@ -1,4 +1,4 @@
-"""The flow cache entry of the way in: what datagrams with one flow key have in common."""
+"""The flow cache entry of decapsulation: what datagrams with one flow key have in common."""
 
 from vtep.dataplane.counters import STALE, Drop
 from vtep.dataplane.overlay import Overlay
@@ -27,8 +27,18 @@ class DecapFlow:
     """
 
     __slots__ = (
-        *("_source", "addresses", "generation", "has_reserved_bits", "head", "headers"),
-        *("is_hidden", "layout", "overlay", "packet", "peer", "valid_until"),
+        "_source",
+        "addresses",
+        "generation",
+        "has_reserved_bits",
+        "head",
+        "headers",
+        "is_hidden",
+        "layout",
+        "overlay",
+        "packet",
+        "peer",
+        "valid_until",
     )
 
     def __init__(

@@ -77,6 +77,7 @@ class Encapsulator:
             slots, number, end = ref
             slot = slots.views[number]
             key = tap_key(slot, end)
+            # FlowCache.find_encap, inline: a call for each frame is too expensive (bench udp).
             flow = recent.get((port, key)) if key is not None else None
             if (
                 flow is None
@@ -132,7 +133,7 @@ class Encapsulator:
         if flow is None or flow.drop is not None:
             return None
         if slot[_GSO_TYPE_AT]:
-            return self._whole(flow, slot, end)
+            return self._unsegmented(flow, slot, end)
         if flow.clamps_mss or end > flow.max_end:
             return None
         part = finish(flow, slot, end)
@@ -140,15 +141,17 @@ class Encapsulator:
         count_sent(flow.next_hop, 1, octets)
         return Transmit(flow.next_hop, (part,), 0, octets)
 
-    def encapsulate_whole(self, port: AccessPort, slot: memoryview, end: int) -> Transmit | None:
-        """Turn a GSO frame of a known flow into a Transmit, if the transport takes it whole.
+    def encapsulate_gso(self, port: AccessPort, slot: memoryview, end: int) -> Transmit | None:
+        """Turn a GSO frame of a known flow into a Transmit, if the transport takes it unsegmented.
 
         Nothing may wait before it. It is counted as sent. None, and nothing is changed, for a frame
         that `encapsulate` must handle.
         """
         key = tap_key(slot, end)
         flow = self._flows.find_encap((port, key)) if key is not None else None
-        return self._whole(flow, slot, end) if flow is not None and flow.gso is not None else None
+        if flow is None or flow.gso is None:
+            return None
+        return self._unsegmented(flow, slot, end)
 
     def remember(self, port: AccessPort, slot: memoryview, end: int) -> None:
         """Keep a copy of a frame that came alone, for `rehearse`."""
@@ -207,7 +210,7 @@ class Encapsulator:
     def _send_gso(self, flow: EncapFlow, slot: memoryview, end: int) -> None:
         """Send a GSO frame that is not part of a run: left to the transport, or segmented alone."""
         queue = self._queue
-        transmit = self._whole(flow, slot, end)
+        transmit = self._unsegmented(flow, slot, end)
         if transmit is not None:
             queue.flush()
             queue.send(transmit)
@@ -223,7 +226,7 @@ class Encapsulator:
         rows = segment(frame[:packet_end], layout, overlay.header)
         queue.add_datagrams([memoryview(row) for row in rows], flow.next_hop)
 
-    def _whole(self, flow: EncapFlow, slot: memoryview, end: int) -> Transmit | None:
+    def _unsegmented(self, flow: EncapFlow, slot: memoryview, end: int) -> Transmit | None:
         """Return a GSO frame as it is, its VXLAN header in front, for a transport that takes it.
 
         None, and nothing is changed, if the transport does not or the frame is too long.

@@ -1,4 +1,4 @@
-"""The flow cache entry of the way out: what frames with one flow key have in common."""
+"""The flow cache entry of encapsulation: what frames with one flow key have in common."""
 
 from collections.abc import Sequence
 
@@ -44,18 +44,26 @@ class EncapFlow:
     """
 
     __slots__ = (
-        *(
-            "_destination",
-            "_has_entry",
-            "_source",
-            "at",
-            "clamps_mss",
-            "csum_at",
-            "csum_field",
-            "drop",
-        ),
-        *("generation", "gso", "headers", "ip_length_at", "ip_length_from", "is_hidden"),
-        *("max_end", "next_hop", "overlay", "payload_at", "template", "valid_until"),
+        "_destination",
+        "_has_entry",
+        "_source",
+        "at",
+        "clamps_mss",
+        "csum_at",
+        "csum_field",
+        "drop",
+        "generation",
+        "gso",
+        "headers",
+        "ip_length_at",
+        "ip_length_from",
+        "is_hidden",
+        "max_end",
+        "next_hop",
+        "overlay",
+        "payload_at",
+        "template",
+        "valid_until",
     )
 
     def __init__(self, overlay: Overlay, frame: memoryview, at: int) -> None:
@@ -217,7 +225,7 @@ def _plan_gso(
     plan = plan_segments(frame, header, overlay.mtu)
     if plan is None:
         flow.drop = gso_drop(header, overlay)
-        flow.is_hidden = True  # what is wrong may be in a field that is not in the key
+        flow.is_hidden = True  # the fault may be in a field outside the key
         return
     layout, _ = plan
     flow.payload_at = at + layout.payload_at

@@ -1,7 +1,7 @@
-"""What the vectorised sums share: they are taken over little-endian words.
+"""Ones' complement sums with numpy, over little-endian words.
 
-The ones' complement sum has no byte order of its own, so it comes out with its octets swapped, and
-is stored as it came; constants that go into it are swapped beforehand.
+A ones' complement sum of swapped words is the swapped sum (RFC 1071 section 2(B)). So a sum is
+stored as it is computed, and constants that go into it are swapped beforehand.
 """
 
 from typing import Any

@@ -117,7 +117,7 @@ class VirtualLab:
         self.options = options
         self.source_ports = [part[0] for part in source_ports(*SRCPORT)]
         self.hosts = tuple(self._host(number) for number in range(3))
-        self.h1, self.h2, self.h3 = self.hosts
+        self.h1, self.h2, _ = self.hosts
         self.by_ip = {host.ip: host for host in self.hosts}
 
     def _host(self, number: int) -> VirtualHost:
