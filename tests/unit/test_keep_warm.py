@@ -38,6 +38,23 @@ def test_it_rehearses_while_frames_come_alone_and_stops_by_itself() -> None:
     uvloop.run(live())
 
 
+def test_frames_in_quick_succession_need_no_rehearsal() -> None:
+    async def live() -> None:
+        loop = asyncio.get_running_loop()
+        ticks: list[bool] = []
+        rehearsed: list[int] = []
+        warm = KeepWarm(loop, lambda: rehearsed.append(len(ticks)))
+        until = time.monotonic() + GENEROUS_S
+        while ticks.count(True) < 20 and time.monotonic() < until:
+            ticks.append(warm.extend(time.monotonic()))  # true once in each tick
+            await asyncio.sleep(0)
+        assert ticks.count(True) == 20
+        assert len(rehearsed) <= 3  # only if the machine stopped this loop for a whole tick
+        warm.close()
+
+    uvloop.run(live())
+
+
 @pytest.mark.parametrize("is_running", [False, True])
 def test_nothing_is_left_after_close(is_running: bool) -> None:
     async def live() -> None:

@@ -17,7 +17,7 @@ EVERY_S = 0.004
 
 
 class KeepWarm:
-    """Calls *rehearse* every EVERY_S seconds while frames come alone.
+    """Calls *rehearse* after every EVERY_S seconds without a frame, for WARM_S after a frame.
 
     Args:
         loop: the event loop that reads the devices.
@@ -36,7 +36,7 @@ class KeepWarm:
     def extend(self, now: float) -> bool:
         """Keep the path warm for WARM_S after *now*, the time of a frame that came alone.
 
-        Returns whether to remember the frame: the last rehearsal was of an older one.
+        Returns whether to remember the frame: it is the first since the last tick of the timer.
         """
         self._until = now + WARM_S
         if self._timer is None:
@@ -57,11 +57,12 @@ class KeepWarm:
     def _tick(self) -> None:
         if self._loop.time() < self._until:
             self._timer = self._loop.call_later(EVERY_S, self._tick)
-            os.eventfd_write(self._fd, 1)
+            if self._is_old:
+                os.eventfd_write(self._fd, 1)
+            self._is_old = True  # a frame since the last tick has kept the path warm itself
         else:
             self._timer = None
 
     def _on_readable(self) -> None:
         os.eventfd_read(self._fd)
-        self._is_old = True
         self._rehearse()
