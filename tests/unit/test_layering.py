@@ -54,7 +54,7 @@ LAYERS = {
     "walk": _layer("errors wire offload dataplane config dissect pcap trace decode", "rich scapy"),
     # around the daemon
     "control": _layer(f"{DAEMON} {OFFLINE}", "aiohttp prometheus_client"),
-    "lab": _layer("dissect pcap control", "rich pyroute2 pytun"),
+    "lab": _layer("dissect pcap control", "rich pytun"),
     "cli": _layer(f"{DAEMON} {OFFLINE} control lab", "rich"),
     "__main__": _layer("cli"),
 }
@@ -237,7 +237,7 @@ def test_an_import_against_the_arrows_is_found(module: str, source: str) -> None
         ("config.model", "from vtep.wire.vxlan import PORT\nimport os"),
         ("cli.main", "from vtep import __version__\ndef f():\n    import rich"),
         ("daemon.process", "import uvloop, time\nfrom vtep.host import tap"),
-        ("lab.host", "from vtep.host.netlink import Netlink\nimport subprocess"),
+        ("lab.host", "from vtep.pcap import pcap\nimport subprocess"),
         ("__main__", "from vtep.cli.main import main"),
     ],
 )
