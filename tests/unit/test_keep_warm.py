@@ -25,10 +25,12 @@ def test_it_rehearses_while_frames_come_alone_and_stops_by_itself() -> None:
 
         warm = KeepWarm(loop, rehearse)
         began = time.monotonic()
-        assert warm.extend(began)
-        assert not warm.extend(began)  # no rehearsal since: the frame is new enough
+        assert warm.extend(began, outbound=False)
+        assert not warm.extend(began, outbound=False)  # no rehearsal since: the frame is new enough
+        assert warm.extend(began, outbound=True)  # the first one out
+        assert not warm.extend(began, outbound=True)
         await asyncio.wait_for(enough.wait(), GENEROUS_S)
-        assert warm.extend(began - WARM_S)  # as if the last frame were a second old
+        assert warm.extend(began - WARM_S, outbound=False)  # as if the last frame were a second old
         count = len(rehearsed)
         for _ in range(3):
             await asyncio.sleep(0.02)
@@ -46,7 +48,7 @@ def test_frames_in_quick_succession_need_no_rehearsal() -> None:
         warm = KeepWarm(loop, lambda: rehearsed.append(len(ticks)))
         until = time.monotonic() + GENEROUS_S
         while ticks.count(True) < 20 and time.monotonic() < until:
-            ticks.append(warm.extend(time.monotonic()))  # true once in each tick
+            ticks.append(warm.extend(time.monotonic(), outbound=False))  # true once in each tick
             await asyncio.sleep(0)
         assert ticks.count(True) == 20
         assert len(rehearsed) <= 3  # only if the machine stopped this loop for a whole tick
@@ -63,7 +65,7 @@ def test_nothing_is_left_after_close(is_running: bool) -> None:
         rehearsed: list[int] = []
         warm = KeepWarm(loop, lambda: rehearsed.append(1))
         if is_running:
-            warm.extend(time.monotonic())
+            warm.extend(time.monotonic(), outbound=False)
         warm.close()
         warm.close()
         await asyncio.sleep(0.05)

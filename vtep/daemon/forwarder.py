@@ -165,7 +165,7 @@ class Forwarder:
         worker = self._worker
         large, end = worker.pool.large, TAP_AT + octets
         slot = large.views[0]
-        if self._warm is not None and self._warm.extend(now):
+        if self._warm is not None and self._warm.extend(now, outbound=True):
             worker.encap.remember(port, slot, end)
             self._last_tap = port, tap
         transmit = worker.encap.encapsulate_one(port, slot, end)
@@ -247,7 +247,7 @@ class Forwarder:
         decap, large, end = self._worker.decap, self._worker.pool.large, UDP_AT + octets
         if not size:
             slot = large.views[0]
-            if self._warm is not None and self._warm.extend(now):
+            if self._warm is not None and self._warm.extend(now, outbound=False):
                 decap.remember(slot, end, sender)
             delivery = decap.decapsulate_one(slot, end, sender, is_alone=True)
             if delivery is not None:

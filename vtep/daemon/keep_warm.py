@@ -17,7 +17,9 @@ EVERY_S = 0.004
 
 
 class KeepWarm:
-    """Calls *rehearse* after every EVERY_S seconds without a frame, for WARM_S after a frame.
+    """Calls *rehearse* every EVERY_S seconds, for WARM_S after a frame that came alone.
+
+    A tick of the timer is left out if such a frame came since the one before it.
 
     Args:
         loop: the event loop that reads the devices.
@@ -28,20 +30,21 @@ class KeepWarm:
         self._loop = loop
         self._rehearse = rehearse
         self._until = 0.0
-        self._is_old = True
+        self._are_old = [True, True]  # the last inbound and outbound frame: before the last tick
         self._timer: asyncio.TimerHandle | None = None
         self._fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         loop.add_reader(self._fd, self._on_readable)
 
-    def extend(self, now: float) -> bool:
+    def extend(self, now: float, *, outbound: bool) -> bool:
         """Keep the path warm for WARM_S after *now*, the time of a frame that came alone.
 
-        Returns whether to remember the frame: it is the first since the last tick of the timer.
+        Returns whether to remember the frame: it is the first of its direction since the last tick
+        of the timer.
         """
         self._until = now + WARM_S
         if self._timer is None:
             self._timer = self._loop.call_later(EVERY_S, self._tick)
-        is_old, self._is_old = self._is_old, False
+        is_old, self._are_old[outbound] = self._are_old[outbound], False
         return is_old
 
     def close(self) -> None:
@@ -57,9 +60,9 @@ class KeepWarm:
     def _tick(self) -> None:
         if self._loop.time() < self._until:
             self._timer = self._loop.call_later(EVERY_S, self._tick)
-            if self._is_old:
+            if all(self._are_old):  # a frame since the last tick has kept the path warm itself
                 os.eventfd_write(self._fd, 1)
-            self._is_old = True  # a frame since the last tick has kept the path warm itself
+            self._are_old = [True, True]
         else:
             self._timer = None
 
