@@ -123,7 +123,7 @@ def test_a_removed_bridge_or_underlay_device_ends_it_with_one_line(
         wait_until(lambda: "ready" in process.stderr(), what="vtep to be ready")
         lab.h1.ip("link", "del", device)
         assert process.wait() == 1
-        assert f"ERROR device {device} was removed while in use\n" in process.stderr()
+        assert f"ERROR device {device}: deleted while in use" in process.stderr()
         assert not lab.h1.has_link("vx0")
 
 

@@ -45,7 +45,7 @@ class Service(Protocol):
 def run(config: Config, service: Service) -> int:
     """Run the VTEP of *config* until SIGINT, SIGTERM or SIGHUP; return the exit code.
 
-    The exit code is 0, or 1 if a device was removed while in use. Signals are blocked while devices
+    The exit code is 0, or 1 if a device was deleted while in use. Signals are blocked while devices
     are set up and while changes are reverted, so neither is interrupted.
 
     Raises:
@@ -179,7 +179,7 @@ async def _housekeeping(runtime: Runtime) -> None:
 def _check_devices(runtime: Runtime) -> None:
     for name, index in runtime.watched.items():
         if linux.ifindex(name) != index:
-            raise HostError(f"device {name} was removed while in use")
+            raise HostError(f"device {name}: deleted while in use; start vtep again")
 
 
 def _count_losses(runtime: Runtime) -> None:

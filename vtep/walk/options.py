@@ -106,7 +106,7 @@ def from_texts(texts: Mapping[str, str]) -> Options:
     for name, text in texts.items():
         key = name.replace("-", "_")
         if key not in known:
-            raise UsageError(f"unknown option {name!r}; use one of {', '.join(sorted(known))}")
+            raise UsageError(f"option {name!r}: unknown; use one of {', '.join(sorted(known))}")
         if key in ("ipv6", "inner_ipv6"):
             if text not in (*_YES, *_NO):
                 raise UsageError(f"{name} {text!r}: not true or false; use one of them")

@@ -49,7 +49,7 @@ def main(words: Sequence[str]) -> int:
                 with interrupts.allowed():
                     line = next(lines, None)
                 if line is None:
-                    raise Gone("the vtep has ended")
+                    raise Gone(f"the vtep at {client.path}: went away")
                 write_all(STDOUT, _shown(line, arguments))
         except (KeyboardInterrupt, BrokenPipeError):
             return 0

@@ -109,7 +109,7 @@ def _query(path: str, search: _Search) -> None:
     except Forbidden:
         search.forbidden.append(path)
     except Refused as error:
-        search.failed.append(f"the vtep at {path}: {error}")
+        search.failed.append(f"the vtep at {path}: it answered '{error}'")
     except Gone as error:
         search.failed.append(str(error))
     except (UsageError, KeyError, TypeError):
