@@ -6,7 +6,6 @@ action for its element, an assertion by `expect` for its state, both for GENEROU
 
 import re
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Response, expect
 
+from tests.netns.background import repeating
 from tests.netns.chromium import LIMIT_MS, chromium
 from tests.netns.tunnels import tunnel
 from vtep.lab import GENEROUS_S, Container, Daemon, TwoHosts, ping, two_hosts
@@ -163,20 +163,11 @@ class Scene:
     @contextmanager
     def dropping(self) -> Iterator[None]:
         """Send such datagrams during the block, some each second."""
-        over = threading.Event()
-        with self.lab.h2.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-
-            def send() -> None:
-                while not over.wait(DROP_INTERVAL_S):
-                    self._send_stray(sender)
-
-            thread = threading.Thread(target=send)
-            thread.start()
-            try:
-                yield
-            finally:
-                over.set()
-                thread.join()
+        with (
+            self.lab.h2.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
+            repeating(lambda: self._send_stray(sender), DROP_INTERVAL_S),
+        ):
+            yield
 
     def _send_stray(self, sender: socket.socket) -> None:
         sender.sendto(vxlan.pack(UNUSED_VNI) + bytes(60), (self.lab.h1.address, vxlan.PORT))

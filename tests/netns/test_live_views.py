@@ -11,7 +11,6 @@ import socket
 import struct
 import subprocess
 import termios
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ import pytest
 
 from tests.consoles import examples, run, says
 from tests.frames import BROADCAST, MAC_B, MAC_C, frame
+from tests.netns.background import repeating
 from tests.netns.watched import TRUNK_VNI, VLAN, VTEP, Site, open_watched, sending_frames
 from vtep.lab import GENEROUS_S, Process, ping, wait_until
 from vtep.pcap import read
@@ -119,7 +119,6 @@ def test_a_flood_of_macs_is_reported_in_few_lines_with_right_counts(site: Site) 
 @contextmanager
 def busy(site: Site) -> Iterator[None]:
     """Have something happen every few milliseconds: what docs/capture.md shows."""
-    over = threading.Event()
     fresh = itertools.count(0x02CC00000000)
     c1, c2 = site.lab.c1, site.lab.c2
     with (
@@ -131,20 +130,14 @@ def busy(site: Site) -> Iterator[None]:
 
         def go_on() -> None:
             target = (site.lab.h1.address, vxlan.PORT)
-            while not over.wait(0.005):
-                talking.sendto(b"how are you?", (c2.address, 7000))
-                send(BROADCAST_FRAME[:6] + next(fresh).to_bytes(6, "big") + BROADCAST_FRAME[12:])
-                for _ in range(2):
-                    site.peer.sendto(bytes(8), target)
-                site.stranger.sendto(vxlan.pack(TRUNK_VNI) + frame(), target)
+            talking.sendto(b"how are you?", (c2.address, 7000))
+            send(BROADCAST_FRAME[:6] + next(fresh).to_bytes(6, "big") + BROADCAST_FRAME[12:])
+            for _ in range(2):
+                site.peer.sendto(bytes(8), target)
+            site.stranger.sendto(vxlan.pack(TRUNK_VNI) + frame(), target)
 
-        thread = threading.Thread(target=go_on)
-        thread.start()
-        try:
+        with repeating(go_on, 0.005):
             yield
-        finally:
-            over.set()
-            thread.join()
 
 
 def test_every_example_of_the_document_is_true(site: Site, tmp_path: Path) -> None:
