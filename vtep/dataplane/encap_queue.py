@@ -11,20 +11,17 @@ Frames with the same source port keep their order; frames of one flow have the s
 Headers and checksums of waiting frames are written when they leave, by numpy if many are alike.
 """
 
-import struct
 from collections.abc import Callable
 
 from vtep.dataplane.encap_flow import EncapFlow
 from vtep.dataplane.peer import NextHop, Transmit, count_sent
 from vtep.offload.finish_batch import MIN_OCTETS, complete_checksums, put_headers
+from vtep.offload.segment import store_checksum
 from vtep.offload.segment_batch import Segmenter, SegmentTemplate
-from vtep.wire import ip, vxlan
-from vtep.wire.checksum import ones_sum
+from vtep.wire import vxlan
 from vtep.wire.slot import SlotArray, SlotRef
 
 _MAX_SEND = 65507
-_UDP_CHECKSUM_AT = ip.CHECKSUM_AT[ip.UDP]
-_put_word = struct.Struct(">H").pack_into
 
 Send = Callable[[Transmit], None]
 
@@ -205,11 +202,7 @@ def finish(flow: EncapFlow, slot: memoryview, end: int) -> memoryview:
         end: where the frame ends.
     """
     if flow.csum_at:
-        checksum = ~ones_sum(slot[flow.csum_at : end]) & 0xFFFF
-        # A UDP checksum of 0 would mean "no checksum" (RFC 768).
-        if not checksum and flow.csum_field - flow.csum_at == _UDP_CHECKSUM_AT:
-            checksum = 0xFFFF
-        _put_word(slot, flow.csum_field, checksum)
+        store_checksum(slot, flow.csum_at, flow.csum_field, end)
     start = flow.at - vxlan.HEADER_LEN
     slot[start : flow.at] = flow.overlay.header
     return slot[start:end]

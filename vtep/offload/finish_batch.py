@@ -18,7 +18,7 @@ def complete_checksums(
 ) -> None:
     """Complete the partial checksum of frames of one length, in place.
 
-    This is `segment.complete_checksum` for many frames.
+    This is `segment.store_checksum` for many frames.
 
     Args:
         slots: the array they are in.

@@ -24,6 +24,7 @@ _CWR = 0x80
 _WORD = struct.Struct(">H")
 _word_at = _WORD.unpack_from
 _put_word = _WORD.pack_into
+_UDP_CHECKSUM_AT = ip.CHECKSUM_AT[ip.UDP]
 _LONG = struct.Struct(">I")
 
 _TYPES = {
@@ -38,8 +39,7 @@ def complete_checksum(frame: memoryview, header: VirtioHeader) -> bool:
     """Complete the partial checksum of a frame marked NEEDS_CSUM, in place.
 
     The field at csum_start + csum_offset holds the pseudo-header sum. Everything from csum_start to
-    the end of the frame is summed, the field included. A UDP checksum of 0 is sent as 0xffff,
-    because 0 means "no checksum" (RFC 768).
+    the end of the frame is summed, the field included.
 
     Returns:
         False, and the frame unchanged, when the offsets point outside of it.
@@ -48,11 +48,25 @@ def complete_checksum(frame: memoryview, header: VirtioHeader) -> bool:
     field = start + header.csum_offset
     if field + 2 > len(frame):
         return False
-    result = complement(ones_sum(frame[start:]))
-    if result == 0 and header.csum_offset == ip.CHECKSUM_AT[ip.UDP]:
-        result = 0xFFFF
-    _put_word(frame, field, result)
+    store_checksum(frame, start, field, len(frame))
     return True
+
+
+def store_checksum(octets: memoryview, start: int, field: int, end: int) -> None:
+    """Complete the partial checksum of octets[start:end], in place.
+
+    A UDP checksum of 0 is sent as 0xffff, because 0 means "no checksum" (RFC 768).
+
+    Args:
+        octets: changed at `field` only.
+        start: octet from which is summed.
+        field: octet at which the checksum is stored, big-endian; it holds the pseudo-header sum.
+        end: octet at which the frame ends.
+    """
+    result = complement(ones_sum(octets[start:end]))
+    if result == 0 and field - start == _UDP_CHECKSUM_AT:
+        result = 0xFFFF
+    _put_word(octets, field, result)
 
 
 class SegmentLayout(NamedTuple):
