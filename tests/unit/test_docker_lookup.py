@@ -1,12 +1,16 @@
-"""bridge_of against a Unix socket server with the few Engine API calls that it needs."""
+"""bridge_of against a server with the few Engine API calls that it needs."""
 
 import json
 import os
+import socket
 import socketserver
+import ssl
+import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -15,7 +19,7 @@ import pytest
 
 from tests.unit.namespaces import in_private_namespaces
 from vtep.errors import HostError
-from vtep.host.docker import bridge_of
+from vtep.host.docker import MAX_RESPONSE, bridge_of
 
 ID = "0123456789abcdef" * 4
 NETWORKS: list[dict[str, Any]] = [
@@ -43,6 +47,8 @@ class Engine(BaseHTTPRequestHandler):
             self._answer(200, NETWORKS)
         elif name == "broken":
             self._answer(500, {"message": "the engine\nis unwell"})
+        elif name == "endless":
+            self._answer(200, {"Driver": "bridge", "Id": ID, "Padding": "x" * MAX_RESPONSE})
         elif found := [n for n in NETWORKS if name == n["Name"] or n["Id"].startswith(name)]:
             self._answer(200, found[0])
         else:
@@ -60,16 +66,31 @@ class Engine(BaseHTTPRequestHandler):
         pass
 
 
+@contextmanager
+def serving(server: socketserver.BaseServer) -> Iterator[None]:
+    """Run `server` in a thread."""
+    with server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join(5)
+
+
 @pytest.fixture
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     path = tmp_path / "docker.sock"
-    with socketserver.ThreadingUnixStreamServer(str(path), Engine) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with serving(socketserver.ThreadingUnixStreamServer(str(path), Engine)):
         monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
         yield
-        server.shutdown()
-        thread.join(5)
+
+
+@pytest.fixture(autouse=True)
+def _no_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DOCKER_TLS_VERIFY", raising=False)
+    monkeypatch.delenv("DOCKER_CERT_PATH", raising=False)
 
 
 @pytest.mark.usefixtures("engine")
@@ -147,8 +168,108 @@ def test_missing_permission_for_the_socket_is_reported() -> None:
             os.seteuid(0)
 
 
-def test_an_unknown_url_scheme_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_HOST", "carrier-pigeon://coop")
-    with pytest.raises(HostError, match="carrier-pigeon://coop") as caught:
+@pytest.mark.parametrize(
+    "host", ["carrier-pigeon://coop", "ssh://root@10.0.1.41", "tcp://", "tcp://h:port", "/run/x"]
+)
+def test_an_unsupported_docker_host_is_one_line(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", host)
+    with pytest.raises(HostError, match=r"DOCKER_HOST") as caught:
         bridge_of("vxlan-net")
+    assert host in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_response_has_a_bounded_size() -> None:
+    with pytest.raises(HostError, match="not the response of a Docker engine"):
+        bridge_of("endless")
+
+
+def test_an_engine_that_listens_on_tcp_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Engine)
+    with serving(server):
+        monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{server.server_port}")
+        assert bridge_of("vxlan-net") == "br-0123456789ab"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]",
+        b'HTTP/1.1 200 OK\r\nContent-Length: 23\r\n\r\n{"ApiVersion": "../x"} ',
+        b"HTTP/1.1 404 Not Found\r\nContent-Length: 7\r\n\r\n<html>\n",
+    ],
+)
+def test_another_server_than_docker_is_reported_in_one_line(
+    answer: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Other(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(1024)
+            self.request.sendall(answer)
+            self.request.shutdown(socket.SHUT_WR)
+            self.request.recv(1024)
+
+    with serving(server := socketserver.ThreadingTCPServer(("127.0.0.1", 0), Other)):
+        host = f"tcp://127.0.0.1:{server.server_address[1]}"
+        monkeypatch.setenv("DOCKER_HOST", host)
+        with pytest.raises(HostError) as caught:
+            bridge_of("vxlan-net")
+    assert str(caught.value).startswith(f"Docker at {host}: ")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """ca.pem, cert.pem and key.pem: one certificate for all, which signs itself."""
+    directory = tmp_path_factory.mktemp("certificates")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+         "-nodes", "-days", "2", "-subj", "/CN=engine", "-addext", "subjectAltName=IP:127.0.0.1",
+         "-keyout", "key.pem", "-out", "cert.pem"],
+        cwd=directory, check=True, capture_output=True,
+    )  # fmt: skip
+    (directory / "ca.pem").write_bytes((directory / "cert.pem").read_bytes())
+    return directory
+
+
+@contextmanager
+def tls_engine(certificates: Path) -> Iterator[str]:
+    """Run an engine that demands a certificate from its clients; yield its DOCKER_HOST."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=certificates / "ca.pem")
+    context.load_cert_chain(certificates / "cert.pem", certificates / "key.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Engine)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]
+    with serving(server):
+        yield f"tcp://127.0.0.1:{server.server_port}"
+
+
+def test_an_engine_behind_tls_is_found(certificates: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_CERT_PATH", str(certificates))
+    monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+    with tls_engine(certificates) as host:
+        monkeypatch.setenv("DOCKER_HOST", host)
+        assert bridge_of("vxlan-net") == "br-0123456789ab"
+
+
+def test_a_certificate_for_another_name_is_refused(
+    certificates: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_CERT_PATH", str(certificates))
+    with tls_engine(certificates) as host:
+        monkeypatch.setenv("DOCKER_HOST", host.replace("127.0.0.1", "localhost"))
+        with pytest.raises(HostError, match=r"TLS failed \(.*localhost.*DOCKER_CERT_PATH"):
+            bridge_of("vxlan-net")
+
+
+def test_missing_certificates_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1")
+    monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path))
+    with pytest.raises(HostError, match=rf"{tmp_path}.*ca\.pem.*DOCKER_CERT_PATH"):
+        bridge_of("vxlan-net")

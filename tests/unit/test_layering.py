@@ -45,7 +45,7 @@ LAYERS = {
     "dissect": _layer("wire", pure=True),
     "pcap": _layer(),
     # the Linux host, the configuration, the process
-    "host": _layer("errors", "pytun pyroute2 docker"),
+    "host": _layer("errors", "pytun pyroute2"),
     "config": _layer("errors wire"),
     "trace": _layer("wire offload dataplane host pcap"),
     "daemon": _layer(DAEMON, "uvloop"),

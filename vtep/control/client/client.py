@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
 from vtep.errors import UsageError
+from vtep.host.unix_http import UnixConnection
 
 TIMEOUT_S = 30.0
 """Longest time between two parts of a response."""
@@ -31,17 +31,6 @@ class Forbidden(UsageError):
 
 class Refused(UsageError):
     """The daemon answered with an error."""
-
-
-class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: str, timeout: float | None) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
 
 
 class Client:
@@ -93,7 +82,7 @@ class Client:
             accept: media types of the response.
             timeout: seconds between two parts; None for no limit.
         """
-        connection = _Connection(self.path, timeout)
+        connection = UnixConnection(self.path, timeout)
         given = urlencode({key: value for key, value in query.items() if value is not None})
         try:
             with self._errors_explained():
