@@ -7,10 +7,11 @@ RUN = .venv/bin/python -m
 LAB_TOOLS = ip=iproute2 ping=iputils-ping iperf3=iperf3 ethtool=ethtool unshare=util-linux
 TUNNELS = ovs-vswitchd=openvswitch-switch quicktun=quicktun fastd=fastd openvpn=openvpn \
 	tincd=tinc socat=socat
-TEST_TOOLS = $(LAB_TOOLS) curl=curl tcpdump=tcpdump tshark=tshark dpkg=dpkg chromium=chromium
+TEST_TOOLS = $(LAB_TOOLS) curl=curl tcpdump=tcpdump tshark=tshark dpkg=dpkg chromium=chromium \
+	openssl=openssl
 HOSTS = 2
 
-.PHONY: help demo lab test check pictures bench clean
+.PHONY: help demo lab test check pictures bench lock clean
 
 help:
 	@echo "make demo    show two hosts with a VTEP each, step by step (under a minute)"
@@ -20,14 +21,15 @@ help:
 	@echo "make check   check format, lint, types and file sizes"
 	@echo "make pictures  redraw the pictures of the live page in docs/pictures"
 	@echo "make bench   compare with the kernel's vxlan and other tunnels (25 minutes)"
+	@echo "make lock    renew .ci/lock, the versions of all Python packages"
 	@echo "make clean   remove the files that these targets created"
 
 demo:
-	@.ci/setup demo $(LAB_TOOLS)
+	@.ci/setup runtime $(LAB_TOOLS)
 	@$(RUN) vtep.lab demo $(if $(WEB),--web $(filter-out 1,$(WEB)))
 
 lab:
-	@.ci/setup demo $(LAB_TOOLS) tcpdump=tcpdump
+	@.ci/setup runtime $(LAB_TOOLS) tcpdump=tcpdump
 	@$(RUN) vtep.lab shell --hosts $(HOSTS)
 
 test: check
@@ -49,6 +51,10 @@ pictures:
 bench:
 	@.ci/setup bench $(LAB_TOOLS) --wanted $(TUNNELS)
 	$(RUN) bench all
+
+lock:
+	@.ci/setup lock
+	@.ci/relock
 
 clean:
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
