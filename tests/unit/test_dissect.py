@@ -152,10 +152,16 @@ def test_a_checksum_after_an_active_routing_header_is_unchecked() -> None:
             [["(GBP)", "group 42"]],
         ),
         (
-            "1d00000100006400",
-            "R R Ver I P R O Reserved Next protocol VNI Reserved",
-            [["(GPE)", "version 1", "1 (IPv4)"]],
+            "0c00000300006400",
+            "R R Ver I P B O Reserved Next protocol VNI Reserved",
+            [["(GPE)", "3 (Ethernet)"]],
         ),
+        (
+            "1f00000100006400",
+            "R R Ver I P B O Reserved Next protocol VNI Reserved",
+            [["(GPE)", "version 1", "1 (IPv4)", "replicated", "maintenance"]],
+        ),
+        ("0a00000000006400", "R R R R I R B R Reserved VNI Reserved", [["(GPE)", "replicated"]]),
         (
             "08200000000064a2",
             "R R R R I R R R Reserved C Reserved VNI O Start",

@@ -8,7 +8,8 @@ from vtep.wire import vxlan
 
 RFC = "RFC 7348 section 5"
 GBP = "draft-smith-vxlan-group-policy section 2.1"
-GPE = "draft-ietf-nvo3-vxlan-gpe section 3"
+GPE = "draft-ietf-nvo3-vxlan-gpe-13 section 3"
+"""The flags are R R Ver(2) I P B O. B came with draft 03; Wireshark 4.0 follows draft 02."""
 RCO = "draft-herbert-vxlan-rco; Linux include/net/vxlan.h"
 
 _G, _VERSION, _I, _P, _B, _O = 0x80, 0x30, 0x08, 0x04, 0x02, 0x01
@@ -75,13 +76,14 @@ def _specs(head: bytes) -> Iterator[FieldSpec]:
 
 
 def _flags(first: int) -> Iterator[FieldSpec]:
-    """Yield the eight flags R R R R I R R R; bits that are set have the name of the extension."""
+    """Yield the eight flags: R R R R I R R R, or with the names of an extension that is used."""
+    is_gpe = bool(first & _P) and not first & _G
     if first & _G:
         yield FieldSpec("vxlan.g", "G", 1, "1: a group policy ID follows", source=GBP)
     else:
         yield _reserved(0, 1)
     yield _reserved(1, 2)
-    if first & _P and not first & _G:
+    if is_gpe:
         yield FieldSpec("vxlan.version", "Ver", 2, "version of GPE", source=GPE)
     else:
         yield _reserved(2, 3)
@@ -89,10 +91,10 @@ def _flags(first: int) -> Iterator[FieldSpec]:
     yield FieldSpec("vxlan.i", "I", 1, "1: the VNI is valid; 0: the receiver drops the datagram")
     for bit, flag, name, meaning in (
         (5, _P, "P", "1: the next protocol field is valid"),
-        (6, _B, "B", "1: broadcast, unknown unicast or multicast (BUM), replicated"),
+        (6, _B, "B", "1: BUM traffic (broadcast, unknown unicast, multicast), replicated"),
         (7, _O, "O", "1: for operation and maintenance, not for a container"),
     ):
-        if first & flag:
+        if is_gpe or first & flag:
             yield FieldSpec(f"vxlan.{name.lower()}", name, 1, meaning, source=GPE)
         else:
             yield _reserved(bit, bit + 1)
