@@ -178,7 +178,21 @@ def test_show_has_the_keys_of_ip_link_with_the_values_of_the_kernel(counted: Sit
     assert data["remotes"] == [site.lab.h2.address, OTHER_PEER]
     for way in ("rx", "tx"):
         assert ours["stats64"][way].keys() <= kernels["stats64"][way].keys()
-    assert ours["stats64"]["rx"] == {"bytes": DELIVERED * OPAQUE, "packets": DELIVERED}
+    assert ours["stats64"] == {
+        "rx": {
+            "bytes": DELIVERED * OPAQUE,
+            "packets": DELIVERED,
+            "errors": 0,
+            "dropped": sum(OF_OVERLAY.values()),
+        },
+        "tx": {
+            "bytes": (2 * sum(OUT.values()) + KNOWN) * OPAQUE,
+            "packets": 2 * sum(OUT.values()) + KNOWN,
+            "errors": 0,
+            "dropped": 0,
+        },
+    }
+    assert isinstance(data["ageing"], int)
     assert ours["drops"] == OF_OVERLAY
     assert ours["underlay_drops"] == OF_UNDERLAY
     (plain,) = site.json("show")
@@ -191,8 +205,31 @@ def test_show_has_the_keys_of_ip_link_with_the_values_of_the_kernel(counted: Sit
         assert word in kernel_line, kernel_line
 
 
+def test_show_follows_changes_of_the_device(site: Site) -> None:
+    keys = ("ifindex", "ifname", "flags", "mtu", "master", "operstate", "address")
+
+    def both() -> list[dict[str, Any]]:
+        (ours,), theirs = site.json("show"), site.lab.h1.link("vx0")
+        return [{key: link.get(key) for key in keys} for link in (ours, theirs)]
+
+    before = site.vtep("show")
+    for change in ("mtu 1380", "nomaster", "promisc on", "down"):
+        site.lab.h1.ip("link", "set", "vx0", *change.split())
+        ours, theirs = both()
+        assert ours == theirs, change
+    assert (ours["mtu"], ours["master"]) == (1380, None)
+    assert "UP" not in ours["flags"]
+    assert " mtu 1380 state DOWN\n" in site.vtep("show")
+    for change in ("promisc off", "master br0", "mtu 1450", "up"):
+        site.lab.h1.ip("link", "set", "vx0", *change.split())
+    wait_until(lambda: site.vtep("show") == before, what="the first state", seen=both)
+
+
 def test_show_says_what_each_drop_means(counted: Site) -> None:
     shown = counted.vtep("show", "-s", "vx0")
+    head, numbers = (line.split() for line in shown.splitlines()[3:5])
+    assert head == ["RX:", "bytes", "packets", "errors", "dropped"]
+    assert [int(number) for number in numbers[1:]] == [DELIVERED, 0, sum(OF_OVERLAY.values())]
     assert "    dropped 2 unknown_peer: the sender is not a peer of this overlay" in shown
     assert f"    last refused {STRANGER}\nunderlay:\n    dropped 3 bad_flags: the I flag" in shown
     assert "    flooded broadcast 3 multicast 4 unknown_unicast 5\n" in shown

@@ -15,6 +15,7 @@ from tests.netns.live_page import URL, LivePage, Scene, open_scene
 from tests.netns.pictures import PICTURES, Views
 from tests.netns.watched import sending_frames
 from vtep.control.api.static import HEADERS
+from vtep.lab import GENEROUS_S
 from vtep.wire.ethernet import parse_mac
 
 pytestmark = pytest.mark.netns
@@ -76,6 +77,14 @@ def test_a_learned_mac_appears_and_is_announced(scene: Scene, page: LivePage) ->
     expect(page.fdb_said).to_contain_text("lives behind")
     expect(page.fdb_said).to_have_attribute("aria-live", "polite")
     expect(page.topology_text).to_contain_text(lab.h2.address)
+
+
+def test_the_drawing_follows_the_bridge(scene: Scene, page: LivePage) -> None:
+    expect(page.topology_text).to_contain_text("on the bridge br0")
+    scene.lab.h1.ip("link", "set", "vx0", "nomaster")
+    expect(page.topology_text).not_to_contain_text("on the bridge", timeout=GENEROUS_S * 1000)
+    scene.lab.h1.ip("link", "set", "vx0", "master", "br0")
+    expect(page.topology_text).to_contain_text("on the bridge br0", timeout=GENEROUS_S * 1000)
 
 
 def test_frames_of_both_ways_are_listed_with_what_was_decided(scene: Scene, page: LivePage) -> None:

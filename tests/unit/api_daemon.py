@@ -32,7 +32,6 @@ class MemoryDevices:
     vtep: Vtep
     taps: dict[AccessPort, None]
     local: str = LOCAL
-    bridges: dict[AccessPort, str] = field(default_factory=dict)
 
 
 @dataclass

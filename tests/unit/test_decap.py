@@ -207,6 +207,7 @@ def test_a_tap_that_refuses_a_frame_is_counted() -> None:
     for error, reason in errors.items():
         count_undelivered(delivery, error)
         assert overlay.drops[reason] == 1
+        assert overlay.rx_dropped == overlay.drops.total()
 
 
 def test_a_frame_that_hides_its_flow_does_not_overtake_what_waits() -> None:

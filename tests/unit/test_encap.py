@@ -51,6 +51,7 @@ def test_a_frame_for_a_mac_heard_on_the_tap_stays_on_our_side() -> None:
     send(worker, port, frame(src=MAC_C, dst=BROADCAST))
     assert send(worker, port, frame(dst=MAC_C)) == []
     assert overlay.drops == {Drop.LOCAL_DESTINATION: 1}
+    assert overlay.tx_dropped == 0, "every bridge filters such frames"
 
 
 def test_a_mac_that_moves_to_our_side_and_back_is_followed_at_once() -> None:
@@ -85,6 +86,7 @@ def test_an_impossible_source_mac_is_dropped_both_ways_and_not_learned(source: s
     assert send(worker, port, frame(src=source)) == []
     assert receive(worker, frame(src=source)) == []
     assert overlay.drops == {Drop.INVALID_SOURCE: 2}
+    assert (overlay.rx_dropped, overlay.tx_dropped) == (1, 1)
     assert len(overlay.fdb) == 0
 
 

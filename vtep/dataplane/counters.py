@@ -107,6 +107,7 @@ class OverlayCounters:
     Attributes:
         traffic: inner frames and octets in both directions.
         drops: frames and datagrams that were not forwarded, by reason.
+        rx_dropped: how many of `drops` came from the underlay.
         flooded: frames sent to all peers, once each, by cause.
         reserved_bits: datagrams with reserved bits set in the VXLAN header.
         clamped: TCP SYNs whose MSS was lowered.
@@ -117,10 +118,22 @@ class OverlayCounters:
         self.vni = vni
         self.traffic = Traffic()
         self.drops: Counter[Drop] = Counter()
+        self.rx_dropped = 0
         self.flooded: Counter[Flood] = Counter()
         self.reserved_bits = 0
         self.clamped = 0
         self.last_refused: str | None = None
+
+    def drop_received(self, reason: Drop) -> None:
+        """Count a datagram from the underlay that is not delivered."""
+        self.drops[reason] += 1
+        self.rx_dropped += 1
+
+    @property
+    def tx_dropped(self) -> int:
+        """Frames from the TAP that were not sent, except those dropped for a harmless reason."""
+        harmless = sum(self.drops[reason] for reason in HARMLESS)
+        return self.drops.total() - self.rx_dropped - harmless
 
 
 STALE = -1

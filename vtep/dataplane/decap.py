@@ -235,7 +235,7 @@ class Decapsulator:
             if headers is not None and partial.is_partial(frame, headers, flow.addresses):
                 described = partial.virtio_header_for(frame, headers, overlay.mtu, gso_size)
                 if described is None:
-                    overlay.drops[Drop.OVERSIZE] += 1
+                    overlay.drop_received(Drop.OVERSIZE)
                     return
                 header = described
             if headers is not None and overlay.clamp_mss and _is_syn(frame, headers):
@@ -328,7 +328,7 @@ def count_undelivered(delivery: Delivery, error: int) -> None:
 
     The frame stays counted as received.
     """
-    delivery.overlay.drops[_WRITE_ERRORS.get(error, Drop.TAP_REFUSED)] += 1
+    delivery.overlay.drop_received(_WRITE_ERRORS.get(error, Drop.TAP_REFUSED))
 
 
 def _fits(flow: DecapFlow, span: RowSpan, head: int) -> bool:

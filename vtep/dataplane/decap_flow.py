@@ -120,11 +120,11 @@ def classify(
     peer = overlay.peers.get(sender) or vtep.unknown_sender(overlay, sender, now)
     if isinstance(peer, Drop):
         overlay.last_refused = sender
-        overlay.drops[peer] += 1
+        overlay.drop_received(peer)
         return None
     frame = octets[frame_at:end]
     reason = overlay.drop_reason(frame)
     if reason is not None:
-        overlay.drops[reason] += 1
+        overlay.drop_received(reason)
         return None
     return DecapFlow(overlay, peer, octets, at, end, now)

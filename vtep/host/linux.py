@@ -1,6 +1,5 @@
 """Constants of the Linux kernel that the standard library lacks, and small queries."""
 
-import fcntl
 import socket
 import struct
 from typing import TypeAlias
@@ -41,7 +40,6 @@ SK_MEMINFO_DROPS = 8
 # linux/if.h, linux/rtnetlink.h
 IFF_UP = 0x1
 IFF_RUNNING = 0x40
-SIOCGIFFLAGS = 0x8913
 RTN_LOCAL = 2
 RTN_BROADCAST = 3
 SCOPE_HOST = 254
@@ -53,17 +51,6 @@ def ifindex(name: str) -> int:
         return socket.if_nametoindex(name)
     except OSError:
         return 0
-
-
-def interface_flags(name: str) -> int:
-    """Return the low 16 flags (IFF_...) of device *name*, or 0 if it does not exist."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as query:
-        request = struct.pack("=16s16x", name.encode())
-        try:
-            response = fcntl.ioctl(query, SIOCGIFFLAGS, request)
-        except OSError:
-            return 0
-    return int(struct.unpack_from("=H", response, 16)[0])
 
 
 def family_name(family: int) -> str:

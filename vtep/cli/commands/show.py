@@ -99,10 +99,11 @@ def peer(words: Sequence[str]) -> int:
     for one in found:
         print(text.peer(one))
         if given.statistics:
-            lines = text.traffic(
-                one["rx_bytes"], one["rx_frames"], one["tx_bytes"], one["tx_frames"]
+            rx, tx = (
+                {"bytes": one[f"{way}_bytes"], "packets": one[f"{way}_frames"]}
+                for way in ("rx", "tx")
             )
-            print(*lines, sep="\n")
+            print(*text.traffic(rx, tx), sep="\n")
     return 0
 
 

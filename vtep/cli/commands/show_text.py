@@ -46,19 +46,25 @@ def _vxlan(data: Tree, *, details: bool) -> str:
     return " ".join(words)
 
 
-def traffic(rx_bytes: int, rx_frames: int, tx_bytes: int, tx_frames: int) -> Iterator[str]:
-    """Yield the lines of the frame counters, in the form of `ip -s link show`."""
-    for name, octets, frames in (("RX", rx_bytes, rx_frames), ("TX", tx_bytes, tx_frames)):
-        yield f"    {name}: {'bytes':>12} {'packets':>10}"
-        yield f"        {octets:>12} {frames:>10}"
+_WIDTHS = {"bytes": 12, "packets": 10, "errors": 6, "dropped": 7}
+
+
+def traffic(rx: Mapping[str, int], tx: Mapping[str, int]) -> Iterator[str]:
+    """Yield the lines of the frame counters, in the form of `ip -s link show`.
+
+    Args:
+        rx: bytes, packets, errors and dropped; a number that is missing has no column.
+        tx: the same in the other direction.
+    """
+    for name, counts in (("RX", rx), ("TX", tx)):
+        columns = [(column, width) for column, width in _WIDTHS.items() if column in counts]
+        yield f"    {name}: " + " ".join(f"{column:>{width}}" for column, width in columns)
+        yield "        " + " ".join(f"{counts[column]:>{width}}" for column, width in columns)
 
 
 def counters(overlay: Tree) -> Iterator[str]:
     """Yield the lines of all counters of an overlay."""
-    stats = overlay["stats64"]
-    yield from traffic(
-        stats["rx"]["bytes"], stats["rx"]["packets"], stats["tx"]["bytes"], stats["tx"]["packets"]
-    )
+    yield from traffic(overlay["stats64"]["rx"], overlay["stats64"]["tx"])
     for name in ("fdb", "flooded"):
         yield f"    {name} " + " ".join(f"{what} {n}" for what, n in overlay[name].items())
     for name in ("reserved_bits", "clamped"):

@@ -16,7 +16,7 @@ from vtep.dataplane import report
 from vtep.dataplane.fdb import LOCAL, FdbEntry
 from vtep.dataplane.overlay import Overlay
 from vtep.dataplane.peer import Peer
-from vtep.host import linux
+from vtep.host.link_state import LinkState, link_state
 from vtep.wire.ethernet import format_mac
 
 UP_S = 60.0
@@ -27,8 +27,12 @@ Tree = dict[str, Any]
 
 def overlays(daemon: DaemonContext) -> Iterator[Tree]:
     """Yield each overlay with the keys of a vxlan device in `ip -s -d -j link show`, and more."""
+    links: dict[str, LinkState | None] = {}
     for overlay in daemon.vtep.overlays.values():
-        yield _link(daemon, overlay) | {
+        name = overlay.port.name
+        if name not in links:
+            links[name] = link_state(name)
+        yield _link(overlay, links[name]) | {
             "linkinfo": {"info_kind": "vxlan", "info_data": _vxlan(daemon, overlay)},
             "stats64": _stats64(overlay),
             **report.details(overlay),
@@ -37,25 +41,20 @@ def overlays(daemon: DaemonContext) -> Iterator[Tree]:
         }
 
 
-def _link(daemon: DaemonContext, overlay: Overlay) -> Tree:
+def _link(overlay: Overlay, link: LinkState | None) -> Tree:
+    """Return the present state of a TAP; one that is gone has index 0 and no flags."""
     port = overlay.port
-    flags = linux.interface_flags(port.name)
-    up, running = flags & linux.IFF_UP, flags & linux.IFF_RUNNING
-    master = daemon.runtime.bridges.get(port)
+    if link is None:
+        link = LinkState(0, (), "NOTPRESENT", overlay.mtu, None, port.mac)
     return {
-        "ifindex": linux.ifindex(port.name),
+        "ifindex": link.index,
         "ifname": port.name,
-        "flags": [
-            *(["NO-CARRIER"] if up and not running else []),
-            *["BROADCAST", "MULTICAST"],
-            *(["UP"] if up else []),
-            *(["LOWER_UP"] if running else []),
-        ],
-        "mtu": overlay.mtu,
-        **({"master": master} if master else {}),
-        "operstate": "UNKNOWN" if running else "DOWN",  # what the kernel reports for a TAP
+        "flags": list(link.flags),
+        "mtu": link.mtu,
+        **({"master": link.master} if link.master else {}),
+        "operstate": link.operstate,
         "link_type": "ether",
-        "address": format_mac(port.mac),
+        "address": format_mac(link.mac),
     }
 
 
@@ -75,7 +74,7 @@ def _vxlan(daemon: DaemonContext, overlay: Overlay) -> Tree:
         "learning": True,
         "df": "set",
         "udp_csum": True,
-        "ageing": overlay.fdb.ageing,
+        "ageing": _whole(overlay.fdb.ageing),
         "limit": overlay.fdb.max_address,
         **({"vlan": overlay.vlan} if overlay.vlan is not None else {}),
         "tags": "pass" if overlay.pass_tags else "strip",
@@ -84,11 +83,26 @@ def _vxlan(daemon: DaemonContext, overlay: Overlay) -> Tree:
     }
 
 
+def _whole(seconds: float) -> float:
+    """Return a number that JSON shows as the kernel does: an integer where it is whole."""
+    return int(seconds) if seconds.is_integer() else seconds
+
+
 def _stats64(overlay: Overlay) -> Tree:
     traffic = overlay.traffic
     return {
-        "rx": {"bytes": traffic.rx_bytes, "packets": traffic.rx_frames},
-        "tx": {"bytes": traffic.tx_bytes, "packets": traffic.tx_frames},
+        "rx": {
+            "bytes": traffic.rx_bytes,
+            "packets": traffic.rx_frames,
+            "errors": 0,  # every failure is a drop with a reason
+            "dropped": overlay.rx_dropped,
+        },
+        "tx": {
+            "bytes": traffic.tx_bytes,
+            "packets": traffic.tx_frames,
+            "errors": 0,
+            "dropped": overlay.tx_dropped,
+        },
     }
 
 

@@ -27,10 +27,6 @@ class Devices(Protocol):
         """The TAP of each access port."""
 
     @property
-    def bridges(self) -> Mapping[AccessPort, str]:
-        """The bridge each TAP was made a port of."""
-
-    @property
     def local(self) -> str:
         """The underlay address that datagrams leave from."""
 

@@ -15,6 +15,7 @@ import { figures, rates, topologyModel } from "./model.js";
 
 const EVERY_MS = 1000;
 const SAME_START_S = 1;
+const SHOW_EVERY_S = 5;
 
 const topology = new Topology();
 const inspector = new Inspector(() => byId("frames").focus());
@@ -24,11 +25,16 @@ const drops = new Drops();
 const charts = new Charts();
 new WalkForm();
 
-const state = { paused: false, before: null, stats: null, show: null };
+const state = { paused: false, before: null, stats: null, show: null, shownAt: 0 };
 
 async function refresh() {
   const stats = await get("v1/stats");
   if (!state.show || !isSame(stats, state.before)) await loadSettings();
+  if (stats.uptime - state.shownAt >= SHOW_EVERY_S) {
+    // The devices may change while the daemon runs.
+    state.show = await get("v1/show");
+    state.shownAt = stats.uptime;
+  }
   state.rates = rates(stats, state.before, drops.reasons);
   state.before = state.stats = stats;
   charts.add({ at: stats.uptime, ...state.rates.total });
@@ -46,7 +52,7 @@ function isSame(stats, before) {
 /** Load the settings of the daemon, at first and after a restart. */
 async function loadSettings() {
   const [root, show, reasons] = await Promise.all([get("v1"), get("v1/show"), get("v1/reasons")]);
-  Object.assign(state, { show, before: null });
+  Object.assign(state, { show, shownAt: 0, before: null });
   drops.reasons = reasons;
   for (const part of [fdb, drops, charts]) part.clear();
   say(byId("who"), root.taps.join(", "));
