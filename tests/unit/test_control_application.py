@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 import select
 import socket
 import subprocess
@@ -20,8 +21,10 @@ from tests.unit.api_daemon import ApiDaemon
 from vtep import log
 from vtep.control.application import ROUTES
 from vtep.control.client.client import Client
+from vtep.control.client.discover import find
 from vtep.control.http.limits import Limits
 from vtep.control.http.streaming import begin_stream
+from vtep.errors import UsageError
 
 ENTRIES = 30_000
 IMPATIENT = Limits(request_timeout_s=0.1, write_timeout_s=0.1)
@@ -85,8 +88,9 @@ def test_an_error_of_a_handler_is_reported_and_logged_and_the_next_request_is_an
                 return f"{type(error).__name__}: {error}"
 
         said = await asyncio.to_thread(ask, "/fail")
-        assert said.startswith("Refused: the running vtep (pid ")
-        assert "log" in said
+        assert (
+            said == f"Failed: internal error in the running vtep (pid {os.getpid()}): see its log"
+        )
         said = await asyncio.to_thread(ask, "/fail?late=1")
         assert said.startswith("Gone: ")
         assert client.path in said
@@ -97,6 +101,26 @@ def test_an_error_of_a_handler_is_reported_and_logged_and_the_next_request_is_an
     logged = capsys.readouterr().err
     assert logged.count("ERROR control: /fail failed: RuntimeError('a bug')") == 2
     assert "in fail" in logged
+
+
+def test_the_search_for_a_daemon_reports_an_internal_error_and_no_other_remedy(
+    tmp_path: Path,
+) -> None:
+    @web.middleware
+    async def fail(request: web.Request, handler: object) -> web.StreamResponse:
+        raise RuntimeError("a bug")
+
+    daemon = make(tmp_path)
+    daemon.application.middlewares.append(fail)
+
+    async def test(client: Client) -> None:
+        with pytest.raises(UsageError) as caught:
+            await asyncio.to_thread(find, directories=[str(tmp_path)])
+        assert str(caught.value) == (
+            f"internal error in the running vtep (pid {os.getpid()}): see its log"
+        )
+
+    run(daemon, test)
 
 
 def test_a_client_that_sends_no_request_or_does_not_read_is_cut_off(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Constants of the Linux kernel that the standard library lacks, and small queries."""
 
+import fcntl
+import os
 import socket
 import struct
 from typing import TypeAlias
@@ -37,9 +39,10 @@ SO_MEMINFO = 55
 SK_MEMINFO = struct.Struct("=9I")
 SK_MEMINFO_DROPS = 8
 
-# linux/if.h, linux/rtnetlink.h
+# linux/if.h, linux/sockios.h, linux/rtnetlink.h
 IFF_UP = 0x1
 IFF_RUNNING = 0x40
+SIOCGSKNS = 0x894C
 RTN_LOCAL = 2
 RTN_BROADCAST = 3
 SCOPE_HOST = 254
@@ -51,6 +54,27 @@ def ifindex(name: str) -> int:
         return socket.if_nametoindex(name)
     except OSError:
         return 0
+
+
+def own_netns() -> int | None:
+    """Return the inode of our network namespace; None if the kernel does not tell it.
+
+    /proc/self is missing if /proc belongs to another PID namespace (nsenter -m without -p). Then a
+    socket tells its namespace, but only to a process with CAP_NET_ADMIN.
+    """
+    try:
+        return os.stat("/proc/self/ns/net").st_ino
+    except OSError:
+        pass
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as query:
+            namespace = fcntl.ioctl(query, SIOCGSKNS)
+    except OSError:
+        return None
+    try:
+        return os.stat(namespace).st_ino
+    finally:
+        os.close(namespace)
 
 
 def family_name(family: int) -> str:

@@ -10,6 +10,7 @@ from vtep import __version__
 from vtep.control.api import metrics, state
 from vtep.control.http.context import DAEMON
 from vtep.control.http.streaming import NDJSON, stream_json, stream_lines, stream_text
+from vtep.host.linux import own_netns
 
 API = 1
 
@@ -22,7 +23,7 @@ async def about(request: web.Request) -> web.StreamResponse:
             "api": API,
             "pid": os.getpid(),
             "taps": request.app[DAEMON].taps,
-            "netns": os.stat("/proc/self/ns/net").st_ino,
+            "netns": own_netns(),
         }
     )
 

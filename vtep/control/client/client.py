@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,6 +30,10 @@ class Forbidden(UsageError):
 
 class Refused(UsageError):
     """The daemon answered with an error."""
+
+
+class Failed(Refused):
+    """The request met a bug of the daemon; its log has the details."""
 
 
 class Client:
@@ -91,7 +94,9 @@ class Client:
                 )
                 response = connection.getresponse()
                 if response.status != http.client.OK:
-                    raise Refused(_problem(response.read(), response.status))
+                    is_bug = response.status == http.client.INTERNAL_SERVER_ERROR
+                    problem = _problem(response.read(), response.status)
+                    raise Failed(problem) if is_bug else Refused(problem)
             yield self._parts(response)
         finally:
             connection.close()
@@ -151,8 +156,3 @@ def _problem(body: bytes, status: int) -> str:
         return str(json.loads(body)["error"])
     except (ValueError, KeyError, TypeError):
         return f"the vtep answered with status {status}"
-
-
-def own_netns() -> int:
-    """Return the inode of our network namespace; /v1 has that of the daemon."""
-    return os.stat("/proc/self/ns/net").st_ino

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from vtep.control.client.client import Client, Forbidden, Gone, Refused, own_netns
+from vtep.control.client.client import Client, Failed, Forbidden, Gone, Refused
 from vtep.control.unix_socket import SUFFIX, socket_directories
 from vtep.errors import UsageError
+from vtep.host.linux import own_netns
 
 _TIMEOUT_S = 2.0
+_REMEDY = "try again, or choose another with --socket"
 _EXAMPLE = "vtep --tap vx0 --vni 100 --peer HOST"
 
 
@@ -18,13 +20,13 @@ class Found(NamedTuple):
 
     Attributes:
         path: of its control socket.
-        netns: inode of its network namespace.
+        netns: inode of its network namespace; None if the daemon does not know it.
     """
 
     path: str
     pid: int
     taps: list[str]
-    netns: int
+    netns: int | None
 
     def __str__(self) -> str:
         """Return what identifies the daemon for the user."""
@@ -38,7 +40,7 @@ class _Search:
     Attributes:
         found: daemons that answered.
         forbidden: paths that this user may not use.
-        failed: for each other daemon, why it did not answer.
+        failed: for each other daemon, why it did not answer, and the remedy.
     """
 
     found: list[Found] = field(default_factory=list)
@@ -64,8 +66,9 @@ def find(
         return Client(path)
     search = _search(directories)
     found, here = search.found, own_netns()
-    if search.failed and not any(one.netns == here for one in found):
-        raise UsageError(f"{search.failed[0]}; try again, or choose another with --socket")
+    local = [one for one in found if here is not None and one.netns == here]
+    if search.failed and not local:
+        raise UsageError(search.failed[0])
     if not found and search.forbidden:
         raise UsageError(f"{search.forbidden[0]}: permission denied; run as root")
     if not found:
@@ -73,7 +76,7 @@ def find(
     matching = [one for one in found if tap is None or tap in one.taps]
     if not matching:
         raise UsageError(f"TAP {tap}: no vtep here has it; choose from {_listed(found)}")
-    chosen = [one for one in matching if one.netns == here] or matching
+    chosen = [one for one in matching if one in local] or matching
     if len(chosen) > 1:
         raise UsageError(
             f"running vteps: {len(chosen)} match; name a TAP, or a --socket of {_listed(chosen)}"
@@ -108,10 +111,12 @@ def _query(path: str, search: _Search) -> None:
         search.found.append(Found(path, about["pid"], about["taps"], about["netns"]))
     except Forbidden:
         search.forbidden.append(path)
-    except Refused as error:
-        search.failed.append(f"the vtep at {path}: it answered '{error}'")
-    except Gone as error:
+    except Failed as error:
         search.failed.append(str(error))
+    except Refused as error:
+        search.failed.append(f"the vtep at {path}: it answered '{error}'; {_REMEDY}")
+    except Gone as error:
+        search.failed.append(f"{error}; {_REMEDY}")
     except (UsageError, KeyError, TypeError):
         pass  # a stale socket, or not a vtep
 

@@ -39,7 +39,7 @@ async def check_request(request: web.Request, handler: Handler) -> web.StreamRes
         raise
     except Exception as error:
         log.error(f"control: {request.path} failed: {error!r}", traceback.format_exc().splitlines())
-        problem = f"the running vtep (pid {os.getpid()}): internal error; see its log"
+        problem = f"internal error in the running vtep (pid {os.getpid()}): see its log"
         response = web.json_response({"error": problem}, status=500)
     response.force_close()
     connection_of(request).restart_timeout()
