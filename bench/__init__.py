@@ -6,8 +6,9 @@ plan.py        the default list of tests
 rounds.py      the loop over rounds, tests and contenders
 rig.py         two hosts of the lab, connected by one contender
 contenders/    the tunnels: the kernel's, vtep, and those of Debian
-measures/      the figures of one test: tcp, udp, rtt, many, page; CPU time and memory
+measures/      the figures of one test: tcp, udp, ndr, rtt, rr, many, page; CPU time and memory
 connections.py the traffic of "many"
+transactions.py the traffic of "rr"
 figures.py     medians, spreads, ratios
 machine.py     description of the machine and versions
 results.py     figures and machine as JSON

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from bench import plan
 from bench.contenders import BEFORE, CONTENDERS
-from bench.measures import Case, Many, Rtt, Tcp, Udp
+from bench.measures import Case, Many, Ndr, Rr, Rtt, Tcp, Udp
 from bench.measures.many import CONNECTIONS, WRITES
 from bench.measures.rtt import LOADS
 from bench.measures.tcp import DIRECTIONS
@@ -20,7 +20,9 @@ Parser = argparse.ArgumentParser
 MEASURES = {
     "tcp": "measure TCP throughput",
     "udp": "measure UDP without a limit on the rate",
+    "ndr": "search the highest rate of UDP without loss (RFC 2544)",
     "rtt": "measure round trips, idle and under load",
+    "rr": "measure requests and responses over one TCP connection",
     "many": "measure throughput and memory with many TCP connections and writes of random length",
 }
 
@@ -41,7 +43,7 @@ def add_measures(part: Parser) -> None:
         "|".join(MEASURES),
     )
     _add_tcp(part, streams=[1, 16])
-    _add_udp(part, sizes=[64, 1400])
+    _add_sizes(part, sizes=[64, 1400])
     _add_rtt(part, loads=["idle", "often"])
     _add_many(part)
 
@@ -164,19 +166,24 @@ def _add_tcp(part: Parser, streams: Sequence[int] = (1,)) -> None:
     )
 
 
-def _add_udp(part: Parser, sizes: Sequence[int] = SIZES) -> None:
-    add_list(part, "--size", "set the payload of a datagram", positive, list(sizes), "OCTETS")
+def _add_sizes(part: Parser, sizes: Sequence[int] = SIZES) -> None:
+    add_list(part, "--size", "set the payload of a datagram", positive, list(sizes), "BYTES")
 
 
 def _add_rtt(part: Parser, loads: Sequence[str] = LOADS) -> None:
     add_list(
         part,
         "--load",
-        "select idle (200 ms), often (10 ms), load (10 ms beside a stream)",
+        "select idle (every 200 ms), often (every 10 ms), gigabit and load (every 10 ms beside a "
+        "TCP stream of 1 Gb/s or without a limit)",
         one_of(LOADS),
         list(loads),
         "|".join(LOADS),
     )
+
+
+def _add_rr(part: Parser) -> None:
+    """Add nothing: it has no options of its own."""
 
 
 def _add_many(part: Parser) -> None:
@@ -194,8 +201,10 @@ def _add_many(part: Parser) -> None:
 
 _ADD: dict[str, Callable[[Parser], None]] = {
     "tcp": _add_tcp,
-    "udp": _add_udp,
+    "udp": _add_sizes,
+    "ndr": _add_sizes,
     "rtt": _add_rtt,
+    "rr": _add_rr,
     "many": _add_many,
 }
 
@@ -208,8 +217,16 @@ def _udp_cases(arguments: argparse.Namespace) -> list[Case]:
     return [Udp(size) for size in arguments.size]
 
 
+def _ndr_cases(arguments: argparse.Namespace) -> list[Case]:
+    return [Ndr(size) for size in arguments.size]
+
+
 def _rtt_cases(arguments: argparse.Namespace) -> list[Case]:
     return [Rtt(load) for load in arguments.load]
+
+
+def _rr_cases(arguments: argparse.Namespace) -> list[Case]:
+    return [Rr()]
 
 
 def _many_cases(arguments: argparse.Namespace) -> list[Case]:
@@ -223,6 +240,8 @@ def _many_cases(arguments: argparse.Namespace) -> list[Case]:
 _CASES: dict[str, Callable[[argparse.Namespace], list[Case]]] = {
     "tcp": _tcp_cases,
     "udp": _udp_cases,
+    "ndr": _ndr_cases,
     "rtt": _rtt_cases,
+    "rr": _rr_cases,
     "many": _many_cases,
 }

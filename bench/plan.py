@@ -3,15 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bench.contenders import Contender
-from bench.measures import Case, Rtt, Tcp, Udp
-from bench.measures.rtt import LOADS
+from bench.contenders import BEFORE, REFERENCE, Contender
+from bench.measures import Case, Many, Ndr, Rr, Rtt, Tcp, Udp
 from bench.measures.udp import SIZES
-from bench.rig import UNDERLAYS, Rig
+from bench.rig import Rig
 
-SECONDS = {"tcp": 3, "udp": 2, "rtt": 2, "many": 4}
-"""Length of a run by kind of test, without --seconds."""
-ROUNDS = 3
+SECONDS = {"tcp": 10, "udp": 2, "ndr": 1, "rtt": 2, "rr": 3, "many": 4}
+"""Length of a run by kind of test, without --seconds; of a trial for "ndr"."""
+ROUNDS = 5
 KINDS = tuple(SECONDS)
 
 _OVERHEAD_S = 1.2  # for building a rig, starting a contender, and stopping both
@@ -33,27 +32,35 @@ def cross(cases: Iterable[Case], rigs: Sequence[Rig], names: Iterable[str]) -> l
 
 
 def everything(contenders: Iterable[Contender]) -> list[Test]:
-    """Return the whole benchmark; the main contenders take part in every test.
+    """Return the whole benchmark, about an hour with the default rounds.
 
-    The others take part in one test of each kind. UDP and round trips are measured over "wire"
-    only: they use no GSO frames, so "veth" gives the same figures.
+    All contenders take part in TCP with one stream and in idle round trips every 10 ms, and those
+    that another one resembles in nothing else. The reference and vtep take part in every test. UDP
+    and round trips are measured over "wire" only: they use no GSO frames from the containers, so
+    "veth" gives nearly the same figures.
     """
-    chosen = list(contenders)
-    all_ = [one.name for one in chosen]
-    main = [one.name for one in chosen if one.main]
-    plain = [Rig(underlay) for underlay in UNDERLAYS]
-    jumbo = [Rig(underlay, mtu=9000) for underlay in UNDERLAYS]
-    ipv6 = [Rig("wire", inside=6), Rig("wire", family=6)]
-    wire = [Rig("wire")]
-    more = [Tcp(1, "reverse"), Tcp(1, "both"), Tcp(4), Tcp(16)]
+    names = [one.name for one in contenders]
+
+    def chosen(*wanted: str) -> list[str]:
+        return [name for name in names if name in (REFERENCE, "vtep", BEFORE, *wanted)]
+
+    main = chosen("bare", "vtep-inject")
+    several = chosen(*main, "loop", "ovs-afxdp")
+    veth, wire = Rig("veth"), Rig("wire")
+    larger = [Rig("wire", mtu=9000), Rig("wire", inside=6), Rig("wire", family=6)]
     return [
-        *cross([Tcp()], plain, all_),
-        *cross(more, plain, main),
-        *cross([Tcp()], jumbo, main),
-        *cross([Tcp()], ipv6, main),
-        *cross([Udp(SIZES[0])], wire, all_),
-        *cross([Udp(size) for size in SIZES[1:]], wire, main),
-        *cross([Rtt(load) for load in LOADS], wire, all_),
+        *cross([Tcp()], [wire], names),
+        *cross([Tcp()], [veth], several),
+        *cross([Tcp(1, "both")], [wire], chosen()),
+        *cross([Tcp(16)], [veth, wire], chosen()),
+        *cross([Tcp()], larger, chosen()),
+        *cross([Udp(size) for size in SIZES], [wire], several),
+        *cross([Ndr(size) for size in SIZES], [wire], chosen("vtep-inject", "loop")),
+        *cross([Rtt("idle")], [wire], chosen("loop")),
+        *cross([Rtt("often")], [wire], names),
+        *cross([Rtt("gigabit"), Rtt("load")], [wire], chosen(*several, "openvpn")),
+        *cross([Rr()], [wire], chosen(*main, "loop")),
+        *cross([Many()], [veth, wire], chosen()),
     ]
 
 
@@ -69,10 +76,6 @@ def only(tests: Iterable[Test], names: Sequence[str]) -> list[Test]:
 def duration(tests: Iterable[Test], rounds: int, seconds: int | None) -> float:
     """Return an estimate of the length of all tests, in seconds."""
     return rounds * sum(
-        len(test.contenders) * (_length(test.case, seconds) + _OVERHEAD_S) for test in tests
+        len(test.contenders) * (test.case.length(seconds or SECONDS[test.case.kind]) + _OVERHEAD_S)
+        for test in tests
     )
-
-
-def _length(case: Case, seconds: int | None) -> float:
-    length = seconds or SECONDS[case.kind]
-    return case.length(length) if isinstance(case, Rtt) else length

@@ -15,7 +15,9 @@ from bench.results import Cell, Results
 _TITLES = {
     "tcp": "TCP",
     "udp": "UDP, as fast as it is sent",
+    "ndr": "UDP, highest rate without loss",
     "rtt": "Round trips",
+    "rr": "Requests and responses over one TCP connection",
     "many": "Many TCP connections, writes of random length",
     "page": "The live page",
 }

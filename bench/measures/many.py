@@ -50,6 +50,10 @@ class Many:
         paced = "" if self.pace is None else f", {self.pace} writes/s"
         return f"{self.connections} connections, {self.low}-{self.high}{paced}"
 
+    def length(self, seconds: float) -> float:
+        """Return the length of a run in seconds."""
+        return seconds
+
     def measure(self, ends: Joined, seconds: int) -> Values:
         """Run it once."""
         rss = [_rss_mb(ends.pids)]

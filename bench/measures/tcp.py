@@ -11,7 +11,13 @@ from vtep.lab import iperf3_command, iperf3_result, iperf3_server
 Direction = Literal["forward", "reverse", "both"]
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 
-TCP = (Metric("gbps", "received", "Gb/s"), *USAGE)
+TCP = (
+    Metric("gbps", "received", "Gb/s"),
+    Metric("retransmits", "retransmits", ""),
+    *USAGE,
+)
+WARM_UP_S = 1
+"""Seconds before the run that its throughput and retransmits do not include: slow start."""
 
 _OPTIONS = {"forward": [], "reverse": ["--reverse"], "both": ["--bidir"]}
 _WORDS = {"forward": "", "reverse": ", reverse", "both": ", both ways"}
@@ -31,20 +37,40 @@ class Tcp:
         plural = "" if self.streams == 1 else "s"
         return f"{self.streams} stream{plural}{_WORDS[self.direction]}"
 
+    def length(self, seconds: float) -> float:
+        """Return the length of a run with its warm-up, in seconds."""
+        return seconds + WARM_UP_S
+
     def measure(self, ends: Joined, seconds: int) -> Values:
-        """Run it once."""
-        command = iperf3_command(
-            ends.address, *_OPTIONS[self.direction], seconds=seconds, streams=self.streams
-        )
+        """Run it once. CPU time is that of the whole run, for all octets of the whole run."""
+        options = [*_OPTIONS[self.direction], "--omit", str(WARM_UP_S)]
+        command = iperf3_command(ends.address, *options, seconds=seconds, streams=self.streams)
         with iperf3_server(ends.server), measured(ends.pids) as usage:
-            done = ends.client.run(command, check=False, timeout=seconds + _EXTRA_S)
-        rate, octets = received(iperf3_result(done.stdout or done.stderr).report)
-        return {"gbps": rate / 1e9, **per_gigabyte(usage, octets)}
+            done = ends.client.run(command, check=False, timeout=self.length(seconds) + _EXTRA_S)
+        report = iperf3_result(done.stdout or done.stderr).report
+        return {
+            "gbps": received(report) / 1e9,
+            "retransmits": retransmits(report),
+            **per_gigabyte(usage, carried(report)),
+        }
 
 
-def received(report: dict[str, Any]) -> tuple[float, int]:
-    """Return bits per second and octets received, the sum of both directions."""
-    sums = [report["end"]["sum_received"]]
-    if "sum_received_bidir_reverse" in report["end"]:
-        sums.append(report["end"]["sum_received_bidir_reverse"])
-    return sum(one["bits_per_second"] for one in sums), sum(one["bytes"] for one in sums)
+def received(report: dict[str, Any]) -> float:
+    """Return the bits per second received after the warm-up, the sum of both directions."""
+    return float(sum(one["bits_per_second"] for one in _sums(report, "sum_received")))
+
+
+def retransmits(report: dict[str, Any]) -> int:
+    """Return the segments sent again after the warm-up, the sum of both directions."""
+    return sum(one.get("retransmits", 0) for one in _sums(report, "sum_sent"))
+
+
+def carried(report: dict[str, Any]) -> int:
+    """Return the octets of all intervals, those of the warm-up included, of both directions."""
+    keys = ("sum", "sum_bidir_reverse")
+    return sum(part[key]["bytes"] for part in report["intervals"] for key in keys if key in part)
+
+
+def _sums(report: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    end = report["end"]
+    return [end[one] for one in (key, f"{key}_bidir_reverse") if one in end]

@@ -77,7 +77,7 @@ def udp(results: Results, folder: Path) -> Iterator[Path]:
     names = _names(cells)
     most = 1.0
     for ax, cell in zip(axes, cells, strict=True):
-        reached = {name: summarize(cell.series(name, "nic_kpps")) for name in names}
+        reached = {name: summarize(cell.series(name, "arrived_kpps")) for name in names}
         places = _bars(ax, reached, {}, named=ax is axes[0])
         for place, name in zip(places, names, strict=True):
             if offered := summarize(cell.series(name, "offered_kpps")):

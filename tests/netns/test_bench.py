@@ -40,23 +40,59 @@ def test_tcp_is_measured_shown_kept_and_drawn(tmp_path: Path) -> None:
     [cell] = results.cells
     for name in ("kernel", "vtep"):
         assert figure(cell, name, "gbps") > 0
+        assert figure(cell, name, "retransmits") >= 0
         assert figure(cell, name, "machine_s_per_gb") > 0
     assert figure(cell, "vtep", "tunnel_s_per_gb") > 0
     assert cell.series("kernel", "tunnel_s_per_gb") == []
     assert (tmp_path / "tcp-ratio.png").stat().st_size > 10_000
 
 
-def test_datagrams_and_round_trips_are_measured(tmp_path: Path) -> None:
-    short = ["--contender", "loop", "--rounds", "1", "--seconds", "1", "--underlay", "veth"]
-    done = bench("udp", "--size", "512", *short, "--output", str(tmp_path))
+def measured(tmp_path: Path, *words: str) -> Cell:
+    """Measure one test of one contender in one short round."""
+    short = ["--rounds", "1", "--seconds", "1", "--underlay", "wire", "--output", str(tmp_path)]
+    done = bench(*words, *short)
     assert done.returncode == 0, done.stdout + done.stderr
-    [udp] = load((tmp_path / "results.json").read_text()).cells
-    assert 0 < figure(udp, "loop", "nic_kpps") <= figure(udp, "loop", "offered_kpps") * 1.01
-    assert figure(udp, "loop", "nic_kpps") >= figure(udp, "loop", "received_kpps") * 0.99
-    done = bench("rtt", "--load", "load", *short, "--output", str(tmp_path))
-    assert done.returncode == 0, done.stdout + done.stderr
-    [rtt] = load((tmp_path / "results.json").read_text()).cells
-    assert 0 < figure(rtt, "loop", "median_us") <= figure(rtt, "loop", "p99_us")
+    [cell] = load((tmp_path / "results.json").read_text()).cells
+    return cell
+
+
+def test_datagrams_are_counted_and_not_the_gso_frames_that_carry_them(tmp_path: Path) -> None:
+    udp = measured(tmp_path, "udp", "--size", "64", "--contender", "vtep")
+    offered, arrived = figure(udp, "vtep", "offered_kpps"), figure(udp, "vtep", "arrived_kpps")
+    assert 0.99 * figure(udp, "vtep", "received_kpps") <= arrived <= 1.01 * offered
+    lost = figure(udp, "vtep", "lost_before_eth0_percent")
+    assert lost == pytest.approx(100 * max(0, 1 - arrived / offered), abs=0.1)
+    assert lost <= figure(udp, "vtep", "lost_percent") + 0.1
+
+
+def test_a_rate_without_loss_is_found(tmp_path: Path) -> None:
+    ndr = measured(tmp_path, "ndr", "--size", "512", "--contender", "loop")
+    kpps = figure(ndr, "loop", "kpps")
+    assert kpps > 0
+    assert figure(ndr, "loop", "mbps") == pytest.approx(kpps * (512 + 42) * 8 / 1e3, rel=1e-3)
+    assert figure(ndr, "loop", "lost_percent") <= 0.1
+    assert 1 <= figure(ndr, "loop", "trials") <= 16
+
+
+@pytest.mark.parametrize("load", ["often", "gigabit", "load"])
+def test_round_trips_are_measured_beside_a_stream_and_without(tmp_path: Path, load: str) -> None:
+    rtt = measured(tmp_path, "rtt", "--load", load, "--contender", "kernel")
+    median, p99 = figure(rtt, "kernel", "median_us"), figure(rtt, "kernel", "p99_us")
+    assert 0 < median <= p99 <= figure(rtt, "kernel", "max_us")
+    lost = figure(rtt, "kernel", "lost_percent")
+    assert figure(rtt, "kernel", "samples") == pytest.approx(200 * (1 - lost / 100))
+    if load == "gigabit":
+        assert 0.1 < figure(rtt, "kernel", "load_gbps") < 1.2  # less than 1 on a busy machine
+    elif load == "load":
+        assert figure(rtt, "kernel", "load_gbps") > 0
+    else:
+        assert rtt.series("kernel", "load_gbps") == []
+
+
+def test_transactions_are_measured(tmp_path: Path) -> None:
+    rr = measured(tmp_path, "rr", "--contender", "kernel")
+    assert figure(rr, "kernel", "tps") > 0
+    assert 0 < figure(rr, "kernel", "median_us") <= figure(rr, "kernel", "p99_us")
 
 
 def test_many_connections_of_ours_and_of_another_checkout_are_measured(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import pytest
 from bench.figures import percentile, ratios, short, summarize, with_spread
 from bench.machine import cpu_model
 from bench.measures.metric import MACHINE, PEAK, TUNNEL
-from bench.measures.tcp import received
-from bench.measures.udp import count, datagrams
+from bench.measures.tcp import carried, received, retransmits
+from bench.measures.udp import count, lost_percent
 from bench.measures.usage import (
     machine_seconds,
     peak_octets,
@@ -48,10 +48,6 @@ def test_figures_are_written_short(value: float, written: str) -> None:
     assert short(value) == written
 
 
-def test_a_gso_frame_counts_as_many_datagrams() -> None:
-    assert datagrams(frames=2, octets=2 * 42 + 65 * 100, headers=42, size=100) == 65
-
-
 def test_memory_of_this_process_is_read() -> None:
     assert 10_000_000 < resident_octets(os.getpid()) < 10_000_000_000
 
@@ -84,10 +80,17 @@ def test_seconds_become_seconds_a_gigabyte_and_memory_stays() -> None:
 
 
 def test_both_directions_of_a_tcp_report_are_added() -> None:
-    one, other = {"bits_per_second": 5.0, "bytes": 3}, {"bits_per_second": 2.0, "bytes": 1}
-    assert received({"end": {"sum_received": one}}) == (5.0, 3)
+    one, other = {"bits_per_second": 5.0}, {"bits_per_second": 2.0}
+    assert received({"end": {"sum_received": one}}) == 5.0
     both = {"sum_received": one, "sum_received_bidir_reverse": other, "sum_sent": other}
-    assert received({"end": both}) == (7.0, 4)
+    assert received({"end": both}) == 7.0
+    both = {"sum_sent": {"retransmits": 3}, "sum_sent_bidir_reverse": {"retransmits": 4}}
+    assert retransmits({"end": both}) == 7
+
+
+def test_the_octets_of_a_tcp_report_include_the_warm_up() -> None:
+    warm_up = {"sum": {"bytes": 5, "omitted": True}, "sum_bidir_reverse": {"bytes": 2}}
+    assert carried({"intervals": [warm_up, {"sum": {"bytes": 30, "omitted": False}}]}) == 37
 
 
 def test_a_udp_report_counts_offered_and_received() -> None:
@@ -98,6 +101,11 @@ def test_a_udp_report_counts_offered_and_received() -> None:
         json.dumps({"end": {"sum": total, "sum_sent": sent, "sum_received": total}})
     )
     assert count(report) == (110, 70, 2.5)
+
+
+def test_loss_is_a_share_of_the_offered_and_never_negative() -> None:
+    assert lost_percent(200, 150) == 25.0
+    assert lost_percent(200, 201) == 0.0
 
 
 def test_the_processor_is_named() -> None:
