@@ -63,7 +63,13 @@ def median(summary: Summary | None) -> str:
 
 
 def with_spread(summary: Summary | None) -> str:
-    """Format "median (lowest-highest)", "median" if both are the same, or a dash."""
-    if summary is None or summary.low == summary.high:
-        return median(summary)
-    return f"{median(summary)} ({short(summary.low)}-{short(summary.high)})"
+    """Format "median (lowest-highest)", "median" if both look the same, or a dash."""
+    if summary is None:
+        return "-"
+    middle, low, high = map(short, summary)
+    return middle if low == high else f"{middle} ({low}-{high})"
+
+
+def overlap(one: Summary, other: Summary) -> bool:
+    """Return whether the two ranges, each from lowest to highest, have a common part."""
+    return one.low <= other.high and other.low <= one.high

@@ -4,7 +4,7 @@ import os
 import platform
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +35,26 @@ def describe(packages: Iterable[str] = ()) -> dict[str, Any]:
     }
 
 
-def caption(machine: dict[str, Any]) -> str:
-    """Return date and machine as one line."""
+def caption(machine: dict[str, Any], options: dict[str, Any], kind: str) -> str:
+    """Return date, machine, versions, and number and length of the runs of a kind, as a line."""
     keys = ["date", "cores", "cpu", "kernel", "python", "numpy", "commit"]
     text = {key: str(machine.get(key, "?")) for key in keys}
     return (
         f"{text['date']}, {text['cores']} cores {text['cpu']}, Linux {text['kernel']}, "
         f"Python {text['python']}, numpy {text['numpy']}, vtep {text['commit']}"
+        + "".join(f", {one}" for one in _lengths(options, kind))
     )
+
+
+def _lengths(options: dict[str, Any], kind: str) -> Iterator[str]:
+    """Yield "5 rounds", "10 s a run"; seconds are a number, or numbers by kind."""
+    if rounds := options.get("rounds"):
+        yield f"{rounds} round{'' if rounds == 1 else 's'}"
+    seconds = options.get("seconds")
+    if isinstance(seconds, dict):
+        seconds = seconds.get(kind)
+    if seconds:
+        yield f"{seconds} s a run"
 
 
 def cpu_model(cpuinfo: str) -> str:

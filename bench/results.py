@@ -8,7 +8,7 @@ from typing import Any
 from bench.measures.metric import Values
 from bench.rig import Rig
 
-FORMAT = 1
+FORMAT = 2
 _DIGITS = 5
 
 
@@ -46,12 +46,14 @@ class Curve:
     """Costs against a size.
 
     Attributes:
-        title: the name of the size: "MACs in the FDB", ...
-        points: each size, with the figures of all rounds by the name of the cost.
+        title: description: "MACs in the FDB, all with random traffic".
+        sizes: the noun of the sizes: "MACs".
         unit: the unit of the costs.
+        points: each size, with the figures of all rounds by the name of the cost.
     """
 
     title: str
+    sizes: str
     unit: str
     points: list[tuple[int, dict[str, list[float | None]]]] = field(default_factory=list)
 
@@ -82,6 +84,10 @@ class Results:
         found = (cell for cell in self.cells if (cell.kind, cell.case, cell.rig) == wanted)
         return next(found, None)
 
+    def of(self, kind: str) -> list[Cell]:
+        """Return the cells of a kind that have figures."""
+        return [cell for cell in self.cells if cell.kind == kind and cell.figures]
+
 
 def dump(results: Results) -> str:
     """Return the results as JSON, with one line for each test and each curve."""
@@ -100,7 +106,12 @@ def load(text: str) -> Results:
         raise ValueError(f"results: the file is not of format {FORMAT}; measure again")
     cells = [Cell(**one | {"rig": Rig(**one["rig"])}) for one in tree.pop("cells")]
     curves = [
-        Curve(one["title"], one["unit"], [(size, costs) for size, costs in one["points"]])
+        Curve(
+            one["title"],
+            one["sizes"],
+            one["unit"],
+            [(size, costs) for size, costs in one["points"]],
+        )
         for one in tree.pop("curves")
     ]
     return Results(**tree, cells=cells, curves=curves)

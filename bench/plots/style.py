@@ -1,14 +1,4 @@
-"""Colours, labels and layout of all plots, and writing of PNG files."""
-
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
-
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
-
-from bench.machine import caption
-from bench.results import Results
+"""Colours and labels of all plots."""
 
 LABELS = {
     "bare": "bare underlay",
@@ -23,7 +13,7 @@ LABELS = {
 }
 """Labels of contenders in plots, if they differ from the name."""
 
-INK, FAINT, GRID = "#22303c", "#6b7a88", "#dde3e8"
+INK, FAINT, GRID = "#22303c", "#5b6a78", "#dde3e8"
 OTHERS = "#a9b8c6"
 PALETTE = {
     "vtep": "#d9480f",
@@ -32,9 +22,10 @@ PALETTE = {
     "kernel": "#1f4e79",
     "bare": "#6d93b8",
 }
-"""vtep in a warm colour and its tints, Linux in blue, all others in grey."""
+"""vtep in orange and its tints, Linux in blue, all others in grey.
 
-_DPI = 150
+Orange and blue differ for colour-blind readers, and the tints differ in grey print.
+"""
 
 
 def label(name: str) -> str:
@@ -47,52 +38,39 @@ def colour(name: str) -> str:
     return PALETTE.get(name, OTHERS)
 
 
-def figure(
-    results: Results,
-    title: str,
-    panels: Sequence[str],
-    height: float,
-    *,
-    width: float = 11,
-    share_x: bool = False,
-) -> tuple[Any, Any]:
-    """Return a figure with title and caption, and its axes side by side.
-
-    Sizes are in inches; with *share_x* all panels have the same scale.
-    """
-    edge, bottom, top = 0.1, 0.32, 0.48
-    inside = (edge / width, bottom / height, 1 - 2 * edge / width, 1 - (bottom + top) / height)
-    room = ConstrainedLayoutEngine(rect=inside, w_pad=0.12)
-    made = Figure(figsize=(width, height), layout=room)
-    at = edge / width
-    made.text(at, 1 - 0.36 / height, title, fontsize=14, fontweight="bold", color=INK)
-    made.text(at, 0.12 / height, caption(results.machine), fontsize=7.5, color=FAINT)
-    axes = made.subplots(1, len(panels), squeeze=False, sharex=share_x)[0]
-    for ax, panel in zip(axes, panels, strict=True):
-        ax.set_title(panel, loc="left", fontsize=10.5, color=INK)
-        for side in ("top", "right", "left"):
-            ax.spines[side].set_visible(False)
-        ax.spines["bottom"].set_color(GRID)
-        ax.tick_params(which="both", colors=INK, labelsize=9, length=0)
-        ax.set_axisbelow(True)
-    return made, axes
+def ink(name: str) -> str:
+    """Return the colour of a contender's text."""
+    return PALETTE["vtep"] if is_ours(name) else INK
 
 
-def rows(ax: Any, names: Sequence[str], *, named: bool = True) -> range:
-    """Give a panel a row for each contender, the first on top; return the positions."""
-    places = range(len(names))
-    ax.set_yticks(list(places), [label(name) if named else "" for name in names])
-    for tick, name in zip(ax.get_yticklabels(), names, strict=True):
-        if name.startswith("vtep"):
-            tick.set(color=PALETTE["vtep"], fontweight="bold")
-    ax.set_ylim(len(names) - 0.4, -0.6)
-    ax.grid(axis="x", color=GRID, linewidth=0.8)
-    return places
+def is_ours(name: str) -> bool:
+    """Return whether the contender is vtep, with whatever options."""
+    return name.startswith("vtep")
 
 
-def save(drawn: Any, folder: Path, name: str) -> Iterator[Path]:
-    """Write a figure as PNG; yield its path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.png"
-    drawn.savefig(path, dpi=_DPI, facecolor="white")
-    yield path
+def microseconds(value: float) -> str:
+    """Format a time in microseconds: "74 us", "5.3 ms", "14 ms", "1.2 s"."""
+    scaled, unit = _scaled(value)
+    return f"{scaled:.1f} {unit}" if scaled < 10 and unit != "us" else f"{scaled:.0f} {unit}"
+
+
+def tick(value: float) -> str:
+    """Format a round time in microseconds: "100 us", "1 ms"."""
+    scaled, unit = _scaled(value)
+    return f"{scaled:g} {unit}"
+
+
+def _scaled(value: float) -> tuple[float, str]:
+    unit = "us"
+    for larger in ("ms", "s"):
+        if value >= 1000:
+            unit, value = larger, value / 1000
+    return value, unit
+
+
+def percent(value: float) -> str:
+    """Format a share: "0 %", "<0.1 %", "4.2 %", "46 %"; one below 0 is due to rounding."""
+    value = max(value, 0.0)
+    if 0 < value < 0.1:
+        return "<0.1 %"
+    return f"{value:.1f} %" if value % 1 and value < 10 else f"{value:.0f} %"

@@ -47,17 +47,17 @@ def run(
 def _macs(most: int) -> Curve:
     tables = {size: Table(1, 1, size, TALKING) for size in sizes(most, 16, 16)}
     title = f"MACs in the FDB, {TALKING} of them with traffic"
-    return _alternate(title, {size: _both_ways(one) for size, one in tables.items()})
+    return _alternate(title, "MACs", {size: _both_ways(one) for size, one in tables.items()})
 
 
 def _all_macs(most: int) -> Curve:
     tables = {size: Table(1, 1, size) for size in sizes(most, 16, 16)}
     title = "MACs in the FDB, all with random traffic"
-    return _alternate(title, {size: _both_ways(one) for size, one in tables.items()})
+    return _alternate(title, "MACs", {size: _both_ways(one) for size, one in tables.items()})
 
 
 def _memory(most: int) -> Curve:
-    curve = Curve("memory of the FDB, by MACs in it", "octets an entry")
+    curve = Curve("memory of the FDB", "MACs", "bytes an entry")
     curve.points = [
         (size, {"entry": [octets_per_entry(size)]})
         for size in sizes(most, min(most, _MEMORY_FROM), 16)
@@ -69,15 +69,18 @@ def _peers(most: int) -> Curve:
     costs = {}
     for size in sizes(min(MOST_PEERS, most), 1, 10):
         table = Table(1, size, size)
-        costs[size] = _flood(table) | {"decapsulate": _per_frame(table, table.decapsulate)}
-    return _alternate("peers on the flood list", costs)
+        costs[size] = {
+            "flooded frame": _flood(table),
+            "decapsulate": _per_frame(table, table.decapsulate),
+        }
+    return _alternate("peers on the flood list", "peers", costs)
 
 
 def _vnis(most: int) -> Curve:
     counts = sizes(max(1, min(MOST_VNIS, most // MACS_PER_VNI)), 1, 10)
     tables = {size: Table(size, 1, MACS_PER_VNI) for size in counts}
     title = f"VNIs, {MACS_PER_VNI} MACs in each"
-    return _alternate(title, {size: _both_ways(one) for size, one in tables.items()})
+    return _alternate(title, "VNIs", {size: _both_ways(one) for size, one in tables.items()})
 
 
 def _new_flows(most: int) -> Curve:
@@ -95,7 +98,7 @@ def _resident(title: str, most: int, amount: int | None) -> Curve:
         direction: flows.resident(direction, counts, amount)
         for direction in ("encapsulate", "decapsulate")
     }
-    curve = Curve(title, "MB resident")
+    curve = Curve(title, "frames", "MB resident")
     for number, count in enumerate(counts):
         curve.points.append((count, {name: [series[number]] for name, series in found.items()}))
     return curve
@@ -108,23 +111,20 @@ def _both_ways(table: Table) -> Costs:
     }
 
 
-def _flood(table: Table) -> Costs:
-    """Return the cost of a flooded frame, and that cost divided by its datagrams."""
-    whole = _per_frame(table, lambda: table.encapsulate(flood=True))
-    number = table.datagrams()
-    return {"flooded frame": whole, "one datagram": lambda: whole() / number}
+def _flood(table: Table) -> Callable[[], float]:
+    return _per_frame(table, lambda: table.encapsulate(flood=True))
 
 
 def _per_frame(table: Table, batch: Callable[[], float]) -> Callable[[], float]:
     return lambda: batch() / endpoint.BATCH * 1e6
 
 
-def _alternate(title: str, costs: dict[int, Costs]) -> Curve:
+def _alternate(title: str, noun: str, costs: dict[int, Costs]) -> Curve:
     """Measure each cost at each size, round by round; a figure is the median of its batches.
 
     The figures of a warm-up round before the first are discarded.
     """
-    curve = Curve(title, "us a frame")
+    curve = Curve(title, noun, "us a frame")
     curve.points = [(size, {name: [] for name in named}) for size, named in costs.items()]
     for round_ in range(ROUNDS + 1):
         for size, series in curve.points:
