@@ -73,3 +73,11 @@ def with_spread(summary: Summary | None) -> str:
 def overlap(one: Summary, other: Summary) -> bool:
     """Return whether the two ranges, each from lowest to highest, have a common part."""
     return one.low <= other.high and other.low <= one.high
+
+
+def percent(value: float) -> str:
+    """Format a share: "0 %", "<0.1 %", "4.2 %", "46 %"; one below 0 is due to rounding."""
+    value = max(value, 0.0)
+    if 0 < value < 0.1:
+        return "<0.1 %"
+    return f"{value:.1f} %" if value % 1 and value < 10 else f"{value:.0f} %"

@@ -7,17 +7,19 @@ from rich import box
 from rich.table import Table
 
 from bench.contenders import BEFORE, REFERENCE
-from bench.figures import Summary, median, ratios, summarize, with_spread
+from bench.figures import Summary, median, percent, ratios, summarize, with_spread
+from bench.meaning import LOSS, is_lower_better, yes_or_no
 from bench.measures import COMPARED, METRICS
+from bench.measures.metric import Metric
 from bench.measures.page import CLOSED
 from bench.results import Cell, Results
 
 _TITLES = {
-    "tcp": "TCP",
+    "tcp": "TCP throughput",
     "udp": "UDP, as fast as it is sent",
-    "ndr": "UDP, highest rate without loss",
-    "rtt": "Round trips",
-    "rr": "Requests and responses over one TCP connection",
+    "ndr": "No-drop rate: the highest UDP rate with a loss of at most 0.1 % (RFC 2544)",
+    "rtt": "Round trips of pings",
+    "rr": "TCP requests and responses, one after the other",
     "many": "Many TCP connections, writes of random length",
     "page": "The live page",
 }
@@ -28,15 +30,14 @@ _IPV4: Literal[4] = 4
 def tables(results: Results) -> Iterator[Table]:
     """Yield a table for each kind of test with figures, and for each curve."""
     for kind in METRICS:
-        cells = [cell for cell in results.cells if cell.kind == kind and cell.figures]
-        if cells:
+        if cells := results.of(kind):
             yield _table(kind, cells)
     service = list(_ipv6(results))
     if service:
         yield _ipv6_table(service)
     for curve in results.curves:
-        table = _empty(
-            curve.title, "size", *(f"{cost}, {curve.unit}" for cost in curve.points[0][1])
+        table = empty(
+            curve.title, curve.sizes, *(f"{cost}, {curve.unit}" for cost in curve.points[0][1])
         )
         for size, costs in curve.points:
             table.add_row(f"{size:,}", *(with_spread(summarize(one)) for one in costs.values()))
@@ -44,17 +45,18 @@ def tables(results: Results) -> Iterator[Table]:
 
 
 def _table(kind: str, cells: list[Cell]) -> Table:
-    metrics, compared = METRICS[kind], COMPARED[kind]
+    compared = COMPARED[kind]
     possible = _REFERENCES.get(kind, (REFERENCE, BEFORE))
     references = [one for one in possible if any(one in cell.figures for cell in cells)]
     references = references or [REFERENCE]
     ratio_headings = [
-        f"of {name}'s\n{one.title if len(compared) > 1 else 'ratio'}"
+        f"ratio to {name}" + (f"\n{one.title}" if len(compared) > 1 else "")
         for name in references
         for one in compared
     ]
-    headings = [f"{metric.title}\n{metric.unit}" for metric in metrics]
-    table = _empty(_TITLES[kind], "test", "", *ratio_headings, *headings)
+    metrics = _shown(kind, cells)
+    table = empty(_TITLES[kind], "test", "", *ratio_headings, *map(heading, metrics), "n")
+    table.caption = _reading(kind)
     for cell in cells:
         table.add_section()
         where = f"{cell.case}, {cell.rig}"
@@ -64,12 +66,42 @@ def _table(kind: str, cells: list[Cell]) -> Table:
                 for reference in references
                 for one in compared
             ]
-            figures = [summarize(cell.series(name, one.key)) for one in metrics]
-            row = [with_spread(figures[0]), *map(median, figures[1:])]
+            figures = [_figure(cell, name, one, one in compared) for one in metrics]
+            amount = sum(value is not None for value in cell.series(name, compared[0].key))
             style = "bold" if name == "vtep" else ""
-            table.add_row(where, name, *map(with_spread, shares), *row, style=style)
+            row = [*map(with_spread, shares), *figures, str(amount)]
+            table.add_row(where, name, *row, style=style)
             where = ""
     return table
+
+
+def _shown(kind: str, cells: list[Cell]) -> list[Metric]:
+    """Return the figures with a column: a loss is beside its rate, not in a column of its own."""
+    beside = {LOSS.get((kind, metric.key)) for metric in METRICS[kind]}
+    measured = {key for cell in cells for series in cell.figures.values() for key in series}
+    return [one for one in METRICS[kind] if one.key in measured and one.key not in beside]
+
+
+def _figure(cell: Cell, name: str, metric: Metric, spread: bool) -> str:
+    """Return the median, with its range if wanted, and with the loss that belongs to it."""
+    found = summarize(cell.series(name, metric.key))
+    if found and metric.key == "sender_limited":
+        return yes_or_no(found.median)
+    text = with_spread(found) if spread else median(found)
+    loss = summarize(cell.series(name, LOSS.get((cell.kind, metric.key), "")))
+    return f"{text}, {percent(loss.median)} lost" if loss and found else text
+
+
+def heading(metric: Metric) -> str:
+    """Return the heading of a figure: its title, and its unit below."""
+    return f"{metric.title}\n{metric.unit}"
+
+
+def _reading(kind: str) -> str:
+    better = "lower" if is_lower_better(COMPARED[kind][0].key) else "higher"
+    return (
+        f"Medians (lowest-highest) of n rounds; ratios within a round. A {better} ratio is better."
+    )
 
 
 def _ipv6(results: Results) -> Iterator[tuple[Cell, str, Summary]]:
@@ -88,14 +120,16 @@ def _ipv6(results: Results) -> Iterator[tuple[Cell, str, Summary]]:
 
 
 def _ipv6_table(rows: list[tuple[Cell, str, Summary]]) -> Table:
-    table = _empty("IPv6 compared with IPv4, for each contender", "test", "", "of its IPv4 figure")
+    table = empty("IPv6 compared with IPv4, for each contender", "test", "", "ratio to IPv4")
     for cell, name, ratio in rows:
         table.add_row(f"{cell.kind} {cell.case}, {cell.rig}", name, with_spread(ratio))
     return table
 
 
-def _empty(title: str, *columns: str) -> Table:
+def empty(title: str, *columns: str) -> Table:
+    """Return a table without rows; the first two columns are aligned at the left."""
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    table.caption_justify = "left"
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number < 2 else "right", no_wrap=True)
     return table

@@ -8,7 +8,7 @@ from bench.results import Results
 
 
 def many(results: Results) -> Figure | None:
-    """Draw the throughput; the memory of the larger daemon is written beside it."""
+    """Draw the throughput; a column shows the memory of the larger daemon."""
     return chart(
         results,
         "many",

@@ -7,11 +7,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bench.contenders import REFERENCE
-from bench.figures import Summary, ratios, short, summarize
+from bench.figures import Summary, percent, ratios, short, summarize
 from bench.plots.chart import HEAD, WIDTH, Column, by_test, chart, medians, summaries
 from bench.plots.rows import ROW, Rows, length, spread
 from bench.plots.sheet import Sheet, rounds
-from bench.plots.style import INK, PALETTE, colour, label, microseconds, percent, tick
+from bench.plots.style import INK, PALETTE, colour, label, microseconds, tick
 from bench.results import Cell, Results
 
 _COLUMNS = (

@@ -66,11 +66,3 @@ def _scaled(value: float) -> tuple[float, str]:
         if value >= 1000:
             unit, value = larger, value / 1000
     return value, unit
-
-
-def percent(value: float) -> str:
-    """Format a share: "0 %", "<0.1 %", "4.2 %", "46 %"; one below 0 is due to rounding."""
-    value = max(value, 0.0)
-    if 0 < value < 0.1:
-        return "<0.1 %"
-    return f"{value:.1f} %" if value % 1 and value < 10 else f"{value:.0f} %"

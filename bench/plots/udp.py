@@ -3,11 +3,12 @@
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from bench.figures import short, with_spread
+from bench.figures import percent, short, with_spread
+from bench.meaning import yes_or_no
 from bench.plots.chart import HEAD, WIDTH, Column, by_test, chart, medians, summaries
 from bench.plots.rows import ROW, Rows, length
 from bench.plots.sheet import Sheet, rounds
-from bench.plots.style import PALETTE, percent
+from bench.plots.style import PALETTE
 from bench.results import Results
 
 _TALL = 1.25  # a row with two bars, in rows
@@ -72,6 +73,8 @@ def no_drop(results: Results) -> Figure | None:
             Column("lost", "lost_percent", percent),
             Column("Mb/s", "mbps", short),
             Column("trials", "trials", "{:.0f}".format),
+            Column("limited\nby sender", "sender_limited", yes_or_no),
         ],
-        note="Loss: median, at that rate. Trials: rates that a search has tried, median.",
+        note="Loss: median, at that rate. Trials: rates that a search has tried, median. "
+        "Limited by sender: the tunnel may carry more, because the sender cannot send more.",
     )

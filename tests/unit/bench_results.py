@@ -119,7 +119,13 @@ KINDS: list[Kind] = [
         "ndr",
         ["64 bytes", "512 bytes", "1400 bytes"],
         WIRE,
-        lambda speed: {"kpps": 9 * speed, "mbps": 5 * speed, "lost_percent": 0.05, "trials": 9},
+        lambda speed: {
+            "kpps": 9 * speed,
+            "mbps": 5 * speed,
+            "lost_percent": 0.05,
+            "trials": 9,
+            "sender_limited": float(speed > 5),
+        },
     ),
     (
         "rtt",

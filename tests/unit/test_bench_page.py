@@ -28,4 +28,4 @@ def test_each_state_is_compared_with_the_closed_page_of_its_round() -> None:
         console.print(*table.tables(Results(cells=[cell])))
     lines = [line.split() for line in shown.get().splitlines()]
     assert ["open", "1.10", "16.5", "(11.0-22.0)"] in [line[:4] for line in lines]
-    assert "of closed's" in shown.get()
+    assert "ratio to closed" in shown.get()

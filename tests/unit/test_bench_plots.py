@@ -14,8 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from bench import plots
+from bench.figures import percent
 from bench.plots.sheet import OVERLAPS
-from bench.plots.style import OTHERS, PALETTE, microseconds, percent
+from bench.plots.style import OTHERS, PALETTE, microseconds
 from bench.results import Results
 from tests.unit.bench_results import MAIN, made_up
 

@@ -10,6 +10,7 @@ from bench import plots, table
 from bench.measures import Rtt, Tcp, Udp
 from bench.results import Cell, Curve, Results, dump, keep, load
 from bench.rig import Rig
+from tests.unit.bench_results import made_up
 
 
 def sample() -> Results:
@@ -70,13 +71,27 @@ def test_tables_show_the_ratio_of_the_same_round_first() -> None:
         for one in table.tables(sample()):
             console.print(one)
     lines = [line.split() for line in capture.get().splitlines()]
-    assert ["vtep", "0.50", "2.00", "-", "0.40", "0.50", "50.0"] in lines  # the first round alone
-    kernel = ["kernel", "1.00", "4.05", "(4.00-4.10)", "-", "-", "0.25", "-"]
+    assert ["vtep", "0.50", "2.00", "0.40", "0.50", "50.0", "1"] in lines  # the first round alone
+    kernel = ["kernel", "1.00", "4.05", "(4.00-4.10)", "-", "0.25", "-", "2"]
     assert kernel in [line[-8:] for line in lines]
     assert ["tcp", "1", "stream,", "wire", "1500,", "IPv6", "inside", "kernel"] in [
         line[:8] for line in lines
     ]
     assert ["65,536", "4.50"] in lines
+
+
+def test_a_loss_is_beside_its_rate_and_has_no_column_of_its_own() -> None:
+    console = Console(width=300, highlight=False)
+    with console.capture() as capture:
+        for one in table.tables(made_up(("kernel", "vtep"), spread=0)):
+            console.print(one)
+    lines = capture.get().splitlines()
+    [udp] = [line for line in lines if line.startswith(" 64 bytes") and "400" in line]
+    assert "240, 40 % lost" in udp
+    assert "168, 58 % lost" in udp
+    assert not [line for line in lines if line.split()[:1] == ["lost"]]
+    assert any("saturated" in line and "4.00" in line for line in lines)
+    assert "A lower ratio is better" in capture.get()
 
 
 def test_without_figures_nothing_is_drawn(tmp_path: Path) -> None:
