@@ -26,11 +26,11 @@ help:
 
 demo:
 	@.ci/setup runtime $(LAB_TOOLS)
-	@$(RUN) vtep.lab demo $(if $(WEB),--web $(filter-out 1,$(WEB)))
+	@$(RUN) vtep demo $(if $(WEB),--web $(filter-out 1,$(WEB)))
 
 lab:
 	@.ci/setup runtime $(LAB_TOOLS) tcpdump=tcpdump
-	@$(RUN) vtep.lab shell --hosts $(HOSTS)
+	@$(RUN) vtep lab --hosts $(HOSTS)
 
 test: check
 	@.ci/setup test,lint $(TEST_TOOLS)

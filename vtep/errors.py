@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
+_SIMILAR = 0.65
+"""Least similarity of a suggestion, as difflib counts it: --tip is near to --tap, --ttl is not."""
+
 
 class UsageError(ValueError):
     """An option, a configuration file or a query is wrong; the program exits with code 2."""
@@ -12,10 +15,18 @@ class HostError(Exception):
 
 
 def closest(word: str, known: Iterable[str], most: int = 1) -> list[str]:
-    """Return at most *most* of the *known* words that are similar to *word*, the best first."""
+    """Return at most *most* of the *known* words that are similar to *word*, the best first.
+
+    Leading dashes do not count: all options have them, so they would make all options similar.
+    """
     import difflib  # slow to import, and needed after a mistake only
 
-    return difflib.get_close_matches(word, known, most)
+    plain = {one.lstrip("-"): one for one in known}
+    sought = word.lstrip("-")
+    if len(sought) < 2:
+        return []
+    near = difflib.get_close_matches(sought, plain, most, _SIMILAR)
+    return [plain[one] for one in near]
 
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str:

@@ -31,7 +31,7 @@ def demo(*options: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """Start the demo; its processes inherit the token in their environment."""
     token = uuid.uuid4().hex
     process = subprocess.Popen(
-        [sys.executable, "-m", "vtep.lab", "demo", *options],
+        [sys.executable, "-m", "vtep", "demo", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env=environment({TOKEN: token}),
@@ -153,18 +153,48 @@ def test_a_port_in_use_is_reported_before_anything_is_built() -> None:
         with demo("--web", str(port)) as (process, _):
             said = read_until(process, "")
             assert process.wait(GENEROUS_S) == 2
-    assert said.startswith(f"vtep.lab: error: --web {port}: ")
+    assert said.startswith(f"vtep: error: --web {port}: ")
     assert "Address already in use" in said
     assert said.count("\n") == 1
 
 
 def test_without_rich_the_error_names_it() -> None:
     script = (
-        "import sys; sys.modules['rich'] = None; sys.argv = ['lab', 'demo']\n"
-        "from vtep.lab.__main__ import main; sys.exit(main())"
+        "import sys; sys.modules['rich'] = None\n"
+        "from vtep.cli.main import main; sys.exit(main(['demo']))"
     )
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, env=environment())
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("vtep.lab: error: ")
+    assert done.stderr.startswith("vtep: error: ")
     assert "pip install rich" in done.stderr
+
+
+@pytest.mark.parametrize("prefix", ["", "trap '' INT; "])
+def test_ctrl_c_while_iperf3_runs_ends_the_page_cleanly(prefix: str) -> None:
+    """Ctrl-C signals the whole process group; a job in the background even starts deaf to it."""
+    before, token = visible_state(), uuid.uuid4().hex
+    command = f'{prefix}exec "$@"'
+    demo = [sys.executable, "-m", "vtep", "demo", "--seconds", "1", "--web", "0"]
+    with subprocess.Popen(
+        ["sh", "-c", command, "sh", *demo],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment({TOKEN: token}),
+        start_new_session=True,
+    ) as process:
+        try:
+            said = read_until(process, "Ctrl-C ends it", 5 * GENEROUS_S)
+            wait_until(
+                lambda: any("iperf3 --client" in one for one in processes_with(token)),
+                what="iperf3",
+            )
+            os.killpg(process.pid, signal.SIGINT)
+            said += read_until(process, "")
+            assert process.wait(GENEROUS_S) == 0, said
+        finally:
+            process.kill()
+    assert "nothing is left on this machine" in said
+    assert "error" not in said
+    wait_until_none_left(token)
+    assert visible_state() == before

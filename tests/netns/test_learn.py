@@ -24,7 +24,7 @@ LESSONS = sorted(COURSE.glob("[0-9]*.md"))
 AT_A_TIME = 3
 _LOG = re.compile(r"^(INFO|WARNING|ERROR) .*\n?", re.MULTILINE)
 _END = "\x01"
-MAKE_LAB = "python -m vtep.lab shell"
+MAKE_LAB = "vtep lab"
 
 
 class Shell:
@@ -60,7 +60,7 @@ def _shown(said: str, step: Example) -> str:
 @contextmanager
 def lab(options: list[str], directory: Path) -> Iterator[Shell]:
     with subprocess.Popen(
-        [sys.executable, "-m", "vtep.lab", "shell", *options],
+        [sys.executable, "-m", "vtep", "lab", *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

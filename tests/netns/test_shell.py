@@ -20,7 +20,7 @@ from vtep.lab.command import environment
 
 pytestmark = pytest.mark.netns
 
-SHELL = [sys.executable, "-m", "vtep.lab", "shell"]
+SHELL = [sys.executable, "-m", "vtep", "lab"]
 JOIN = "{} vtep --tap vx0 --vni 100 --peer {} --bridge br0"
 
 
@@ -83,9 +83,9 @@ def test_one_command_creates_a_vlan_device() -> None:
 def test_a_bad_option_is_reported_in_one_line(options: list[str], remedy: str) -> None:
     done = shell(*options)
     assert (done.returncode, done.stdout) == (2, "")
-    last = done.stderr.splitlines()[-1]
-    assert last.startswith(f"python -m vtep.lab: error: {' '.join(options)}: ")
-    assert remedy in last
+    assert done.stderr.startswith(f"vtep: error: {' '.join(options)}: ")
+    assert remedy in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_background_processes_end_with_the_shell() -> None:

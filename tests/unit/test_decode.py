@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from tests.vectors.corpus import corpus
 from tests.vectors.example import capture
 from vtep import pcap
+from vtep.cli.registry import run as run_command
 from vtep.dataplane.counters import Drop
-from vtep.decode.command import main
 from vtep.decode.inputs import guess
 from vtep.errors import UsageError
 
@@ -29,7 +29,7 @@ ECHO = dict(corpus())["IPv4: ICMP echo"]
 
 def decoded(capsys: pytest.CaptureFixture[str], octets: bytes, *options: str) -> dict[str, Any]:
     """Return the JSON object of one frame."""
-    code = main([octets.hex(), "--json", *options])
+    code = run_command("decode", [octets.hex(), "--json", *options])
     (one,) = json.loads(capsys.readouterr().out)
     verdict = one["verdict"]
     assert code == (verdict is not None and verdict["what"] == "dropped")
@@ -123,7 +123,7 @@ def test_a_frame_without_vxlan_has_no_verdict(capsys: pytest.CaptureFixture[str]
     other_port = dict(corpus())["no VXLAN port: ARP"]
     for octets in (ARP[50:], other_port, dict(corpus())["IPv4: UDP"][50:]):
         assert decoded(capsys, octets)["verdict"] is None
-        assert main([octets.hex()]) == 0
+        assert run_command("decode", [octets.hex()]) == 0
         assert len(capsys.readouterr().out.splitlines()) == 1
     assert decoded(capsys, other_port, "--port", "4788")["verdict"]["what"] == "delivered"
 
@@ -146,7 +146,7 @@ def test_a_later_first_header_is_recognised(name: str) -> None:
 
 
 def test_it_learns_from_frame_to_frame(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(CAPTURE), "--json"]) == 1
+    assert run_command("decode", [str(CAPTURE), "--json"]) == 1
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     verdicts = [line["verdict"] for line in lines]
     assert [verdict and verdict["source"] for verdict in verdicts] == [
@@ -193,10 +193,10 @@ def test_link_types(
 ) -> None:
     path = tmp_path / "one.pcapng"
     path.write_bytes(packed(octets, link))
-    assert main([str(path), "--json"]) == 0
+    assert run_command("decode", [str(path), "--json"]) == 0
     one = json.loads(capsys.readouterr().out)
     assert (one["verdict"] and one["verdict"]["what"]) == what
-    assert main([str(path), "--short"]) == 0
+    assert run_command("decode", [str(path), "--short"]) == 0
     assert ("VNI 100" not in capsys.readouterr().out) == (what is None)
 
 
@@ -205,13 +205,13 @@ def test_a_frame_cut_by_the_capture_can_be_delivered(
 ) -> None:
     path = tmp_path / "snapped.pcapng"
     path.write_bytes(packed(ECHO[:70], pcap.ETHERNET, len(ECHO)))
-    assert main([str(path)]) == 0
+    assert run_command("decode", [str(path)]) == 0
     head, *rest = capsys.readouterr().out.splitlines()
     assert f"{len(ECHO)} " in head
     assert " 70 " in head
     assert any("delivered to vx0" in line for line in rest)
     path.write_bytes(packed(ECHO[:66], pcap.ETHERNET, len(ECHO)))
-    assert main([str(path)]) == 0
+    assert run_command("decode", [str(path)]) == 0
     verdict = capsys.readouterr().out.splitlines()[-2]
     assert "=>" in verdict
     assert "24 of 90" in verdict
@@ -303,9 +303,9 @@ def test_any_octets_are_decoded(octets: bytes, first: str | None) -> None:
     before, sys.stdout = sys.stdout, io.StringIO()
     try:
         if octets:
-            assert main([octets.hex(), *options]) in (0, 1)
+            assert run_command("decode", [octets.hex(), *options]) in (0, 1)
         else:
             with pytest.raises(UsageError, match="hexadecimal"):
-                main(["", *options])
+                run_command("decode", ["", *options])
     finally:
         sys.stdout = before

@@ -8,7 +8,7 @@ import pytest
 
 from tests.consoles import ROOT, Example, examples, run, says
 from tests.unit.test_decode import BARE
-from vtep.decode.command import main
+from vtep.cli.registry import run as run_command
 
 PAGE = ROOT / "docs" / "decode.md"
 
@@ -27,7 +27,7 @@ def keys_of_table(page: Path, before: str) -> set[str]:
 
 
 def test_every_json_key_is_documented(capsys: pytest.CaptureFixture[str]) -> None:
-    main([BARE.hex(), "--json"])
+    run_command("decode", [BARE.hex(), "--json"])
     (one,) = json.loads(capsys.readouterr().out)
     assert one.keys() == keys_of_table(PAGE, "Each has these keys:")
     header = one["headers"][0]

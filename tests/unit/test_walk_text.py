@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.consoles import ROOT
+from vtep.cli.registry import run as run_command
 from vtep.decode.terminal import WIDTH
 from vtep.errors import UsageError
-from vtep.walk.command import main
 from vtep.walk.engine import run
 from vtep.walk.options import Options
 from vtep.walk.text import Text
@@ -86,10 +86,10 @@ def test_the_text_fits_a_narrow_terminal() -> None:
 
 @pytest.mark.parametrize("words", [["--json", "--html", "x"], ["--brief", "-v"], ["-v", "--check"]])
 def test_only_one_output_format_is_allowed(words: list[str]) -> None:
-    with pytest.raises(UsageError, match=f"not allowed with argument .*{words[0]}"):
-        main(words)
+    with pytest.raises(UsageError, match=f"cannot be combined with .*{words[0]}"):
+        run_command("walk", words)
 
 
 def test_a_page_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"--html .*none/a\.html: .*No such file or directory"):
-        main(["--html", f"{tmp_path}/none/a.html"])
+        run_command("walk", ["--html", f"{tmp_path}/none/a.html"])

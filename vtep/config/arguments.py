@@ -1,23 +1,105 @@
-"""Argument parser of the commands: reports mistakes as UsageError instead of exiting."""
+"""Argument parser of the commands: iproute2's spellings, and mistakes as UsageError."""
 
 import argparse
-from typing import Never
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Never
 
-from vtep.errors import UsageError
+from vtep.errors import UsageError, did_you_mean
+
+_PLAIN = (
+    (r"invalid choice: (.+?) \(choose from (.+)\)", r"\1 is not valid; use \2"),
+    (r"invalid int value: (.+)", r"\1 is not valid; use a whole number"),
+    (r"expected one argument", r"value missing; write it after the option"),
+    (r"expected (\d+) arguments", r"needs \1 values; write them after the option"),
+    (r"ignored explicit argument (.+)", r"takes no value; remove \1"),
+    (r"not allowed with argument (.+)", r"cannot be combined with \1; remove one"),
+    (r"the following arguments are required: (.+)", r"\1: missing; add it"),
+)
+"""Messages of argparse, and ours in the form `what: why; remedy`."""
 
 
 class Parser(argparse.ArgumentParser):
-    """An argparse parser that raises UsageError and does not accept abbreviated options."""
+    """An argparse parser that raises UsageError, and accepts `-details` for `--details`.
 
-    def __init__(self, command: str, summary: str, *, add_help: bool = True) -> None:
+    Attributes:
+        abbreviates: accept the beginning of an option if it is unambiguous, as iproute2 does.
+        unsupported: options of other programs, without dashes, and the rest of the error for each.
+    """
+
+    abbreviates = False
+    unsupported: Mapping[str, str] = {}
+
+    def __init__(self, prog: str = "vtep", *, add_help: bool = True, **more: Any) -> None:
         super().__init__(
-            prog=f"vtep {command}".rstrip(),
-            description=summary,
-            add_help=add_help,
+            prog=prog,
+            add_help=False,
             allow_abbrev=False,
             formatter_class=argparse.RawDescriptionHelpFormatter,
+            **more,
         )
+        if add_help:
+            self.add_argument("-h", "--help", action="help", help="print this help")
+
+    def parse_command(self, words: Sequence[str]) -> argparse.Namespace:
+        """Parse options and words in any order.
+
+        Raises:
+            UsageError: an option is unknown, or lacks its value.
+        """
+        end = words.index("--") if "--" in words else len(words)
+        spelled = [*map(self._spell, words[:end]), *words[end:]]
+        arguments, unknown = self.parse_known_intermixed_args(spelled)
+        for word in unknown:
+            if word.startswith("-"):
+                raise self._unknown(word)
+            raise UsageError(f"argument {word!r}: unexpected; {self._remedy_of_argument(word)}")
+        return arguments
 
     def error(self, message: str) -> Never:
         """Raise UsageError with the message that argparse would print before it exits."""
-        raise UsageError(message.removeprefix("argument "))
+        message = message.removeprefix("argument ")
+        for theirs, ours in _PLAIN:
+            if found := re.search(f"{theirs}$", message, re.DOTALL):
+                what, use, choices = found.expand(ours).partition("; use ")
+                raise UsageError(message[: found.start()] + what + use + choices.replace("'", ""))
+        raise UsageError(message)
+
+    def _spell(self, word: str) -> str:
+        """Return an option in the spelling of argparse.
+
+        argparse reads -details as -d with the value "etails". iproute2 takes one dash or two, and
+        the beginning of a name.
+        """
+        known = self._option_string_actions
+        name, equals, value = word.partition("=")
+        if len(name) < 3 or name in known or not re.match("--?[a-zA-Z]", name):
+            return word
+        long = f"--{name.lstrip('-')}"
+        if long in known:
+            return f"{long}{equals}{value}"
+        if self.abbreviates:
+            near = {id(action): one for one, action in known.items() if one.startswith(long)}
+            if len(near) == 1:
+                return f"{near.popitem()[1]}{equals}{value}"
+        if name.startswith("--"):
+            return word
+        first = known.get(name[:2])
+        takes_value = first is not None and first.nargs != 0
+        if takes_value or all(f"-{letter}" in known for letter in name[1:]):
+            return word  # -cFILE, or several letters such as -sj
+        raise self._unknown(word)
+
+    def _unknown(self, word: str) -> UsageError:
+        name = word.partition("=")[0]
+        plain = name.lstrip("-")
+        why = self.unsupported.get(plain) or self.unsupported.get(plain.replace("no-", "no", 1))
+        if why is None:
+            known = self._option_string_actions
+            why = f"unknown; {did_you_mean(name, known, f'see {self.prog} --help')}"
+        return UsageError(f"option {name!r}: {why}")
+
+    def _remedy_of_argument(self, word: str) -> str:
+        if f"--{word}" in self._option_string_actions:
+            return f"did you mean '--{word}'?"
+        return "write each value after its option"

@@ -35,6 +35,7 @@ class ValueType:
         parse: converts the text of a flag or variable to the TOML value, or raises ValueError.
         expected_text: description of a valid text, if it differs from `expected`.
         convert: converts a valid TOML value to the value in the configuration.
+        choices: all valid texts, if there are few.
     """
 
     expected: str
@@ -42,6 +43,7 @@ class ValueType:
     parse: Callable[[str], Any]
     expected_text: str = ""
     convert: Callable[[Any], Any] = lambda value: value
+    choices: tuple[str, ...] = ()
 
 
 def _is_int(value: object) -> bool:
@@ -111,10 +113,15 @@ OFFLOAD = ValueType(
     "auto, none, or a comma-separated list of vnet, tso, uso, segment and gro",
     lambda value: _ALL_OR_NONE[value] if isinstance(value, str) else tuple(value),
 )
-UPLINK_VALUE = ValueType(
-    '"socket", "inject" or "auto"', lambda value: value in ("socket", "inject", "auto"), str
-)
-LOG_FORMAT = ValueType('"text" or "json"', lambda value: value in ("text", "json"), str)
+
+
+def _one_of(*choices: str) -> ValueType:
+    expected = " or ".join(f'"{one}"' for one in choices)
+    return ValueType(expected, lambda value: value in choices, str, choices=choices)
+
+
+UPLINK_VALUE = _one_of("socket", "inject", "auto")
+LOG_FORMAT = _one_of("text", "json")
 
 
 class Option(NamedTuple):

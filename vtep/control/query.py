@@ -22,6 +22,8 @@ from vtep.wire.ethernet import parse_mac
 from vtep.wire.vxlan import MAX_VNI
 
 CAPTURE_KEYS = ("dev", "vni", "mac", "peer", "reason", "count", "seconds", "size", "snaplen")
+FDB_STATES = ("permanent", "static", "dynamic")
+"""States of FDB entries, in the words of `bridge`: on the flood list, set by a user, learned."""
 EVENT_KEYS = ("event", "dev", "vni", "harmless")
 _MAX_SECONDS = 1e9
 

@@ -4,32 +4,18 @@ import argparse
 import ipaddress
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, get_args
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
-from vtep.config.arguments import Parser
 from vtep.decode.inputs import InputFrame, open_input
 from vtep.decode.kernel import Datagram, received
 from vtep.decode.terminal import wants_colour
 from vtep.decode.text import Paint, full, short
 from vtep.decode.verdict import DecodeConfig, DecodeVtep, Verdict
-from vtep.dissect import FirstHeader, Header, dissect, headers_as_json
+from vtep.dissect import Header, dissect, headers_as_json
 from vtep.errors import UsageError
 from vtep.pcap import CaptureError
 from vtep.wire import vxlan
-
-_SUMMARY = """\
-Decode VXLAN datagrams field by field: show the bits, the problems, and what
-this VTEP would do with each datagram. Sends nothing and needs no root."""
-
-_EXAMPLES = """\
-Examples:
-  vtep decode 0800000000006400ffffffffffff02000000000a0806
-  vtep decode trace.pcapng --vni 100 --peer 10.0.1.41
-  tcpdump -i eth0 -w - udp port 4789 | vtep decode --short -
-
-Exit code 1: a datagram would be dropped, or the capture is damaged.
-"""
 
 
 class Decoded(NamedTuple):
@@ -41,10 +27,8 @@ class Decoded(NamedTuple):
     verdict: Verdict | None
 
 
-def main(words: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Run `vtep decode` and return the exit code."""
-    parser = _parser()
-    arguments = parser.parse_args(words)
     config = _config(arguments)
     frames, is_capture = open_input(arguments.input, arguments.first)
     decoded = decode(frames, config)
@@ -133,51 +117,6 @@ def _as_json(one: Decoded) -> dict[str, Any]:
 
 def _verdict(verdict: Verdict | None) -> dict[str, Any] | None:
     return None if verdict is None else verdict._asdict()
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser("decode", _SUMMARY)
-    parser.epilog = _EXAMPLES
-    parser.add_argument(
-        "input",
-        nargs="+",
-        metavar="FILE|HEX|-",
-        help="pcap or pcapng file, file of hexadecimal, hexadecimal, or - for standard input",
-    )
-    parser.add_argument(
-        *("--from",),
-        dest="first",
-        choices=get_args(FirstHeader),
-        help="set the first header [guessed for hexadecimal, known for a capture]",
-    )
-    parser.add_argument(
-        *("--port", "--dstport"),
-        action="append",
-        metavar="PORT",
-        help="take UDP datagrams to this port as VXLAN; repeatable [4789 and 8472]",
-    )
-    output = parser.add_argument_group("output")
-    output.add_argument("-s", "--short", action="store_true", help="print few lines per frame")
-    output.add_argument("-j", "--json", action="store_true", help="print JSON")
-    vtep = parser.add_argument_group("the receiving VTEP")
-    vtep.add_argument(
-        "--vni", action="append", metavar="VNI", help="configure this VNI; repeatable [any VNI]"
-    )
-    vtep.add_argument(
-        "--peer",
-        action="append",
-        metavar="ADDRESS",
-        help="configure this peer; repeatable [any sender]",
-    )
-    vtep.add_argument("--accept-any", action="store_true", help="accept datagrams from any sender")
-    vtep.add_argument(
-        "--vlan",
-        default="strip",
-        metavar="N|strip|pass",
-        help="handle 802.1Q tags as the daemon does [strip]",
-    )
-    vtep.add_argument("--local", metavar="ADDRESS", help="set our underlay address [any]")
-    return parser
 
 
 def _config(arguments: argparse.Namespace) -> DecodeConfig:

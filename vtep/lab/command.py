@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,7 +22,10 @@ _PACKAGES = {
     "ping": "iputils-ping",
     "setpriv": "util-linux",
     "tee": "coreutils",
+    "unshare": "util-linux",
 }
+"""Packages of Debian that have another name than their program."""
+_ALWAYS = ("ip", "bridge", "mount", "setpriv", "tee")
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -41,10 +45,22 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return merged
 
 
-def missing(program: str) -> LabError:
-    """Return the error that names the package of `program`."""
-    package = _PACKAGES.get(program, program)
-    return LabError(f"{program}: not found; install the package {package}")
+def require(*programs: str) -> None:
+    """Check that these programs, and those of every lab, are installed.
+
+    Raises:
+        LabError: names all that are missing, and their Debian packages.
+    """
+    path = environment()["PATH"]
+    absent = [one for one in (*_ALWAYS, *programs) if shutil.which(one, path=path) is None]
+    if absent:
+        raise missing(*absent)
+
+
+def missing(*programs: str) -> LabError:
+    """Return the error that names the Debian packages of `programs`."""
+    packages = " ".join(dict.fromkeys(_PACKAGES.get(program, program) for program in programs))
+    return LabError(f"{', '.join(programs)}: not found; run apt-get install {packages}")
 
 
 def execute(
@@ -55,6 +71,8 @@ def execute(
     text_in: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run `argv` to its end, with `text_in` as standard input, and return its text output.
+
+    It runs in its own session, so Ctrl-C reaches only us, and we end it.
 
     Raises:
         LabError: the program is missing, runs longer than `timeout` seconds (then it is killed),
@@ -69,6 +87,7 @@ def execute(
             text=True,
             timeout=timeout,
             env=environment(),
+            start_new_session=True,
         )
     except FileNotFoundError:
         raise missing(argv[0]) from None

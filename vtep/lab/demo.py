@@ -16,6 +16,7 @@ from rich.table import Table
 
 from vtep.dissect import diagram, dissect
 from vtep.lab.capture import Capture, is_vxlan
+from vtep.lab.command import require
 from vtep.lab.daemon import Daemon
 from vtep.lab.errors import LabError
 from vtep.lab.host import Host
@@ -34,9 +35,9 @@ _OVERHEAD = (
 )
 
 MORE = """\
-Next steps: make lab opens a shell on these hosts; docs/learn has lessons for it.
+Next steps: vtep lab opens a shell on these hosts; docs/learn has lessons for it.
 vtep walk explains one frame byte by byte; vtep decode explains captured frames.
-make demo WEB=1 shows the live page in a browser."""
+vtep demo --web shows the live page in a browser."""
 
 DRAWING = """\
    c1 172.18.0.11                                        c2 172.18.0.12
@@ -52,12 +53,17 @@ def run(seconds: int, web_port: int | None = None) -> int:
 
     With `web_port` the vtep of h1 serves the live page at this port of the caller's own loopback
     address, and the lab then stays until Ctrl-C.
+
+    Raises:
+        LabError: a program is missing, the port is in use, or a step fails.
     """
+    require("ping", "iperf3")
     terminal = sys.stdout.isatty()
     console = Console(highlight=False, emoji=False, width=None if terminal else 110)
     try:
         with (
             as_interrupt(signal.SIGTERM),
+            as_interrupt(signal.SIGINT),  # a shell starts background jobs with it ignored
             contextlib.nullcontext() if web_port is None else listen(web_port) as page,
             Lab() as lab,
         ):
@@ -67,9 +73,6 @@ def run(seconds: int, web_port: int | None = None) -> int:
     except KeyboardInterrupt:
         console.print("\nInterrupted. The demo has removed its hosts, devices and processes.")
         return 130
-    except LabError as error:
-        print(f"vtep.lab: error: {error}", file=sys.stderr)
-        return 2
     console.print(
         "The demo has removed its hosts, devices and processes: nothing is left on this machine."
     )

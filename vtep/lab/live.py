@@ -33,8 +33,7 @@ def listen(port: int) -> Iterator[socket.socket]:
         except OSError as error:
             raise LabError(
                 f"--web {port}: cannot listen at {_ADDRESS}:{port} "
-                f"({os.strerror(error.errno or 0)}); choose another port, for example --web 8790 "
-                "(make demo WEB=8790)"
+                f"({os.strerror(error.errno or 0)}); choose another port, for example --web 8790"
             ) from None
         listener.listen(_BACKLOG)
         yield listener

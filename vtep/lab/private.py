@@ -11,11 +11,10 @@ process with a single thread, and some distributions forbid it.
 import ctypes
 import functools
 import os
-import shutil
 import threading
 from pathlib import Path
 
-from vtep.lab.command import environment, execute, missing
+from vtep.lab.command import execute, require
 from vtep.lab.errors import LabError
 
 # linux/sched.h
@@ -25,8 +24,6 @@ CLONE_NEWNET = 0x40000000
 
 NETNS_DIRECTORY = Path("/run/netns")  # named namespaces of iproute2
 RUNTIME_DIRECTORY = Path("/run/vtep")  # control sockets of vtep
-
-_NEEDED = ("ip", "bridge", "mount", "setpriv", "tee")
 
 
 @functools.cache
@@ -40,9 +37,7 @@ def enter() -> None:
     Raises:
         LabError: a program is missing, or this machine does not allow the namespaces.
     """
-    for program in _NEEDED:
-        if shutil.which(program, path=environment()["PATH"]) is None:
-            raise missing(program)
+    require()
     flags = CLONE_NEWNS | CLONE_NEWNET
     user, group = os.geteuid(), os.getegid()
     if user != 0:

@@ -13,8 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from vtep.lab.command import environment
-from vtep.lab.errors import LabError
+from vtep.lab.command import environment, require
 from vtep.lab.host import Host
 from vtep.lab.interrupts import as_interrupt
 from vtep.lab.netns import Netns
@@ -39,7 +38,11 @@ def run(
 
     On a terminal it is the user's own shell. Otherwise it is bash, or sh if bash is missing, and
     runs `script` or standard input.
+
+    Raises:
+        LabError: a program is missing, or the lab cannot be built.
     """
+    require("ping", "unshare", *(["ethtool"] if wire else []))
     interactive = script is None and sys.stdin.isatty()
     try:
         with as_interrupt(signal.SIGTERM), Lab() as lab:
@@ -53,9 +56,6 @@ def run(
             return _run_inside(shell, interactive=interactive)
     except KeyboardInterrupt:
         return 130
-    except LabError as error:
-        print(f"vtep.lab: error: {error}", file=sys.stderr)
-        return 2
 
 
 def min_mtu(family: Family) -> int:

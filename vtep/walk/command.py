@@ -2,7 +2,6 @@
 
 import argparse
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +24,10 @@ Examples:
 """
 
 
-def main(words: Sequence[str]) -> int:
-    """Run `vtep walk` and return the exit code."""
-    parser = _parser()
-    arguments = parser.parse_args(words)
-    if arguments.check is not None:
-        from vtep.walk.course.exercises import check_answers
-
-        return check_answers(arguments.check)
-    return _show(_options(arguments), arguments)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser("walk", _SUMMARY)
-    parser.epilog = _EXAMPLES
+def build(parser: Parser) -> None:
+    """Add description and arguments of `vtep walk` to a parser."""
+    parser.set_defaults(run=_run)
+    parser.description, parser.epilog = _SUMMARY, _EXAMPLES
     inner = parser.add_argument_group("the frame")
     inner.add_argument(
         "--inner", choices=INNERS, default="icmp", help="set the protocol of the containers [icmp]"
@@ -75,7 +64,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="EXERCISE=ANSWER",
         help="check answers to the exercises of docs/learn; without answers: list them",
     )
-    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.check is not None:
+        from vtep.walk.course.exercises import check_answers
+
+        return check_answers(arguments.check)
+    return _show(_options(arguments), arguments)
 
 
 def _options(arguments: argparse.Namespace) -> Options:

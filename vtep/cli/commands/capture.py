@@ -3,10 +3,10 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 
-from vtep.cli.commands.common import DAEMON_GONE, add_socket, parse_tap
+from vtep.cli.commands.common import DAEMON_GONE, add_socket
 from vtep.cli.commands.streaming import (
     STDOUT,
     BlockSplitter,
@@ -14,6 +14,7 @@ from vtep.cli.commands.streaming import (
     interrupt_when_reader_ends,
     write_all,
 )
+from vtep.cli.commands.words import parse_tap
 from vtep.config.arguments import Parser
 from vtep.control.client.client import Gone
 from vtep.control.client.discover import find
@@ -35,13 +36,35 @@ for a drop.
 """
 
 
-def main(words: Sequence[str]) -> int:
+def build(parser: Parser) -> None:
+    """Add description and arguments of `vtep capture` to a parser."""
+    parser.set_defaults(run=run)
+    parser.description = "Record the frames of a running vtep in a pcapng file."
+    parser.epilog = _EXAMPLES
+    parser.add_argument("words", nargs="*", metavar="TAP", help="[dev] TAP: record this TAP only")
+    add_socket(parser)
+    parser.add_argument(
+        *["-o", "--output"], metavar="FILE", required=True, help="write to FILE, or - for stdout"
+    )
+    for key, metavar, summary in (
+        ("count", "N", "stop after N frames"),
+        ("seconds", "S", "stop after S seconds"),
+        ("size", "BYTES", "stop before the file exceeds BYTES"),
+        ("vni", "VNI", "record this overlay only"),
+        ("mac", "MAC", "record frames from or to this MAC only"),
+        ("peer", "ADDRESS", "record frames to or from this VTEP only"),
+        ("reason", "REASON", 'record dropped frames only; REASON or "any"'),
+        ("snaplen", "N", "keep N bytes of each packet"),
+    ):
+        parser.add_argument(f"--{key}", metavar=metavar, help=summary)
+
+
+def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit code.
 
     Raises:
         UsageError: an argument is wrong, or no daemon matches.
     """
-    arguments = _parse(words)
     arguments.dev = parse_tap(arguments.words)
     query = {key: value for key in CAPTURE_KEYS if (value := getattr(arguments, key)) is not None}
     read_capture(query)
@@ -68,28 +91,6 @@ def main(words: Sequence[str]) -> int:
     with suppress(BrokenPipeError):
         print(_summary(splitter), file=sys.stderr)
     return 0
-
-
-def _parse(words: Sequence[str]) -> argparse.Namespace:
-    parser = Parser("capture", "Record the frames of a running vtep in a pcapng file.")
-    parser.epilog = _EXAMPLES
-    parser.add_argument("words", nargs="*", metavar="TAP", help="[dev] TAP: record this TAP only")
-    add_socket(parser)
-    parser.add_argument(
-        *["-o", "--output"], metavar="FILE", required=True, help="write to FILE, or - for stdout"
-    )
-    for key, metavar, summary in (
-        ("count", "N", "stop after N frames"),
-        ("seconds", "S", "stop after S seconds"),
-        ("size", "BYTES", "stop before the file exceeds BYTES"),
-        ("vni", "VNI", "record this overlay only"),
-        ("mac", "MAC", "record frames from or to this MAC only"),
-        ("peer", "ADDRESS", "record frames to or from this VTEP only"),
-        ("reason", "REASON", 'record dropped frames only; REASON or "any"'),
-        ("snaplen", "N", "keep N bytes of each packet"),
-    ):
-        parser.add_argument(f"--{key}", metavar=metavar, help=summary)
-    return parser.parse_intermixed_args(words)
 
 
 def copy_blocks(

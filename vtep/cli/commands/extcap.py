@@ -91,7 +91,9 @@ def _capture(arguments: argparse.Namespace) -> int:
             for key in _FILTERS:
                 value = getattr(arguments, key)
                 words += [f"--{key}={value}"] if value else []
-            return capture.main(words)
+            parser = Parser("vtep capture")
+            capture.build(parser)
+            return capture.run(parser.parse_command(words))
     raise UsageError(f"{arguments.extcap_interface}: not running; refresh the interfaces")
 
 
@@ -114,17 +116,21 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
 # -- vtep extcap
 
 
-def command(words: Sequence[str]) -> int:
-    """Run `vtep extcap`: install or remove the program; return the exit code.
-
-    Raises:
-        UsageError: an argument is wrong, or the folder cannot be written.
-    """
-    parser = Parser("extcap", "Show running vteps as interfaces in Wireshark.")
+def build(parser: Parser) -> None:
+    """Add description and arguments of `vtep extcap` to a parser."""
+    parser.set_defaults(run=_run)
+    parser.description = "Show running vteps as interfaces in Wireshark."
     parser.epilog = _NOTES
     parser.add_argument("action", choices=("install", "uninstall"), metavar="install|uninstall")
     parser.add_argument("--dir", metavar="DIR", help="use DIR instead of your extcap folder")
-    arguments = parser.parse_args(words)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    """Install or remove the program; return the exit code.
+
+    Raises:
+        UsageError: the folder cannot be written.
+    """
     path = (Path(arguments.dir) if arguments.dir else _personal_folder()) / _PROGRAM
     try:
         if arguments.action == "install":

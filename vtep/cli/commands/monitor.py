@@ -6,18 +6,31 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from vtep.cli.commands.common import add_socket, parse_pairs, reports_gone
+from vtep.cli.commands.common import add_socket, reports_gone
 from vtep.cli.commands.streaming import STDOUT, Interrupts, interrupt_when_reader_ends, write_all
+from vtep.cli.commands.words import parse_words
 from vtep.config.arguments import Parser
 from vtep.control.client.client import Gone
 from vtep.control.client.discover import find
 from vtep.control.query import read_events
 from vtep.errors import UsageError, did_you_mean
-from vtep.trace.filters import DROPPED, EVENT_TYPES
+from vtep.trace.filters import DROPPED, EVENT_TYPES, FLOODED
 
 _CONDITIONS = ("dev", "vni")
+_EVENTS: dict[str, tuple[str, ...]] = {
+    **{name: (name,) for name in EVENT_TYPES},
+    "all": EVENT_TYPES,
+    "fdb": ("learned", "moved", "expired", "refused"),
+    "drop": (DROPPED,),
+    "drops": (DROPPED,),
+    "flood": (FLOODED,),
+    "floods": (FLOODED,),
+    "moves": ("moved",),
+}
+"""Words for events: their names, the objects of `bridge monitor`, and plurals."""
 _EXAMPLES = f"""\
-Events: {", ".join(EVENT_TYPES)}; all of them by default.
+Events: {", ".join(EVENT_TYPES)};
+all of them by default. fdb is short for the first four.
 Bursts of one event are summarised as "... and N more".
 
 Examples:
@@ -28,14 +41,30 @@ Examples:
 """
 
 
+def build(parser: Parser) -> None:
+    """Add description and arguments of `vtep monitor` to a parser."""
+    parser.set_defaults(run=run)
+    parser.description = "Print table changes and drops of a running vtep, until Ctrl-C."
+    parser.epilog = _EXAMPLES
+    parser.add_argument(
+        "words", nargs="*", metavar="WORD", help="events, fdb, all, dev TAP, vni VNI"
+    )
+    add_socket(parser)
+    parser.abbreviates = True
+    parser.add_argument("-j", "--json", action="store_true", help="print one JSON object a line")
+    parser.add_argument("-t", "--timestamp", action="store_true", help="print the time first")
+    parser.add_argument(
+        *["-a", "--all"], action="store_true", help="include normal bridge filtering"
+    )
+
+
 @reports_gone
-def main(words: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit code.
 
     Raises:
         UsageError: an argument is wrong, or no daemon matches.
     """
-    arguments = _parse(words)
     query = _query(arguments.words)
     if arguments.all:
         query["harmless"] = "1"
@@ -83,30 +112,23 @@ def _shown(line: bytes, arguments: argparse.Namespace) -> bytes:
     return f"{text(json.loads(line), stamp=arguments.timestamp)}\n".encode()
 
 
-def _parse(words: Sequence[str]) -> argparse.Namespace:
-    parser = Parser("monitor", "Print table changes and drops of a running vtep, until Ctrl-C.")
-    parser.epilog = _EXAMPLES
-    parser.add_argument("words", nargs="*", metavar="WORD", help="events, dev TAP, vni VNI")
-    add_socket(parser)
-    parser.add_argument("-j", "--json", action="store_true", help="print one JSON object a line")
-    parser.add_argument("-t", "--timestamp", action="store_true", help="print the time first")
-    parser.add_argument(
-        *["-a", "--all"], action="store_true", help="include normal bridge filtering"
-    )
-    return parser.parse_intermixed_args(words)
-
-
 def _query(words: Sequence[str]) -> dict[str, str]:
     """Return the words after the command as a query.
 
     Raises:
         UsageError: a word is neither an event nor a condition.
     """
-    types = [word for word in words if word in EVENT_TYPES]
-    rest = [word for word in words if word not in EVENT_TYPES]
-    for word in rest[::2]:
-        if word not in _CONDITIONS:
-            known = f"use {', '.join(EVENT_TYPES)}, dev TAP or vni VNI"
-            raise UsageError(f"event {word!r}: unknown; {did_you_mean(word, EVENT_TYPES, known)}")
-    query = parse_pairs(rest, _CONDITIONS)
-    return query | ({"event": ",".join(types)} if types else {})
+    types: list[str] = []
+    rest: list[str] = []
+    for word in words:
+        if rest and rest[-1] in _CONDITIONS and len(rest) % 2:
+            rest.append(word)  # its value
+        elif word in _EVENTS:
+            types += _EVENTS[word]
+        elif word in _CONDITIONS:
+            rest.append(word)
+        else:
+            known = f"use {', '.join(EVENT_TYPES)}, fdb, all, dev TAP or vni VNI"
+            raise UsageError(f"event {word!r}: unknown; {did_you_mean(word, _EVENTS, known)}")
+    query = parse_words(rest, {name: name for name in _CONDITIONS})
+    return query | ({"event": ",".join(dict.fromkeys(types))} if types else {})

@@ -5,13 +5,14 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from vtep.cli.commands.common import add_socket, parse_tap, reports_gone
+from vtep.cli.commands.common import add_socket, reports_gone
 from vtep.cli.commands.top_rates import Stats
+from vtep.cli.commands.words import parse_tap
 from vtep.config.arguments import Parser
 from vtep.control.client.client import Client, Gone
 from vtep.control.client.discover import find
@@ -26,14 +27,26 @@ _REFRESH_S = 1.0
 Draw = Callable[[Stats, Stats], "RenderableType"]
 
 
+def build(parser: Parser) -> None:
+    """Add description and arguments of `vtep top` to a parser."""
+    parser.set_defaults(run=run)
+    parser.description = (
+        "Show throughput, peers and drops of a running vtep, every second; q quits."
+    )
+    parser.add_argument(
+        "words", nargs="*", metavar="TAP", help="[dev] TAP: show the vtep with this TAP"
+    )
+    add_socket(parser)
+    parser.add_argument("--once", action="store_true", help="print one second and exit")
+
+
 @reports_gone
-def main(words: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit code.
 
     Raises:
         UsageError: an argument is wrong, no daemon matches, or the terminal cannot be drawn on.
     """
-    arguments = _parse(words)
     try:
         from vtep.cli.commands.top_screen import Screen, terminal
     except ImportError:
@@ -126,15 +139,3 @@ def _interrupted_by_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _parse(words: Sequence[str]) -> argparse.Namespace:
-    parser = Parser(
-        "top", "Show throughput, peers and drops of a running vtep, every second; q quits."
-    )
-    parser.add_argument(
-        "words", nargs="*", metavar="TAP", help="[dev] TAP: show the vtep with this TAP"
-    )
-    add_socket(parser)
-    parser.add_argument("--once", action="store_true", help="print one second and exit")
-    return parser.parse_intermixed_args(words)

@@ -11,7 +11,7 @@ from math import inf
 from typing import Any
 
 from vtep.control.http.context import DaemonContext
-from vtep.control.query import Query
+from vtep.control.query import FDB_STATES, Query
 from vtep.dataplane import report
 from vtep.dataplane.fdb import LOCAL, FdbEntry
 from vtep.dataplane.overlay import Overlay
@@ -141,6 +141,7 @@ class FdbFilter:
     dev: str | None = None
     dst: str | None = None
     mac: bytes | None = None
+    state: str | None = None
     limit: int | None = None
 
 
@@ -150,12 +151,13 @@ def read_fdb_filter(values: Mapping[str, str]) -> FdbFilter:
     Raises:
         UsageError: a key is unknown or a value is wrong.
     """
-    query = Query(values, ("dev", "vni", "dst", "mac", "limit"))
+    query = Query(values, ("dev", "vni", "dst", "mac", "state", "limit"))
     return FdbFilter(
         vni=query.vni(),
         dev=query.text("dev"),
         dst=query.address("dst", LOCAL.name),
         mac=query.mac("mac"),
+        state=query.choice("state", FDB_STATES),
         limit=query.integer("limit", 0),
     )
 
@@ -178,10 +180,12 @@ def _entries(daemon: DaemonContext, wanted: FdbFilter) -> Generator[Tree | None,
     for vni, overlay in daemon.vtep.overlays.items():
         if wanted.vni not in (None, vni) or wanted.dev not in (None, overlay.port.name):
             continue
-        if wanted.mac in (None, bytes(6)):
+        if wanted.mac in (None, bytes(6)) and wanted.state in (None, "permanent"):
             for peer in overlay.flood:
                 if wanted.dst in (None, peer.ip):
                     yield _entry(overlay, bytes(6), peer.ip, "permanent")
+        if wanted.state not in (None, "dynamic"):
+            continue
         if wanted.mac is not None:
             now = time.monotonic()
             found = overlay.fdb.lookup(wanted.mac, now)

@@ -1,0 +1,107 @@
+"""Words after a command in the grammar of iproute2, such as `dev vx0 vni 100`."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from vtep.errors import UsageError, closest, did_you_mean
+
+_SHOW = ("show", "list", "lst", "ls")
+"""The words of iproute2 for showing; the beginning of one is enough."""
+
+_MAC = re.compile(r"[0-9a-fA-F]{1,2}([:-][0-9a-fA-F]{1,2}){5}")
+_ADDRESS = re.compile(r"[\d.]+|[^:]*:.*")  # IPv4, or anything with a colon, in place of ipaddress
+
+Conditions = dict[str, str]
+
+
+def split_action(
+    command: str,
+    words: Sequence[str],
+    conditions: Mapping[str, str],
+    refused: Mapping[str, str],
+    more: Sequence[str] = (),
+) -> tuple[str, list[str]]:
+    """Return the action, "show" by default, and the words after it.
+
+    Args:
+        command: "fdb" or "peer".
+        words: those after the command.
+        conditions: words that may follow without an action.
+        refused: actions of iproute2 that are not supported, and the rest of the error for each.
+        more: actions other than show.
+
+    Raises:
+        UsageError: the action is unknown or not supported.
+    """
+    if not words:
+        return "show", []
+    first, *rest = words
+    if first in refused:
+        raise UsageError(f"{command} {first}: {refused[first]}")
+    if first in more:
+        return first, rest
+    if any(one.startswith(first) for one in _SHOW):
+        return "show", rest
+    if first in conditions or _kind(first) != "dev":
+        return "show", list(words)
+    raise UsageError(f"word {first!r}: unknown; {did_you_mean(first, ['show', *more])}")
+
+
+def parse_words(
+    words: Sequence[str],
+    keys: Mapping[str, str],
+    flags: Mapping[str, tuple[str, str]] | None = None,
+) -> Conditions:
+    """Return the conditions in *words* by name.
+
+    A word alone is a MAC address, an IP address or a TAP, if these conditions are known.
+
+    Args:
+        words: such as `dev vx0 vni 100`.
+        keys: words that come before a value, and the condition that each sets.
+        flags: words without a value, and the condition that each sets to what.
+
+    Raises:
+        UsageError: a word is unknown, has no value, or repeats a condition.
+    """
+    found: Conditions = {}
+    flags = flags or {}
+    rest = iter(words)
+    for word in rest:
+        if word in flags:
+            name, value = flags[word]
+        elif word in keys:
+            name, value = keys[word], next(rest, "")
+            if not value:
+                raise UsageError(f"{word}: value missing; write {word} VALUE")
+        else:
+            name, value = _alone(word, keys, [*keys, *flags]), word
+        if found.get(name, value) != value:
+            raise UsageError(f"word {word!r}: a second {name}; write one only")
+        found[name] = value
+    return found
+
+
+def parse_tap(words: Sequence[str]) -> str | None:
+    """Return the TAP of `[dev] TAP`; None if there are no words.
+
+    Raises:
+        UsageError: there are other words.
+    """
+    return parse_words(words, {"dev": "dev"}).get("dev")
+
+
+def _alone(word: str, keys: Mapping[str, str], known: Sequence[str]) -> str:
+    """Return the condition that a word sets which is not a key."""
+    kind = _kind(word)
+    is_mistyped = not re.search(r"\d", word) and closest(word, known)  # most TAPs have a digit
+    if kind not in keys.values() or (kind == "dev" and is_mistyped):
+        listed = f"use {', '.join(known)}"
+        raise UsageError(f"word {word!r}: unknown; {did_you_mean(word, known, listed)}")
+    return kind
+
+
+def _kind(word: str) -> str:
+    if _MAC.fullmatch(word):
+        return "mac"
+    return "dst" if _ADDRESS.fullmatch(word) else "dev"
