@@ -20,7 +20,8 @@ help:
 	@echo "make test    run check and all tests, including the Docker tutorial"
 	@echo "make check   check format, lint, types and file sizes"
 	@echo "make pictures  redraw the pictures of the live page in docs/pictures"
-	@echo "make bench   compare with the kernel's vxlan and other tunnels (25 minutes)"
+	@echo "make bench   compare with the kernel's vxlan and other tunnels (70 minutes)"
+	@echo "              CONTENDER=kernel,vtep ROUNDS=1 SECONDS=1: only these, and shorter"
 	@echo "make lock    renew .ci/lock, the versions of all Python packages"
 	@echo "make clean   remove the files that these targets created"
 
@@ -50,7 +51,8 @@ pictures:
 
 bench:
 	@.ci/setup bench $(LAB_TOOLS) --wanted $(TUNNELS)
-	$(RUN) bench all
+	$(RUN) bench all $(if $(CONTENDER),--contender $(CONTENDER)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		$(if $(SECONDS),--seconds $(SECONDS))
 
 lock:
 	@.ci/setup lock

@@ -11,6 +11,7 @@ connections.py the traffic of "many"
 transactions.py the traffic of "rr"
 figures.py     medians, spreads, ratios
 machine.py     description of the machine and versions
+conditions.py  sysctls, offloads, and the time stolen from the machine
 results.py     figures and machine as JSON
 table.py       the figures on the terminal
 plots/         the figures as PNG

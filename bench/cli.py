@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import machine, options, plan, profiling, rounds, table
+from bench import conditions, machine, options, plan, profiling, rounds, table
 from bench.contenders import BEFORE, CONTENDERS, Contender, before
 from bench.measures import page
 from bench.profiling import PYTHONS
@@ -46,7 +46,7 @@ def _all(arguments: argparse.Namespace) -> int:
     def measure(results: Results, contenders: dict[str, Contender]) -> None:
         known = CONTENDERS | contenders
         tests = plan.only(plan.everything(known.values()), list(contenders))
-        _run(tests, contenders, results, arguments)
+        _run(tests, contenders, results, arguments, plan.SCALING_S)
         with rounds.progress_bar() as progress:
             results.curves = run(progress)
 
@@ -111,12 +111,15 @@ def _measured(
     if not contenders:
         return 2
     packages = [one.package for one in contenders.values() if one.package]
-    results.machine = machine.describe(packages)
+    results.machine = machine.describe(packages) | conditions.describe()
     results.options = {"rounds": arguments.rounds, "seconds": arguments.seconds or plan.SECONDS}
     results.contenders = {name: one.what for name, one in contenders.items()}
+    before = conditions.processor_times()
     try:
         measure(results, contenders)
     finally:
+        after = conditions.processor_times()
+        results.machine["stolen_percent"] = conditions.stolen_percent(before, after)
         if any(cell.figures for cell in results.cells):
             _show(results, arguments.output)
     return 0
@@ -152,10 +155,10 @@ def _run(
     contenders: dict[str, Contender],
     results: Results,
     arguments: argparse.Namespace,
+    more_seconds: float = 0,
 ) -> None:
     amount, seconds = arguments.rounds, arguments.seconds
-    minutes = plan.duration(tests, amount, seconds) / 60
-    print(f"{len(tests)} tests, {amount} rounds, about {minutes:.0f} minutes", flush=True)
+    print(plan.announcement(tests, amount, seconds, more_seconds), flush=True)
     with rounds.progress_bar() as progress:
         rounds.run(tests, contenders, results, progress, rounds=amount, seconds=seconds)
 

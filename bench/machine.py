@@ -31,6 +31,7 @@ def describe(packages: Iterable[str] = ()) -> dict[str, Any]:
         "python": platform.python_version(),
         "numpy": numpy.__version__,
         "iperf3": _first_line(["iperf3", "--version"]),
+        "ping": _first_line(["ping", "-V"]),
         "packages": _versions(packages),
     }
 

@@ -11,9 +11,10 @@ from bench.rig import Rig
 SECONDS = {"tcp": 10, "udp": 2, "ndr": 1, "rtt": 2, "rr": 3, "many": 4}
 """Length of a run by kind of test, without --seconds; of a trial for "ndr"."""
 ROUNDS = 5
-KINDS = tuple(SECONDS)
+SCALING_S = 150
+"""Usual length of `scaling` in the whole benchmark."""
 
-_OVERHEAD_S = 1.2  # for building a rig, starting a contender, and stopping both
+_OVERHEAD_S = 1.0  # for building a rig, starting a contender, and stopping both
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,9 @@ def everything(contenders: Iterable[Contender]) -> list[Test]:
     larger = [Rig("wire", mtu=9000), Rig("wire", inside=6), Rig("wire", family=6)]
     return [
         *cross([Tcp()], [wire], names),
-        *cross([Tcp()], [veth], several),
+        *cross([Tcp()], [veth], main),
         *cross([Tcp(1, "both")], [wire], chosen()),
-        *cross([Tcp(16)], [veth, wire], chosen()),
+        *cross([Tcp(16)], [wire], chosen()),
         *cross([Tcp()], larger, chosen()),
         *cross([Udp(size) for size in SIZES], [wire], several),
         *cross([Ndr(size) for size in SIZES], [wire], chosen("vtep-inject", "loop")),
@@ -60,7 +61,7 @@ def everything(contenders: Iterable[Contender]) -> list[Test]:
         *cross([Rtt("often")], [wire], names),
         *cross([Rtt("gigabit"), Rtt("load")], [wire], chosen(*several, "openvpn")),
         *cross([Rr()], [wire], chosen(*main, "loop")),
-        *cross([Many()], [veth, wire], chosen()),
+        *cross([Many()], [wire], chosen()),
     ]
 
 
@@ -73,9 +74,22 @@ def only(tests: Iterable[Test], names: Sequence[str]) -> list[Test]:
     return [test for test in kept if test.contenders]
 
 
+def announcement(
+    tests: Sequence[Test], rounds: int, seconds: int | None, more_seconds: float = 0
+) -> str:
+    """Return the number of tests and rounds, and how long they will take: "about 5 minutes"."""
+    minutes = round((duration(tests, rounds, seconds) + more_seconds) / 60)
+    length = f"about {_amount(minutes, 'minute')}" if minutes else "under a minute"
+    return f"{_amount(len(tests), 'test')}, {_amount(rounds, 'round')}, {length}"
+
+
 def duration(tests: Iterable[Test], rounds: int, seconds: int | None) -> float:
     """Return an estimate of the length of all tests, in seconds."""
     return rounds * sum(
         len(test.contenders) * (test.case.length(seconds or SECONDS[test.case.kind]) + _OVERHEAD_S)
         for test in tests
     )
+
+
+def _amount(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

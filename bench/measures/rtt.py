@@ -30,6 +30,8 @@ _WORDS = {
     "load": "saturated, every 10 ms",
 }
 _INTERVALS = {"idle": 0.2, "often": 0.01, "gigabit": 0.01, "load": 0.01}
+_TICK_S = 0.007
+"""ping waits with SO_RCVTIMEO, which adds up to two ticks of the kernel (HZ 250) to an interval."""
 _STREAMS: dict[Load, tuple[str, ...]] = {"gigabit": ("--fq-rate", "1G"), "load": ()}
 """Options of the TCP stream beside the pings; the kernel's TCP paces it evenly."""
 MIN_SAMPLES = 200
@@ -51,12 +53,12 @@ class Rtt:
 
     def length(self, seconds: float) -> float:
         """Return the length of a run in seconds: *seconds*, or more for enough samples."""
-        return max(seconds, MIN_SAMPLES * _INTERVALS[self.load])
+        interval = _INTERVALS[self.load]
+        return self._count(seconds) * (interval if interval > 0.1 else interval + _TICK_S)
 
     def measure(self, ends: Joined, seconds: int) -> Values:
         """Ping for length(seconds)."""
-        interval = _INTERVALS[self.load]
-        count = round(self.length(seconds) / interval)
+        interval, count = _INTERVALS[self.load], self._count(seconds)
         loaded: Values = {}
         with _stream(ends, self.load) as reached:
             answered = ping(ends.client, ends.address, count=count, interval=interval)
@@ -72,6 +74,9 @@ class Rtt:
             "lost_percent": 100 * (1 - len(answered.times) / answered.sent),
             **loaded,
         }
+
+    def _count(self, seconds: float) -> int:
+        return max(MIN_SAMPLES, round(seconds / _INTERVALS[self.load]))
 
 
 @contextmanager

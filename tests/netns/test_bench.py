@@ -37,6 +37,9 @@ def test_tcp_is_measured_shown_kept_and_drawn(tmp_path: Path) -> None:
     results = load((tmp_path / "results.json").read_text())
     assert results.machine["kernel"]
     assert results.machine["iperf3"].startswith("iperf ")
+    assert results.machine["offloads"]["veth"]["tx-checksumming"] == "on"
+    assert results.machine["offloads"]["wire"]["tx-checksumming"] == "off"
+    assert 0 <= results.machine["stolen_percent"] <= 100
     [cell] = results.cells
     for name in ("kernel", "vtep"):
         assert figure(cell, name, "gbps") > 0

@@ -38,13 +38,20 @@ def test_only_keeps_the_named_and_drops_tests_without_any() -> None:
 
 
 def test_the_whole_takes_about_as_long_as_it_should() -> None:
-    minutes = plan.duration(plan.everything(CONTENDERS.values()), plan.ROUNDS, None) / 60
-    assert 50 < minutes < 70
+    seconds = plan.duration(plan.everything(CONTENDERS.values()), plan.ROUNDS, None)
+    assert 50 < (seconds + plan.SCALING_S) / 60 < 70
+
+
+def test_the_length_is_announced_in_words() -> None:
+    test = plan.Test(Tcp(), Rig(), ("kernel", "vtep"))
+    assert plan.announcement([test], 1, 1) == "1 test, 1 round, under a minute"
+    assert plan.announcement([test], 2, 10) == "1 test, 2 rounds, about 1 minute"
+    assert plan.announcement([test, test], 1, 10, 90) == "2 tests, 1 round, about 2 minutes"
 
 
 def test_duration_counts_rounds_contenders_and_seconds() -> None:
     test = plan.Test(Tcp(), Rig(), ("kernel", "vtep"))
-    assert plan.duration([test], 3, 4) == 3 * 2 * (4 + 1 + 1.2)  # with the warm-up
+    assert plan.duration([test], 3, 4) == 3 * 2 * (4 + 1 + 1.0)  # with the warm-up
 
 
 def test_tests_and_rigs_have_short_names() -> None:
@@ -118,9 +125,13 @@ def test_another_checkout_is_needed_to_measure_it(
 
 
 def test_round_trips_last_until_there_are_enough_samples() -> None:
-    assert [Rtt(load).length(3) for load in ("idle", "often", "load")] == [40.0, 3, 3]
-    assert Rtt("gigabit").length(1) == 2.0
-    assert plan.duration([plan.Test(Rtt("idle"), Rig(), ("vtep",))], 2, 3) == 2 * (40 + 1.2)
+    assert [Rtt(load).length(3) for load in ("idle", "often", "load")] == [
+        40.0,
+        pytest.approx(300 * 0.017),  # ping waits a little longer than 10 ms
+        pytest.approx(300 * 0.017),
+    ]
+    assert Rtt("gigabit").length(1) == pytest.approx(200 * 0.017)
+    assert plan.duration([plan.Test(Rtt("idle"), Rig(), ("vtep",))], 2, 3) == 2 * (40 + 1.0)
 
 
 def test_missing_results_to_plot_are_a_one_line_error(capsys: pytest.CaptureFixture[str]) -> None:
