@@ -63,3 +63,8 @@ def test_the_daemon_imports_nothing_that_only_people_need() -> None:
 def test_a_daemon_without_a_socket_has_no_web_server() -> None:
     running = "import vtep.daemon.process, vtep.control.service"
     assert imported("-c", running) == {"numpy", "pyroute2", "pytun", "uvloop"}
+
+
+def test_the_complete_parser_needs_only_the_standard_library() -> None:
+    """A wheel is built where the dependencies are not installed."""
+    assert imported("-c", "import vtep.cli.parsers as p; p.full_parser()") == set()

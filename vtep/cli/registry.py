@@ -36,6 +36,7 @@ def _check(parser: Parser) -> None:
 
 def _help(parser: Parser) -> None:
     parser.set_defaults(run=_print_help)
+    parser.completions = tuple(COMMANDS)
     parser.description = "Print the help of vtep, or of one command."
     parser.add_argument("command", nargs="?", metavar="COMMAND", help=", ".join(COMMANDS))
 

@@ -24,10 +24,12 @@ class Parser(argparse.ArgumentParser):
 
     Attributes:
         abbreviates: accept the beginning of an option if it is unambiguous, as iproute2 does.
+        completions: words that an argument may be, for the completion in a shell.
         unsupported: options of other programs, without dashes, and the rest of the error for each.
     """
 
     abbreviates = False
+    completions: Sequence[str] = ()
     unsupported: Mapping[str, str] = {}
 
     def __init__(self, prog: str = "vtep", *, add_help: bool = True, **more: Any) -> None:

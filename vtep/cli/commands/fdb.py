@@ -46,6 +46,7 @@ Examples:
 def build(parser: Parser) -> None:
     """Add description and arguments of `vtep fdb` to a parser."""
     parser.set_defaults(run=run)
+    parser.completions = ("show", "get", *_KEYS, *_FLAGS)
     parser.description = "Show the forwarding database of a running vtep, as bridge fdb does."
     parser.epilog = _NOTES
     parser.add_argument(

@@ -44,6 +44,7 @@ Examples:
 def build(parser: Parser) -> None:
     """Add description and arguments of `vtep monitor` to a parser."""
     parser.set_defaults(run=run)
+    parser.completions = (*EVENT_TYPES, "fdb", "all", "dev", "vni")
     parser.description = "Print table changes and drops of a running vtep, until Ctrl-C."
     parser.epilog = _EXAMPLES
     parser.add_argument(

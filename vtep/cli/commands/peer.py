@@ -23,6 +23,7 @@ _KEYS = {"dev": "dev", "vni": "vni", "dst": "dst", "to": "dst"}
 def build(parser: Parser) -> None:
     """Add description and arguments of `vtep peer` to a parser."""
     parser.set_defaults(run=run)
+    parser.completions = ("show", *_KEYS)
     parser.description = "Show the VTEPs that a running vtep knows."
     parser.add_argument(
         *["words"], nargs="*", metavar="WORD", help="[show] [[dst] ADDRESS] [dev TAP] [vni VNI]"

@@ -24,6 +24,7 @@ _COUNTED |= {"drops", "tap_drops", "underlay_drops"}
 def build(parser: Parser) -> None:
     """Add description and arguments of `vtep show` to a parser."""
     parser.set_defaults(run=run)
+    parser.completions = tuple(_KEYS)
     parser.description = "Show the overlays of a running vtep, as ip link shows vxlan devices."
     parser.add_argument(
         *["words"], nargs="*", metavar="WORD", help="[[dev] TAP] [vni VNI] [master BRIDGE]"
