@@ -48,14 +48,17 @@ def caption(machine: dict[str, Any], options: dict[str, Any], kind: str) -> str:
 
 
 def _lengths(options: dict[str, Any], kind: str) -> Iterator[str]:
-    """Yield "5 rounds", "10 s a run"; seconds are a number, or numbers by kind."""
+    """Yield "5 rounds", "10 s a run"; seconds are a number, or numbers by kind.
+
+    Round trips last until there are enough pings, whatever the seconds.
+    """
     if rounds := options.get("rounds"):
         yield f"{rounds} round{'' if rounds == 1 else 's'}"
     seconds = options.get("seconds")
     if isinstance(seconds, dict):
         seconds = seconds.get(kind)
-    if seconds:
-        yield f"{seconds} s a run"
+    if seconds and kind != "rtt":
+        yield f"{seconds} s a {'trial' if kind == 'ndr' else 'run'}"
 
 
 def cpu_model(cpuinfo: str) -> str:

@@ -52,7 +52,7 @@ def made_up(
                         usage |= {"peak_mb": 40 * speed} if usage else {}
                         cell.add(name, round_, figures(varied) | usage | loaded)
                 cells.append(cell)
-    options = {"rounds": rounds, "seconds": {"tcp": 10, "udp": 5}}
+    options = {"rounds": rounds, "seconds": {"tcp": 10, "udp": 5, "ndr": 1, "rtt": 2}}
     contenders = {name: CONTENDERS[name].what for name in names}
     return Results(dict(MACHINE), options, contenders, {"tinc": "why"}, cells, curves(rounds))
 

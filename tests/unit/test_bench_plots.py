@@ -134,7 +134,9 @@ def test_the_captions_give_the_length_of_a_run_of_that_kind() -> None:
     results = made_up(MAIN)
     assert "5 rounds, 10 s a run" in written(results, "tcp-ratio")
     assert "5 rounds, 5 s a run" in written(results, "udp")
-    assert "s a run" not in written(results, "scaling")
+    assert "5 rounds, 1 s a trial" in written(results, "ndr")
+    for name in ("scaling", "rtt"):  # pings go on until there are enough
+        assert "s a run" not in written(results, name)
 
 
 def test_loss_is_beside_each_rate() -> None:
