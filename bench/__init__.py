@@ -14,6 +14,9 @@ machine.py     description of the machine and versions
 conditions.py  sysctls, offloads, and the time stolen from the machine
 results.py     figures and machine as JSON
 table.py       the figures on the terminal
+compare/       two results compared
+meaning.py     which direction is better, and the loss that belongs to a rate
+help_text.py   descriptions and examples for --help
 plots/         the figures as PNG
 scaling/       in process: cost of a frame against the size of the tables; memory
 profiling/     CPU time of the running daemons by function

@@ -5,7 +5,15 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-from bench.cli import main
+try:
+    from bench.cli import main
+except ModuleNotFoundError as error:
+    print(
+        f"bench: error: the Python package {error.name} is not installed; run make bench once, "
+        "then .venv/bin/python -m bench",
+        file=sys.stderr,
+    )
+    sys.exit(2)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:

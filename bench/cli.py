@@ -1,11 +1,4 @@
-"""Measure vtep in alternation with the kernel's vxlan and other tunnels.
-
-python -m bench all
-python -m bench tcp --contender kernel,vtep --rounds 5 --seconds 4 --underlay wire --mtu 9000
-python -m bench udp | rtt | many | page | scaling | profile
-python -m bench run --measure rtt,tcp,udp,many --contender kernel,vtep --before DIRECTORY
-python -m bench plot RESULT.json
-"""
+"""The commands of `python -m bench`."""
 
 import argparse
 import sys
@@ -15,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import conditions, machine, options, plan, profiling, rounds, table
+from bench import compare, conditions, help_text, machine, options, plan, profiling, rounds, table
 from bench.contenders import BEFORE, CONTENDERS, Contender, before
 from bench.measures import page
 from bench.profiling import PYTHONS
@@ -28,7 +21,10 @@ _TABLE_WIDTH = 200  # when the output is not a terminal
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command; return 0, 2 if it cannot run on this machine, 130 if interrupted."""
+    """Run the command; return its exit code: 0, 2 if it cannot run, 130 if interrupted.
+
+    `compare --fail-below` returns 1 if a figure is worse.
+    """
     arguments = _parser().parse_args(argv)
     try:
         done: int = arguments.run(arguments)
@@ -91,6 +87,24 @@ def _page(arguments: argparse.Namespace) -> int:
 def _plot(arguments: argparse.Namespace) -> int:
     _draw(load(arguments.results.read_text()), arguments.output or arguments.results.parent)
     return 0
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    a, b = (load(path.read_text()) for path in arguments.results)
+    names, every = arguments.contender, arguments.all
+    kinds = (True,) if arguments.relative else (False, True)
+    found = [
+        pair
+        for relative in kinds
+        for pair in compare.pairs(a, b, names, relative=relative, every=every)
+    ]
+    if arguments.json:
+        print(compare.as_json((a, b), found, names))
+    else:
+        compare.print_text(_console(), (a, b), found, names)
+    limit = arguments.fail_below
+    judged = [pair for pair in found if pair.relative is arguments.relative]
+    return int(limit is not None and any(pair.falls_below(limit) for pair in judged))
 
 
 def _profile(arguments: argparse.Namespace) -> int:
@@ -185,14 +199,26 @@ def _console() -> Console:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.partition("\n")[0])
+    as_written = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description=help_text.DESCRIPTION,
+        epilog=help_text.epilog(),
+        formatter_class=as_written,
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(
         name: str, run: Callable[[argparse.Namespace], int], what: str
     ) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=what, description=what)
+        made = commands.add_parser(name, help=what, description=what, formatter_class=as_written)
         made.set_defaults(run=run)
+        return made
+
+    def measuring(
+        name: str, run: Callable[[argparse.Namespace], int], what: str
+    ) -> argparse.ArgumentParser:
+        made = command(name, run, what)
         made.add_argument(
             "--output",
             type=Path,
@@ -201,19 +227,22 @@ def _parser() -> argparse.ArgumentParser:
         )
         return made
 
-    everything = command("all", _all, "run the whole benchmark")
+    everything = measuring("all", _all, "run the whole benchmark")
     options.add_measuring(everything)
+    everything.epilog = help_text.contenders()
     for name, what in options.MEASURES.items():
-        part = command(name, _part, what)
+        part = measuring(name, _part, what)
         part.set_defaults(measure=[name])
+        part.epilog = help_text.contenders()
         options.add_measure(part, name)
         options.add_measuring(part)
         options.add_rigs(part)
-    some = command("run", _part, "run several measures")
+    some = measuring("run", _part, "run several measures in the same rounds")
+    some.epilog = help_text.contenders()
     options.add_measures(some)
     options.add_measuring(some)
     options.add_rigs(some)
-    sizes = command("scaling", _scaling, "measure cost and memory against the size of the tables")
+    sizes = measuring("scaling", _scaling, "measure cost and memory against the size of the tables")
     sizes.add_argument(
         "--most",
         type=options.positive,
@@ -226,7 +255,7 @@ def _parser() -> argparse.ArgumentParser:
         default=1_000_000,
         help="set the number of GSO frames for the memory curves [1000000, ten minutes]",
     )
-    live = command("page", _page, "measure the daemon's CPU time with and without the live page")
+    live = measuring("page", _page, "measure the daemon's CPU time with and without the live page")
     live.add_argument(
         "--rounds", type=options.positive, default=page.ROUNDS, help="set the rounds [8]"
     )
@@ -236,12 +265,48 @@ def _parser() -> argparse.ArgumentParser:
     live.add_argument(
         "--rate", type=options.positive, default=page.RATE, help="set the frames a second [10000]"
     )
-    profile = command("profile", _profile, "show the CPU time of the running daemons by function")
+    profile = measuring("profile", _profile, "show the CPU time of the running daemons by function")
     profile.add_argument("--contender", type=options.one_of(PYTHONS), default="vtep", help="[vtep]")
     profile.add_argument(
         "--underlay", type=options.one_of(UNDERLAYS), default="wire", help="[wire]"
     )
     profile.add_argument("--seconds", type=options.positive, default=5, help="set the length [5]")
-    plot = command("plot", _plot, "draw the results of an earlier run")
-    plot.add_argument("results", type=Path, metavar="RESULT.json")
+    plot = command("plot", _plot, "draw the results of an earlier run again")
+    plot.add_argument("results", type=Path, metavar="RESULTS.json")
+    plot.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIRECTORY",
+        help="write the pictures to DIRECTORY [that of the results]",
+    )
+    _add_compare(command("compare", _compare, "compare two results, with a verdict for each test"))
     return parser
+
+
+def _add_compare(part: argparse.ArgumentParser) -> None:
+    part.description = help_text.COMPARE
+    part.add_argument("results", type=Path, nargs=2, metavar="RESULTS.json")
+    options.add_list(
+        part,
+        "--contender",
+        "select the contenders",
+        options.one_of([*CONTENDERS, BEFORE]),
+        None,
+        "NAME",
+    )
+    part.add_argument(
+        "--relative",
+        action="store_true",
+        help="compare the ratios to the kernel's vxlan only, for results of different machines",
+    )
+    part.add_argument(
+        "--all", action="store_true", help="compare every figure, CPU time and memory included"
+    )
+    part.add_argument(
+        "--fail-below",
+        type=options.share,
+        metavar="RATIO",
+        help="exit with 1 if a figure is worse, and below RATIO of the first results; with "
+        "--relative, a ratio to the kernel's vxlan",
+    )
+    part.add_argument("-j", "--json", action="store_true", help="print the comparison as JSON")

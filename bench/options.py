@@ -65,9 +65,13 @@ def add_measuring(part: Parser) -> None:
         help=f"add another checkout of vtep as {BEFORE!r}",
     )
     part.add_argument(
-        "--rounds", type=positive, default=plan.ROUNDS, help=f"set the rounds [{plan.ROUNDS}]"
+        "--rounds",
+        type=positive,
+        default=plan.ROUNDS,
+        help=f"set the number of rounds [{plan.ROUNDS}]",
     )
-    part.add_argument("--seconds", type=positive, help="set the length of a run [by measure]")
+    lengths = ", ".join(f"{kind} {seconds}" for kind, seconds in plan.SECONDS.items())
+    part.add_argument("--seconds", type=positive, help=f"set the length of a run [{lengths}]")
 
 
 def add_rigs(part: Parser) -> None:
@@ -131,6 +135,17 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number above 0, not {text!r}")
     return int(text)
+
+
+def share(text: str) -> float:
+    """Read a number above 0 and at most 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"must be a number above 0 and up to 1, not {text!r}")
+    return value
 
 
 class _Writes(tuple[int, int]):
