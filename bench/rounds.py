@@ -17,8 +17,8 @@ from bench.results import Cell, Results
 from bench.rig import CannotStart, Rig, in_a_line, joined
 from vtep.lab import LabError
 
-_FAILURES = (LabError, OSError, LookupError, ArithmeticError)
-"""Errors of a program that fails, a process that has ended, or an incomplete report."""
+_FAILURES = (LabError, OSError, LookupError, ArithmeticError, ValueError)
+"""Errors of a program that fails, a process that has ended, or a report that cannot be read."""
 
 
 Measure = Callable[[Test, Contender, int | None], Values]

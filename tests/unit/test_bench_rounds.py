@@ -61,7 +61,8 @@ def test_a_contender_that_cannot_start_is_reported_once_and_left_out_of_that_rig
 
 
 @pytest.mark.parametrize(
-    "error", [LabError("bad\nnews"), OSError("bad news"), KeyError("bad news")]
+    "error",
+    [LabError("bad\nnews"), OSError("bad news"), KeyError("bad news"), ValueError("bad news")],
 )
 def test_a_run_that_fails_has_no_figure_and_stops_nothing(error: Exception) -> None:
     def outcome(underlay: str, name: str, number: int) -> Values:
