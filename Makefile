@@ -42,7 +42,7 @@ demo:
 	@$(RUN) vtep demo $(if $(WEB),--web $(filter-out 1,$(WEB)))
 
 lab:
-	@.ci/setup runtime $(LAB_TOOLS) tcpdump=tcpdump
+	@.ci/setup runtime $(LAB_TOOLS) tcpdump=tcpdump curl=curl
 	@$(RUN) vtep lab --hosts $(HOSTS)
 
 test: check

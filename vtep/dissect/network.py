@@ -73,7 +73,7 @@ IPV4_LAYOUT = HeaderLayout(
         FieldSpec("ip.reserved", "Reserved", 1, "zero"),
         FieldSpec(
             *("ip.dont_fragment", "DF", 1),
-            "1: routers must not fragment it; a VTEP never does (RFC 7348 section 4.3)",
+            "1: routers must not fragment it (RFC 7348 leaves that to the sender)",
             str,
             "1: routers must not fragment it",
         ),
@@ -131,8 +131,8 @@ _EXTENSION_LAYOUTS = {
 }
 
 _FRAGMENTED = (
-    "a fragment: a VTEP must not send one (RFC 7348 section 4.3), and a VTEP does not receive one:"
-    " the kernel reassembles the packet first"
+    "a fragment: routers may make one, a VTEP must not (RFC 7348 section 4.3); a VTEP does not"
+    " receive one: the kernel reassembles the packet first"
 )
 
 

@@ -13,8 +13,9 @@ BUFFER_OCTETS = 8 << 20
 def open_socket(family: int, dev: str | None) -> socket.socket:
     """Return a new non-blocking UDP socket, not bound yet.
 
-    A VTEP must not fragment (RFC 7348 section 4.3). So Don't Fragment is set, and a datagram larger
-    than the path MTU fails with EMSGSIZE (IP_PMTUDISC_DO). An IPv6 socket does not receive IPv4.
+    A VTEP must not fragment (RFC 7348 section 4.3), so a datagram larger than the path MTU fails
+    with EMSGSIZE (IP_PMTUDISC_DO). This also sets Don't Fragment, which is our choice: then routers
+    report their MTU instead of fragmenting. An IPv6 socket does not receive IPv4.
 
     Args:
         family: AF_INET or AF_INET6.

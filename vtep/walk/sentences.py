@@ -141,13 +141,15 @@ def why_out(
         case "broadcast" | "multicast":
             whom = "all hosts" if outcome.decision == "broadcast" else "a group of hosts"
             said.append(
-                f"The frame is for {whom}, so each peer of this VNI gets a copy (ingress"
-                " replication). If the underlay had multicast, one copy to a group would do."
+                f"The frame is for {whom}, so each peer of this VNI gets a copy, as of all BUM"
+                " frames (broadcast, unknown unicast, multicast). This is ingress replication; if"
+                " the underlay had multicast, one copy to a group would do."
             )
         case "unknown_unicast":
             said.append(
                 f"Then it looks up {to} in the FDB: no entry. The MAC may be behind any peer, so"
-                " each peer gets a copy. The answer of its owner teaches the VTEP where it is."
+                " each peer gets a copy, as of all BUM frames (broadcast, unknown unicast,"
+                " multicast). The answer of its owner teaches the VTEP where it is."
             )
     if is_clamped:
         said.append(clamped(overlay.mtu))
@@ -198,13 +200,17 @@ def outer_headers(options: Options, host: VirtualHost, sent: Sent) -> list[tuple
     )
     if options.ipv6:
         version, length = 6, ip.IPV6_LEN
-        fragments = "no router fragments IPv6."
+        fragments = "A VTEP must not fragment this packet, and routers do not fragment IPv6."
     else:
         version, length = 4, ip.IPV4_LEN
-        fragments = "vtep also sets DF, so that no router does."
+        fragments = (
+            "A VTEP must not fragment this packet, but routers may. vtep forbids that to them, too,"
+            " by DF: its own choice, because a receiver may discard fragments (Linux leaves DF"
+            " unset by default). So a router that cannot forward the packet reports its MTU."
+        )
     why_ip = (
         f"{length} bytes. The underlay sees two hosts that exchange UDP: no router needs to know"
-        f" the containers. A VTEP must not fragment; {fragments}"
+        f" the containers. {fragments}"
     )
     return [
         (header, why, "RFC 7348 section 5"),
@@ -249,10 +255,12 @@ def kernel_refuses(
         return (
             "kernel_checksum",
             "dropped: kernel_checksum: wrong outer UDP checksum",
-            "The checksum covers the whole datagram, so the kernel detects a bit that changed"
-            " inside a router. (A bit that changes on a cable is usually detected earlier, by the"
-            " frame check sequence of Ethernet.) A checksum of 0 means that the sender computed"
-            " none, and is accepted. The VTEP never sees the datagram, so it counts nothing.",
+            "A bit that changes on a cable does not get this far: there the network card checks"
+            " the frame check sequence of Ethernet (FCS), discards the frame and counts"
+            " rx_crc_errors. But every router makes a new FCS, so it does not reveal damage in the"
+            " memory of a router or network card. The UDP checksum does: it covers the whole"
+            " datagram. (0 means that the sender computed none, and is accepted.) The VTEP never"
+            " sees the datagram, so it counts nothing.",
         )
     return None
 

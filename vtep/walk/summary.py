@@ -22,7 +22,7 @@ _FAULTS = {
     "vni": "the two hosts have different VNIs",
     "flag": "the sender's VTEP is broken and clears the I flag",
     "port": f"h1 sends to UDP port {LINUX_PORT}, the default of Linux's vxlan device",
-    "checksum": "one bit of the packet changes on the underlay",
+    "checksum": "one bit of the packet to h2 changes inside a router",
     "peer": "h1 is not a peer of h2",
 }
 _SENT = {
@@ -97,6 +97,9 @@ def hints(options: Options, lab: VirtualLab) -> tuple[Hint, ...]:
     if kernel is not None:
         name = kernel.replace("Udp", "Udp6") if options.ipv6 else kernel
         found.append(Hint("h2", f"nstat -az {name}", "counts the packet: the kernel dropped it"))
+    if options.what_if == "checksum":
+        errors = f"ip -s -s link show {h2.device}"
+        found.append(Hint("h2", errors, "counts no crc error: on the cable the frame was intact"))
     found.append(_counters(h1))
     return tuple(found)
 
