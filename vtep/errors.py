@@ -3,7 +3,10 @@
 from collections.abc import Iterable, Mapping
 
 _SIMILAR = 0.65
-"""Least similarity of a suggestion, as difflib counts it: --tip is near to --tap, --ttl is not."""
+"""Minimum similarity of a suggestion, as difflib counts it: --tip is like --tap, --ttl is not."""
+
+_SHORT = 2
+"""Length of names that are never suggested: --id is in --pid and --bind."""
 
 
 class UsageError(ValueError):
@@ -23,9 +26,8 @@ def closest(word: str, known: Iterable[str], most: int = 1) -> list[str]:
 
     plain = {one.lstrip("-"): one for one in known}
     sought = word.lstrip("-")
-    if len(sought) < 2:
-        return []
-    near = difflib.get_close_matches(sought, plain, most, _SIMILAR)
+    comparable = [one for one in plain if len(one) > _SHORT and len(sought) > 1]
+    near = difflib.get_close_matches(sought, comparable, most, _SIMILAR)
     return [plain[one] for one in near]
 
 

@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import sys
 from typing import Any
 
 import pytest
@@ -273,3 +274,52 @@ def test_peer_show_tells_who_was_heard(counted: Site) -> None:
     assert first.startswith(f"{counted.lab.h2.address} dev vx0 vni 100 configured up heard ")
     assert second == f"{OTHER_PEER} dev vx0 vni 100 configured unheard"
     assert len(counted.vtep("peer", "show", "-s", "dst", OTHER_PEER).splitlines()) == 5
+
+
+@pytest.mark.parametrize(
+    ("words", "count"),
+    [
+        *[(words, 3) for words in ("show", "list", "lst", "ls", "s", "l", "link", "link show")],
+        *[(f"{words} vx0", 3) for words in ("show", "link show", "link ls", "ls", "show dev")],
+        ("show master br0", 3),
+        ("show br br0 vni 100", 3),
+        ("show vx0 vni 101", 0),
+        ("show master br9", 0),
+        ("-o show", 1),
+        ("fdb show br br0", 4),
+        ("fdb show br br0 dynamic", 2),
+        ("fdb br br0 permanent vni 100", 2),
+        ("fdb show br br0 vni 101", 0),
+        ("fdb show vlan 7", 0),
+        (f"fdb get {MAC_A} br br0", 1),
+    ],
+)
+def test_guessed_words_about_devices(counted: Site, words: str, count: int) -> None:
+    assert len(counted.vtep(*words.split()).splitlines()) == count
+
+
+@pytest.mark.parametrize("words", ["-d show", "-details show", "show -det"])
+def test_details_before_and_after_the_command(counted: Site, words: str) -> None:
+    assert "dstport 4789" in counted.vtep(*words.split())
+
+
+def test_statistics_as_json_before_the_command(counted: Site) -> None:
+    (ours,) = json.loads(counted.vtep("-s", "-j", "show"))
+    assert ours["drops"] == OF_OVERLAY
+    (pretty,) = json.loads(counted.vtep("-p", "-j", "link"))
+    assert "drops" not in pretty
+
+
+def test_an_unknown_bridge_is_an_error_with_the_bridges_there_are(counted: Site) -> None:
+    assert counted.vtep("fdb", "show", "br", "br9", code=2) == (
+        "vtep: error: br br9: no TAP is attached to it; use br0\n"
+    )
+
+
+def test_show_has_the_port_if_it_is_not_that_of_vxlan(counted: Site) -> None:
+    host = counted.lab.h2
+    words = ["--tap", "vx8", "--vni", "8", "--peer", counted.lab.h1.address, "--port", "8472"]
+    with host.vtep(*words, control=True):
+        shown = host.run([sys.executable, "-m", "vtep", "show", "vx8"]).stdout
+    assert shown.splitlines()[2].endswith(f" local {host.address} dstport 8472")
+    assert "dstport" not in counted.vtep("show")

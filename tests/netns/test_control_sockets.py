@@ -63,7 +63,7 @@ def test_a_subscriber_does_not_keep_a_daemon_running(site: Site) -> None:
             listening = stack.enter_context(site.lab.h2.start(monitor))
             wait_until(lambda: connections(site) >= 1, what="monitor to listen")
         assert listening.wait() == 1
-        assert listening.stderr().endswith(" went away\n")
+        assert listening.stderr().endswith(" went away; see its log, and start it again\n")
 
 
 def connections(site: Site) -> int:

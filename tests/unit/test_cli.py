@@ -165,7 +165,7 @@ GOLDEN = "command 'chekc': unknown; did you mean 'check'?"
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        ("", ["--tap", "--vni", "--peer", "--config"]),
+        ("--accept-any", ["--tap", "--vni", "--peer", "--config"]),
         ("--tap vx0 --peer h", ["--vni"]),
         ("chekc", [GOLDEN]),
         ("zzz", ["command 'zzz'", "vtep --help"]),
@@ -230,7 +230,7 @@ def test_a_mistake_in_flags_is_one_line_that_names_it(
     ("words", "named"),
     [
         ("--ready-fd 913", ["--ready-fd 913"]),
-        ("--control /", ["control /", "not a socket"]),
+        ("--control /", ["control socket /", "not a socket"]),
         ("--control /x/y", ["/x/y", "No such file or directory", "--control"]),
         (f"--control {'x' * 200}", ["x" * 200, "AF_UNIX path too long", "--control"]),
         (

@@ -8,12 +8,14 @@ from vtep.cli import help
 from vtep.config.arguments import Parser
 from vtep.config.load import from_arguments
 from vtep.config.options import BOOLEAN, COUNT, GROUPS, OPTIONS, PORT_RANGE, Option
+from vtep.config.unsupported import UNSUPPORTED
 from vtep.errors import UsageError
 
 
 def parser() -> Parser:
     """Return the parser of the options before any command; it has no help of its own."""
     made = Parser(add_help=False)
+    made.unsupported = UNSUPPORTED
     made.add_argument("-h", "--help", action="store_true", help="print this help")
     made.add_argument("-V", "--version", action="store_true", help="print the version")
     add_options(made)
@@ -25,6 +27,7 @@ def build_check(parser: Parser) -> None:
     parser.set_defaults(run=_check)
     parser.description = "Check options, variables and file without root, and change nothing."
     parser.epilog = "Takes the options of the daemon. Prints a line for each overlay, and ok."
+    parser.unsupported = UNSUPPORTED
     add_options(parser)
 
 

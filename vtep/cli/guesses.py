@@ -31,3 +31,48 @@ FDB_ACTIONS = {
     "flush": _REMOVE,
 }
 """Actions of `vtep fdb` that are refused, and the rest of the error for each."""
+
+SYNONYMS = {"list": "show", "lst": "show", "ls": "show", "link": "show"}
+"""Words of iproute2 for our commands."""
+
+ABBREVIATED = ("show", "fdb", "peer", "monitor", *SYNONYMS)
+"""Commands of which the beginning is enough, as for the objects of iproute2."""
+
+_RUN = "not a command: the options alone run the daemon; write vtep --tap vx0 --vni 100 --peer HOST"
+_STOP = "not a command: vtep ends on SIGTERM; use Ctrl-C, kill or your service manager"
+_RESTART = "not a command: vtep reads its options at start only; stop it and start it again"
+_STATUS = "not a command; write vtep show -s, vtep peer or vtep top"
+_CHANGE = "not a command: a running vtep cannot be changed yet; restart it with other options"
+
+NOT_COMMANDS = {
+    "run": _RUN,
+    "start": _RUN,
+    "up": _RUN,
+    "daemon": _RUN,
+    "serve": _RUN,
+    "stop": _STOP,
+    "down": _STOP,
+    "kill": _STOP,
+    "reload": _RESTART,
+    "restart": _RESTART,
+    "status": _STATUS,
+    "stats": _STATUS,
+    "statistics": _STATUS,
+    "ps": _STATUS,
+    "info": _STATUS,
+    "add": _CHANGE,
+    "append": _CHANGE,
+    "replace": _CHANGE,
+    "set": _CHANGE,
+    "del": _CHANGE,
+    "delete": _CHANGE,
+    "change": _CHANGE,
+    "flush": _CHANGE,
+    "logs": "not a command: vtep logs to stderr; see your service manager, or vtep monitor",
+    "log": "not a command: vtep logs to stderr; see your service manager, or vtep monitor",
+    "drops": "not a command; write vtep show -s, or vtep monitor drops",
+    "events": "not a command; write vtep monitor",
+    "neigh": "not a command: vtep has no ARP table; write vtep fdb",
+    "shell": "not a command; write vtep lab",
+}
+"""Words that users try, and the rest of the error for each."""

@@ -13,6 +13,8 @@ It is a VXLAN tunnel endpoint (RFC 7348).
   vtep --config FILE                                  run several overlays
 """
 _COMMANDS = "Commands; vtep help COMMAND explains one:"
+MORE = "\nvtep --help also explains the options.\n"
+"""The end of the usage."""
 _EXAMPLES = """\
 Examples:
   Connect a TAP to the VTEP at 10.0.1.41:

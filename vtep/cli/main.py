@@ -12,8 +12,10 @@ from collections.abc import Sequence
 
 from vtep import __version__
 from vtep.cli import daemon
-from vtep.cli.registry import COMMANDS, help_text, run
-from vtep.errors import UsageError, did_you_mean
+from vtep.cli.dispatch import split_command
+from vtep.cli.registry import help_text, run, usage_text
+from vtep.config.options import OPTIONS
+from vtep.errors import UsageError
 
 USAGE_ERROR = 2
 """Exit code of a wrong command line, configuration or host; one line on stderr says why."""
@@ -54,13 +56,11 @@ def _discard_output() -> None:
 
 
 def _dispatch(words: Sequence[str]) -> int:
-    if not words or words[0].startswith("-"):
-        return _daemon(words)
-    name = words[0]
-    if name not in COMMANDS:
-        remedy = did_you_mean(name, list(COMMANDS), "see vtep --help")
-        raise UsageError(f"command {name!r}: unknown; {remedy}")
-    return run(name, words[1:])
+    if not words and not any(os.environ.get(option.variable) for option in OPTIONS):
+        print(usage_text(), file=sys.stderr, end="")
+        return USAGE_ERROR
+    name, rest = split_command(words)
+    return _daemon(rest) if name is None else run(name, rest)
 
 
 def _daemon(words: Sequence[str]) -> int:

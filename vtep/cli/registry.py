@@ -156,6 +156,11 @@ def help_text() -> str:
     return help.text((one.usage, one.help) for one in COMMANDS.values())
 
 
+def usage_text() -> str:
+    """Return the text of `vtep` alone: the commands, and where to read about options."""
+    return help.usage((one.usage, one.help) for one in COMMANDS.values()) + help.MORE
+
+
 def _print_help(arguments: argparse.Namespace) -> int:
     name = arguments.command
     if name is None:

@@ -98,7 +98,7 @@ class Parser(argparse.ArgumentParser):
         why = self.unsupported.get(plain) or self.unsupported.get(plain.replace("no-", "no", 1))
         if why is None:
             known = self._option_string_actions
-            why = f"unknown; {did_you_mean(name, known, f'see {self.prog} --help')}"
+            why = f"unknown; {did_you_mean(name, list(known), f'see {self.prog} --help')}"
         return UsageError(f"option {name!r}: {why}")
 
     def _remedy_of_argument(self, word: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from vtep.config.model import CLASSES, Config, OverlayConfig, UnderlayConfig
 from vtep.config.options import CONFIG, COUNT, LIST, OPTIONS, Option, TableName, keys
+from vtep.config.unsupported import UNSUPPORTED
 from vtep.errors import UsageError, did_you_mean
 
 _TITLES: dict[TableName, str] = {
@@ -117,6 +118,8 @@ def _checked(table: dict[str, Any], kind: TableName, where: str) -> dict[str, An
     """Return the values of one TOML table by field name, after checking keys and types."""
     known = keys(kind)
     for key, value in table.items():
+        if key not in known and key in UNSUPPORTED:
+            raise UsageError(f"{where}: key {key!r}: {UNSUPPORTED[key]}")
         if key not in known:
             raise UsageError(f"{where}: unknown key {key!r}; {_suggestion(key, kind)}")
         if not known[key].kind.accepts(value):

@@ -63,12 +63,12 @@ def listen_at(path: str) -> UnixListener:
     try:
         return UnixListener(path)
     except FileExistsError as error:
-        raise HostError(f"control {path}: {error}; choose another path") from None
+        raise HostError(f"control socket {path}: {error}; choose another path") from None
     except OSError as error:
         why = error.strerror or str(error)
         raise HostError(
             f"control socket {path}: cannot be created ({why}); correct --control"
-        ) from (error)
+        ) from error
 
 
 def listen_in_directories(

@@ -82,7 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
         except (KeyboardInterrupt, BrokenPipeError):
             pass
         except Gone as error:
-            print(f"vtep: error: {error}; the file is complete up to there", file=sys.stderr)
+            what = f"{error.fact}, and the file is complete up to there"
+            print(f"vtep: error: {what}; {error.remedy}", file=sys.stderr)
             return DAEMON_GONE
         except OSError as error:
             why = f"cannot write {path} ({error.strerror}); the file is complete up to there"

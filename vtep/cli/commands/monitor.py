@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
                 with interrupts.allowed():
                     line = next(lines, None)
                 if line is None:
-                    raise Gone(f"the vtep at {client.path}: went away")
+                    raise Gone(client.path)
                 write_all(STDOUT, _shown(line, arguments))
         except (KeyboardInterrupt, BrokenPipeError):
             return 0

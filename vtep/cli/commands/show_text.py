@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vtep.dataplane.counters import Drop
+from vtep.wire.vxlan import PORT
 
 Tree = Mapping[str, Any]
 
@@ -27,7 +28,7 @@ def _vxlan(data: Tree, *, details: bool) -> str:
     words += [f"remote {remote}" for remote in data["remotes"]]
     words.append(f"local {data.get('local', data.get('local6'))}")
     if not details:
-        return " ".join(words)
+        return " ".join(words + ([] if data["port"] == PORT else [f"dstport {data['port']}"]))
     if "link" in data:
         words.append(f"dev {data['link']}")
     ports = data["port_range"]

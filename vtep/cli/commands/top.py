@@ -91,7 +91,7 @@ def _stats(client: Client) -> Stats:
     try:
         stats: Stats = client.get("/v1/stats")
     except UsageError:
-        raise Gone(f"the vtep at {client.path}: went away") from None
+        raise Gone(client.path) from None
     return stats
 
 

@@ -21,7 +21,18 @@ _NO_QUERY: Query = {}
 
 
 class Gone(Exception):
-    """The daemon ended before its response did; str() is one line for the user."""
+    """The daemon ended before its response did; str() is one line for the user.
+
+    Attributes:
+        fact, remedy: its two parts.
+    """
+
+    def __init__(
+        self, path: str, why: str = "went away", remedy: str = "see its log, and start it again"
+    ) -> None:
+        self.fact = f"the vtep at {path}: {why}"
+        self.remedy = remedy
+        super().__init__(f"{self.fact}; {remedy}")
 
 
 class Forbidden(UsageError):
@@ -55,7 +66,7 @@ class Client:
         try:
             return json.loads(text)
         except ValueError:
-            raise Gone(f"the vtep at {self.path}: went away") from None
+            raise Gone(self.path) from None
 
     def lines(
         self, path: str, query: Query = _NO_QUERY, *, timeout: float | None = None
@@ -123,9 +134,9 @@ class Client:
                 f"{self.path}: permission denied; run as the user of that vtep, or as root"
             ) from None
         except TimeoutError:
-            raise Gone(f"the vtep at {self.path}: does not respond") from None
+            raise Gone(self.path, "does not respond", "see its log, and try again") from None
         except (ConnectionError, http.client.HTTPException):
-            raise Gone(f"the vtep at {self.path}: went away") from None
+            raise Gone(self.path) from None
         except OSError as error:
             raise UsageError(
                 f"{self.path}: cannot connect ({error.strerror or error}); use another --socket"

@@ -116,7 +116,7 @@ def _query(path: str, search: _Search) -> None:
     except Refused as error:
         search.failed.append(f"the vtep at {path}: it answered '{error}'; {_REMEDY}")
     except Gone as error:
-        search.failed.append(f"{error}; {_REMEDY}")
+        search.failed.append(f"{error.fact}; {_REMEDY}")
     except (UsageError, KeyError, TypeError):
         pass  # a stale socket, or not a vtep
 

@@ -1,0 +1,225 @@
+"""Words and options that users of ip, bridge and docker guess: each works, or explains itself.
+
+test_cli_guessed_daemon.py has those for a daemon, tests/netns/test_control.py those for devices.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from vtep import __version__
+from vtep.cli.guesses import FDB_ACTIONS, NOT_COMMANDS, PEER_ACTIONS
+from vtep.cli.main import main
+from vtep.cli.registry import COMMANDS
+from vtep.config.options import OPTIONS
+from vtep.config.unsupported import UNSUPPORTED
+
+IP_LINK_VXLAN = """
+    id group remote local ttl tos df flowlabel dev dstport srcport learning nolearning proxy noproxy
+    rsc norsc l2miss nol2miss l3miss nol3miss ageing maxaddress udpcsum noudpcsum udp6zerocsumtx
+    noudp6zerocsumtx udp6zerocsumrx noudp6zerocsumrx remcsumtx noremcsumtx remcsumrx noremcsumrx
+    external noexternal gbp gpe vnifilter novnifilter
+"""
+"""All words of `ip link add ... type vxlan help` of iproute2 6.1."""
+
+FOREIGN = "name listen interface bind user pid pidfile key mode type up"
+"""Options of docker and of VPN daemons that nothing here is similar to."""
+
+JOIN = "--tap vx0 --vni 100 --peer 10.0.1.41"
+
+
+def complaint(words: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """Run a command that fails; return its error, which is one line of the usual form."""
+    assert main(words.split()) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("vtep: error: ")
+    assert said.err.count("\n") == 1
+    assert "; " in said.err  # what: why; remedy
+    assert "explicit" not in said.err
+    return said.err.removeprefix("vtep: error: ")
+
+
+@pytest.mark.parametrize("name", sorted(set(IP_LINK_VXLAN.split()) | {"master", "daemon"}))
+def test_every_word_of_ip_link_is_an_option_or_explained(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    supported = {flag for option in OPTIONS for flag in (option.flag, *option.aliases)}
+    if f"--{name}" in supported:
+        assert name not in UNSUPPORTED
+        return
+    dashed = f"no-{name[2:]}" if name.startswith("no") else name
+    for spelling in (f"--{name}", f"-{name}", f"--{name}=1", f"--{dashed}"):
+        said = complaint(f"{JOIN} {spelling}", capsys)
+        assert re.match(r"option '.*': not (supported|needed)[:;]", said), said
+        assert "did you mean" not in said
+    assert "not " in complaint(f"check {JOIN} --{name}", capsys)
+
+
+def test_a_key_of_the_file_is_explained_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "vtep.toml"
+    path.write_text('[[overlay]]\nvni = 1\ntap = "a"\npeers = ["h"]\nttl = 5\n')
+    said = complaint(f"check -c {path}", capsys)
+    assert "key 'ttl'" in said
+    assert "ip_default_ttl" in said
+
+
+@pytest.mark.parametrize(
+    ("option", "suggested"),
+    [
+        ("--tip", "--tap"),
+        ("--prot", "--port"),
+        ("--vnis", "--vni"),
+        ("--peers", "--peer"),
+        ("--age", "--ageing"),
+        ("--remot", "--remote"),
+        ("--verbos", "--verbose"),
+        ("--verison", "--version"),
+        ("--network", "--docker-network"),
+        *[(f"--{word}", None) for word in FOREIGN.split()],
+        ("-d", None),
+        ("-i", None),
+        ("-n", None),
+        ("-p", None),
+    ],
+)
+def test_a_suggestion_is_similar_or_absent(
+    option: str, suggested: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = complaint(f"{JOIN} {option} x", capsys)
+    assert said.startswith(f"option '{option}': ")
+    assert (f"did you mean '{suggested}'?" in said) == (suggested is not None), said
+    assert ("did you mean" in said) == (suggested is not None), said
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        *[(word, why) for word, why in NOT_COMMANDS.items()],
+        *[(f"fdb {word}", why) for word, why in FDB_ACTIONS.items()],
+        *[(f"peer {word}", why) for word, why in PEER_ACTIONS.items()],
+        ("-d", "vtep -d show"),
+        (f"-d {JOIN}", "service"),
+        ("-json", "vtep -json show"),
+        ("-s -j", "vtep -s show"),
+        ("st", "vtep --help"),
+        ("vni 100", "'--vni'"),
+        ("remote 10.0.1.41", "'--remote'"),
+        ("--tap vx0 vni 100", "'--vni'"),
+        ("link set vx0 mtu 1400", "restart"),
+        ("help stop", "SIGTERM"),
+        ("help nope", "'nope'"),
+        ("fdb foo", "show, get"),
+        ("fdb get", "fdb get MAC"),
+        ("fdb get dev vx0", "fdb get MAC"),
+        ("fdb show dsr 10.0.1.41", "'dst'"),
+        ("fdb show dev", "dev VALUE"),
+        ("fdb show dev vx0 dev vx1", "second dev"),
+        ("fdb show state", "state VALUE"),
+        ("peer foo", "use show"),
+        ("monitor link", "learned, moved, expired, refused, flooded, dropped, fdb, all"),
+        ("monitor droped", "'dropped'"),
+        ("monitor dev", "dev VALUE"),
+        ("show --json=yes", "takes no value"),
+        ("show -jx", "vtep show --help"),
+        ("show -detailss", "'--details'"),
+        ("show -v", "vtep show --help"),
+        ("walk -jb", "vtep walk --help"),
+        ("walk --brief --json", "cannot be combined"),
+        ("walk --inner sctp", "icmp, tcp, udp, arp"),
+        ("walk --vni x", "whole number"),
+        ("walk extra", "'extra'"),
+        ("decode 08 -details", "vtep decode --help"),
+        ("decode", "FILE|HEX|-"),
+        ("capture", "--output"),
+        ("capture -o", "value"),
+        ("extcap", "install|uninstall"),
+        ("extcap add", "install, uninstall"),
+        ("top -x", "vtep top --help"),
+        ("check -x", "vtep check --help"),
+        ("demo --seconds 0", "1 or more"),
+        ("demo --web 65536", "0..65535"),
+        ("lab --hosts 1", "2..9"),
+        ("lab --family 5", "4, 6"),
+        ("version -x", "vtep version --help"),
+    ],
+)
+def test_a_guess_that_does_not_work_is_explained_in_one_line(
+    words: str, named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert named in complaint(words, capsys)
+
+
+def test_vtep_alone_prints_the_usage_and_fails_as_ip_does(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for option in OPTIONS:
+        monkeypatch.delenv(option.variable, raising=False)
+    assert main([]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    for name in COMMANDS:
+        assert f"  vtep {name}" in said.err
+    assert "vtep --help" in said.err
+    monkeypatch.setenv("VTEP_TAP", "vx0")  # then the variables are the options
+    assert "--vni" in complaint("", capsys)
+
+
+@pytest.mark.parametrize(
+    "words", ["version", "--version", "-V", "-version", "-V show", "-s -V fdb"]
+)
+def test_the_version_has_the_spellings_of_ip(
+    words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words.split()) == 0
+    assert capsys.readouterr().out == f"vtep {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "beginning"),
+    [
+        ("help", "vtep connects"),
+        ("-help", "vtep connects"),
+        ("--help", "vtep connects"),
+        ("-h", "vtep connects"),
+        *[(f"help {name}", f"usage: vtep {name}") for name in COMMANDS],
+        ("help link", "usage: vtep show"),
+        ("fdb help", "usage: vtep fdb"),
+        ("show help", "usage: vtep show"),
+        ("link help", "usage: vtep show"),
+        ("-h peer", "usage: vtep peer"),
+        ("peer -help", "usage: vtep peer"),
+        ("mon --help", "usage: vtep monitor"),
+        ("m -h", "usage: vtep monitor"),
+        ("f -h", "usage: vtep fdb"),
+        ("p -h", "usage: vtep peer"),
+        ("l -h", "usage: vtep show"),
+        ("s -h", "usage: vtep show"),
+        ("check --help", "usage: vtep check"),
+        ("demo --help", "usage: vtep demo"),
+        ("lab --help", "usage: vtep lab"),
+    ],
+)
+def test_help_is_found_by_every_usual_way(
+    words: str, beginning: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words.split()) == 0
+    assert capsys.readouterr().out.startswith(beginning)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--tap vx0 --vni 100 --remote 10.0.1.41 --master br0",
+        "-tap vx0 -id 100 -remote 10.0.1.41 -master br0",
+        "--master=br0 --remote=10.0.1.41 --tap=vx0 --id=100",
+    ],
+)
+def test_the_kernels_words_are_options(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", *words.split()]) == 0
+    assert capsys.readouterr().out == (
+        "tap vx0 vni 100 dstport 4789 peers 10.0.1.41 mtu auto bridge br0\nok\n"
+    )
