@@ -14,6 +14,7 @@ from bench.plots.sheet import Sheet, rounds
 from bench.plots.style import INK, PALETTE, colour, label, microseconds, tick
 from bench.results import Cell, Results
 
+_BELOW = 0.32  # rows, from a dot to the line of its spread
 _COLUMNS = (
     Column("p99", "p99_us", microseconds),
     Column("pings\na round", "samples", "{:.0f}".format),
@@ -104,7 +105,7 @@ def _draw(
         ax.plot([p99.median, top.high], [y, y], color=hue, linewidth=1, linestyle=":")
         ax.plot([top.high], [y], marker="x", color=hue, markersize=5)
     ax.plot([middle.median], [y], marker="o", color=hue, markersize=7)
-    spread(ax, y, middle)
+    spread(ax, y + _BELOW, middle)
 
 
 def _span(one: Summary) -> str:

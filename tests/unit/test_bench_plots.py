@@ -30,7 +30,7 @@ SLACK = 0.5
 def texts(figure: Figure) -> Placed:
     """Draw the figure; return its visible texts with their boxes in pixels."""
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
+    figure.draw_without_rendering()
     renderer = canvas.get_renderer()
     panels = [ax for ax in figure.axes if ax.get_visible()]
     axes: list[Any] = [axis for ax in panels for axis in (ax.xaxis, ax.yaxis)]
@@ -106,6 +106,16 @@ def test_no_text_overlaps_another_or_leaves_the_figure(results: Results) -> None
         assert len(placed) > 10, name
         assert overlapping(placed) == [], name
         assert outside(figure, placed) == [], name
+
+
+def test_every_bar_and_line_is_inside_its_panel() -> None:
+    for name, figure in plots.figures(made_up(MAIN, spread=0.9, rounds=3, seed=2)):
+        for ax in (one for one in figure.axes if one.get_visible()):
+            for data, limits in (
+                (ax.dataLim.intervalx, ax.get_xlim()),
+                (ax.dataLim.intervaly, ax.get_ylim()),
+            ):
+                assert min(limits) <= min(data) <= max(data) <= max(limits), name
 
 
 def test_the_check_finds_texts_that_overlap_or_leave_the_figure() -> None:
