@@ -75,8 +75,8 @@ class _Engine:
             ValueError: the response is too long, or not JSON.
         """
         self._connection.request("GET", self._prefix + path)
-        response = self._connection.getresponse()
-        body = response.read(MAX_RESPONSE + 1)
+        with self._connection.getresponse() as response:
+            body = response.read(MAX_RESPONSE + 1)
         if len(body) > MAX_RESPONSE:
             raise ValueError
         if response.status == HTTPStatus.OK:
