@@ -41,16 +41,13 @@ def describe() -> dict[str, Any]:
     The offloads are those of a container's eth0 and of both underlays; the function builds each
     underlay once.
     """
+    settings = sysctls(SYSCTLS)  # before the lab: its own namespace does not show all of them
     offloads: dict[str, dict[str, str]] = {}
     for underlay in ("veth", "wire"):
         with two_hosts(wire=underlay == "wire") as lab:
             offloads["container"] = _offloads(lab.c1, "eth0")
             offloads[underlay] = _offloads(lab.h1, lab.h1.device)
-    return {
-        "governor": _text(_GOVERNOR),
-        "sysctl": sysctls(SYSCTLS),
-        "offloads": offloads,
-    }
+    return {"governor": _text(_GOVERNOR), "sysctl": settings, "offloads": offloads}
 
 
 def sysctls(names: Iterable[str]) -> dict[str, str]:

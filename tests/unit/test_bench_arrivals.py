@@ -4,17 +4,22 @@ import os
 import socket
 import struct
 
+import pytest
+
 from bench.measures.arrivals import arrived, datagrams, in_pairs, in_rows
 
 UDP_SEGMENT = 103  # include/uapi/linux/udp.h
 
 
-def test_a_gso_frame_counts_as_its_datagrams() -> None:
+@pytest.mark.parametrize(
+    ("family", "address"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
+)
+def test_a_gso_frame_counts_as_its_datagrams(family: socket.AddressFamily, address: str) -> None:
     with (
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
+        socket.socket(family, socket.SOCK_DGRAM) as receiver,
+        socket.socket(family, socket.SOCK_DGRAM) as sender,
     ):
-        receiver.bind(("127.0.0.1", 0))
+        receiver.bind((address, 0))
         before = arrived(os.getpid())
         size = [(socket.SOL_UDP, UDP_SEGMENT, struct.pack("=H", 100))]
         sender.sendmsg([bytes(4000)], size, 0, receiver.getsockname())
