@@ -148,7 +148,21 @@ def test_the_examples_of_help_are_valid() -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [["--help"], ["--version"], JOIN.split(), ["check", "-c", "vtep.toml"], ["--vni", "x"]],
+    [
+        ["--help"],
+        ["--version"],
+        JOIN.split(),
+        ["check", "-c", "vtep.toml"],
+        ["--vni", "x"],
+        ["help"],
+        ["help", "decode"],
+        ["version"],
+        ["-s", "show"],
+        ["fdb", "show"],
+        ["peer"],
+        ["monitor", "fdb"],
+        ["demo", "--help"],
+    ],
     ids=" ".join,
 )
 def test_commands_that_only_check_import_nothing_heavy(words: list[str], tmp_path: Path) -> None:

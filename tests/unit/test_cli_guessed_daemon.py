@@ -192,16 +192,18 @@ def test_the_objects_of_bridge_monitor_select_events(
             assert monitor.stdout
             reading = asyncio.create_task(read(monitor.stdout))
             number = 0
-            async with asyncio.timeout(30):
+            try:
                 while monitor.returncode is None and (seen != kinds or number < 40):
+                    assert number < 1000, seen
                     number += 1
                     mac = b"\2\0\0\0" + number.to_bytes(2)
                     daemon.overlay.fdb.learn(mac, LOCAL, time.monotonic())
                     daemon.overlay.drops[Drop.UNKNOWN_PEER] += 1
                     await asyncio.sleep(0.02)
-            if monitor.returncode is None:
-                monitor.terminate()
-            await reading
+            finally:
+                if monitor.returncode is None:
+                    monitor.terminate()
+                await reading
             return await monitor.wait()
 
     code = uvloop.run(within())

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.unit.test_cli import HEAVY
+from vtep.cli.main import main
 from vtep.cli.parsers import full_parser
 from vtep.cli.registry import COMMANDS, parser_of
 from vtep.config.options import BOOLEAN, OPTIONS
@@ -43,6 +44,17 @@ def test_it_parses_as_the_commands_do() -> None:
         full_parser().parse_args(["--uplink", "fast"])
 
 
+@pytest.mark.parametrize("name", ["show", "fdb", "peer", "monitor"])
+def test_every_switch_of_a_command_may_come_before_it(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    switches = [one for one, action in actions(parser_of(name)).items() if action.nargs == 0]
+    for switch in sorted(set(switches) - {"-c"}):  # before the command it is --config
+        for spelling in {switch, f"-{switch.lstrip('-')}"}:
+            assert main([spelling, name, "--help"]) == 0
+            assert capsys.readouterr().out.startswith(f"usage: vtep {name}"), spelling
+
+
 def test_it_is_made_without_large_packages() -> None:
     script = (
         "import sys; from vtep.cli.parsers import full_parser; full_parser().format_help()\n"
@@ -57,8 +69,6 @@ def test_it_is_made_without_large_packages() -> None:
 def test_the_help_of_a_command_fits_a_terminal_and_the_help_command_prints_it(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from vtep.cli.main import main
-
     assert main([name, "--help"]) == 0
     said = capsys.readouterr().out
     assert said.startswith(f"usage: vtep {name}")

@@ -60,7 +60,7 @@ def set_network_namespace(path: Path) -> None:
     """Move only the calling thread into the network namespace at `path` (setns(2))."""
     with path.open("rb") as namespace:
         if _libc().setns(namespace.fileno(), CLONE_NEWNET) != 0:
-            raise _os_error(f"namespace {path.name}: cannot enter it")
+            raise LabError(f"namespace {path.name}: cannot enter it ({_reason()})")
 
 
 def _mount_points(root: bool) -> list[Path]:
@@ -88,12 +88,16 @@ def _unshare(flags: int, *, privileged: bool) -> None:
     if _libc().unshare(flags) == 0:
         return
     if privileged:
-        raise _os_error("network and mount namespaces: refused although we are root")
-    raise _os_error("user namespace: not root, and the kernel refuses it; run as root")
+        raise LabError(
+            f"network and mount namespaces: refused although we are root ({_reason()}); "
+            "run outside the container, or give it CAP_SYS_ADMIN"
+        )
+    raise LabError(f"user namespace: not root, and refused ({_reason()}); run as root")
 
 
-def _os_error(what: str) -> LabError:
-    return LabError(f"{what} ({os.strerror(ctypes.get_errno())})")
+def _reason() -> str:
+    """Return the text of the last error of libc."""
+    return os.strerror(ctypes.get_errno())
 
 
 def _libc() -> ctypes.CDLL:
