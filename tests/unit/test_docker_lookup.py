@@ -1,4 +1,4 @@
-"""bridge_of against a server with the few Engine API calls that it needs."""
+"""find_network against a server with the few Engine API calls that it needs."""
 
 import json
 import os
@@ -19,7 +19,7 @@ import pytest
 
 from tests.unit.namespaces import in_private_namespaces
 from vtep.errors import HostError
-from vtep.host.docker import MAX_RESPONSE, bridge_of
+from vtep.host.docker import MAX_RESPONSE, find_network
 
 ID = "0123456789abcdef" * 4
 NETWORKS: list[dict[str, Any]] = [
@@ -29,6 +29,12 @@ NETWORKS: list[dict[str, Any]] = [
         "Id": "f" * 64,
         "Driver": "bridge",
         "Options": {"com.docker.network.bridge.name": "docker0"},
+    },
+    {
+        "Name": "narrow",
+        "Id": "c" * 64,
+        "Driver": "bridge",
+        "Options": {"com.docker.network.driver.mtu": "1450"},
     },
     {"Name": "named", "Id": "e" * 64, "Driver": "bridge", "Options": None},
     {"Name": "host", "Id": "d" * 64, "Driver": "host", "Options": {}},
@@ -104,31 +110,39 @@ def _no_tls(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_the_bridge_has_the_configured_name_or_one_from_the_id(network: str, bridge: str) -> None:
-    assert bridge_of(network) == bridge
+    assert find_network(network).bridge == bridge
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize(
+    ("network", "mtu"), [("narrow", 1450), ("vxlan-net", 1500), ("named", 1500)]
+)
+def test_the_mtu_of_the_containers_is_that_of_the_option_or_1500(network: str, mtu: int) -> None:
+    assert find_network(network).mtu == mtu
 
 
 @pytest.mark.usefixtures("engine")
 def test_an_unknown_network_is_answered_with_similar_names() -> None:
     with pytest.raises(HostError, match=r"Docker network vxlan_net: .* vxlan-net\b"):
-        bridge_of("vxlan_net")
+        find_network("vxlan_net")
 
 
 @pytest.mark.usefixtures("engine")
 def test_without_similar_names_all_names_are_listed() -> None:
-    with pytest.raises(HostError, match="bridge, host, named, vxlan-net"):
-        bridge_of("zzz")
+    with pytest.raises(HostError, match="bridge, host, named, narrow, vxlan-net"):
+        find_network("zzz")
 
 
 @pytest.mark.usefixtures("engine")
 def test_a_network_without_a_bridge_is_refused() -> None:
     with pytest.raises(HostError, match="host: driver 'host' has no bridge"):
-        bridge_of("host")
+        find_network("host")
 
 
 @pytest.mark.usefixtures("engine")
 def test_an_error_of_the_engine_is_one_line() -> None:
     with pytest.raises(HostError, match=r"Docker at unix://.*unwell") as caught:
-        bridge_of("broken")
+        find_network("broken")
     assert "\n" not in str(caught.value)
 
 
@@ -138,7 +152,7 @@ def test_docker_not_running_names_the_socket_tried(
     host = f"unix://{tmp_path}/none.sock"
     monkeypatch.setenv("DOCKER_HOST", host)
     with pytest.raises(HostError) as caught:
-        bridge_of("vxlan-net")
+        find_network("vxlan-net")
     assert str(caught.value).startswith(f"Docker at {host}: not running")
     assert "DOCKER_HOST" in str(caught.value)
 
@@ -151,7 +165,7 @@ def test_the_socket_of_a_stopped_docker_counts_as_not_running(
         pass
     monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
     with pytest.raises(HostError, match=r"Docker at unix://.*: not running"):
-        bridge_of("vxlan-net")
+        find_network("vxlan-net")
 
 
 @in_private_namespaces
@@ -164,7 +178,7 @@ def test_missing_permission_for_the_socket_is_reported() -> None:
             os.environ["DOCKER_HOST"] = f"unix://{path}"
             os.seteuid(65534)
             with pytest.raises(HostError, match=r"Docker at unix://.*permission denied.*root"):
-                bridge_of("vxlan-net")
+                find_network("vxlan-net")
             os.seteuid(0)
 
 
@@ -174,7 +188,7 @@ def test_missing_permission_for_the_socket_is_reported() -> None:
 def test_an_unsupported_docker_host_is_one_line(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", host)
     with pytest.raises(HostError, match=r"DOCKER_HOST") as caught:
-        bridge_of("vxlan-net")
+        find_network("vxlan-net")
     assert host in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -182,14 +196,14 @@ def test_an_unsupported_docker_host_is_one_line(host: str, monkeypatch: pytest.M
 @pytest.mark.usefixtures("engine")
 def test_a_response_has_a_bounded_size() -> None:
     with pytest.raises(HostError, match="not the response of a Docker engine"):
-        bridge_of("endless")
+        find_network("endless")
 
 
 def test_an_engine_that_listens_on_tcp_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Engine)
     with serving(server):
         monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{server.server_port}")
-        assert bridge_of("vxlan-net") == "br-0123456789ab"
+        assert find_network("vxlan-net").bridge == "br-0123456789ab"
 
 
 @pytest.mark.parametrize(
@@ -218,7 +232,7 @@ def test_another_server_than_docker_is_reported_in_one_line(
         host = f"tcp://127.0.0.1:{server.server_address[1]}"
         monkeypatch.setenv("DOCKER_HOST", host)
         with pytest.raises(HostError) as caught:
-            bridge_of("vxlan-net")
+            find_network("vxlan-net")
     assert str(caught.value).startswith(f"Docker at {host}: ")
     assert "\n" not in str(caught.value)
 
@@ -255,7 +269,7 @@ def test_an_engine_behind_tls_is_found(certificates: Path, monkeypatch: pytest.M
     monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
     with tls_engine(certificates) as host:
         monkeypatch.setenv("DOCKER_HOST", host)
-        assert bridge_of("vxlan-net") == "br-0123456789ab"
+        assert find_network("vxlan-net").bridge == "br-0123456789ab"
 
 
 def test_a_certificate_for_another_name_is_refused(
@@ -265,11 +279,11 @@ def test_a_certificate_for_another_name_is_refused(
     with tls_engine(certificates) as host:
         monkeypatch.setenv("DOCKER_HOST", host.replace("127.0.0.1", "localhost"))
         with pytest.raises(HostError, match=r"TLS failed \(.*localhost.*DOCKER_CERT_PATH"):
-            bridge_of("vxlan-net")
+            find_network("vxlan-net")
 
 
 def test_missing_certificates_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1")
     monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path))
     with pytest.raises(HostError, match=rf"{tmp_path}.*ca\.pem.*DOCKER_CERT_PATH"):
-        bridge_of("vxlan-net")
+        find_network("vxlan-net")

@@ -238,6 +238,8 @@ def _log_start(runtime: Runtime) -> None:
             mtu=overlay.mtu,
             bridge=bridge,
         )
+    for line in runtime.warnings:
+        log.warning(line)
     log.debug(f"underlay mtu {runtime.underlay_mtu}")
     _log_offloads(next(iter(runtime.taps.values())), runtime.underlay)
 

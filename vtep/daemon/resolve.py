@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from vtep.config.model import MIN_MTU, Config, OverlayConfig, UnderlayConfig
+from vtep.daemon.bridge import Bridge, find_bridge
 from vtep.errors import HostError
+from vtep.host.docker import DockerNetwork
 from vtep.host.linux import family_name
-from vtep.host.netlink import Link, Netlink, Route
+from vtep.host.netlink import Netlink, Route
 
 Address: TypeAlias = tuple[str | int, ...]
 
@@ -41,7 +43,7 @@ class ResolvedTap:
 
     name: str
     mtu: int
-    bridge: Link | None
+    bridge: Bridge | None
     overlays: tuple[ResolvedOverlay, ...]
 
 
@@ -64,13 +66,15 @@ class ResolvedConfig:
     taps: tuple[ResolvedTap, ...]
 
 
-def resolve_config(config: Config, net: Netlink, bridge_of: Callable[[str], str]) -> ResolvedConfig:
+def resolve_config(
+    config: Config, net: Netlink, network_of: Callable[[str], DockerNetwork]
+) -> ResolvedConfig:
     """Resolve *config* on this host.
 
     Args:
         config: the configuration.
         net: queries devices, addresses and routes.
-        bridge_of: returns the bridge of a Docker network.
+        network_of: finds a Docker network.
 
     Raises:
         HostError: the configuration cannot work on this host.
@@ -100,7 +104,7 @@ def resolve_config(config: Config, net: Netlink, bridge_of: Callable[[str], str]
         ResolvedTap(
             name=name,
             mtu=mtus[name],
-            bridge=_bridge(overlays[0], net, bridge_of),
+            bridge=find_bridge(overlays[0], net, network_of),
             overlays=tuple(ResolvedOverlay(one, _peers(one, found)) for one in overlays),
         )
         for name, overlays in on_tap.items()
@@ -324,32 +328,3 @@ def _mtu_without_peers(underlay: UnderlayConfig, others: Iterable[int], net: Net
     elif local is not None:
         link = net.link_of_address(local)
     return link.mtu if link is not None else min(others, default=None)
-
-
-# -- bridges
-
-
-def _bridge(overlay: OverlayConfig, net: Netlink, bridge_of: Callable[[str], str]) -> Link | None:
-    """Return the bridge for the TAP of *overlay*; None without one."""
-    if overlay.docker_network is not None:
-        name = bridge_of(overlay.docker_network)
-        link = net.link(name)
-        if link is None:
-            raise HostError(
-                f"Docker network {overlay.docker_network}: its bridge {name} does not exist here; "
-                "run vtep in the network namespace of dockerd"
-            )
-    elif overlay.bridge is not None:
-        name = overlay.bridge
-        link = net.link(name)
-        if link is None:
-            known = sorted(link.name for link in net.links() if link.kind == "bridge")
-            raise HostError(
-                f"bridge {name}: does not exist; create it (ip link add {name} type bridge)"
-                + (f", or use {' or '.join(known)}" if known else "")
-            )
-    else:
-        return None
-    if link.kind != "bridge":
-        raise HostError(f"bridge {name}: not a bridge; give the name of a bridge")
-    return link

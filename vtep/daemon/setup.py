@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from vtep.config.model import Config, UnderlayConfig
+from vtep.daemon.bridge import mtu_warning
 from vtep.daemon.inject import InjectUplink, open_uplink
 from vtep.daemon.resolve import ResolvedConfig, ResolvedTap, resolve_config
 from vtep.daemon.socket_transport import SocketTransport
@@ -43,6 +44,7 @@ class Runtime:
         underlay_mtu: octets of the largest IP packet that reaches every peer.
         bridges: the bridge of each access port whose TAP was made a port of one.
         watched: interface indexes, by name, of the devices that must stay while we run.
+        warnings: restrictions that the user should know of at start.
     """
 
     vtep: Vtep
@@ -54,6 +56,7 @@ class Runtime:
     underlay_mtu: int
     bridges: dict[AccessPort, str]
     watched: dict[str, int]
+    warnings: tuple[str, ...]
 
 
 @contextmanager
@@ -68,7 +71,7 @@ def bring_up(config: Config) -> Iterator[Runtime]:
     """
     with ExitStack() as undo:
         with Netlink() as net:
-            plan = resolve_config(config, net, docker.bridge_of)
+            plan = resolve_config(config, net, docker.find_network)
             underlay = _open_underlay(config, plan, net)
             undo.callback(underlay.close)
             taps: dict[AccessPort, Tap] = {}
@@ -84,7 +87,7 @@ def bring_up(config: Config) -> Iterator[Runtime]:
                 )
                 taps[port] = tap
                 if tap_plan.bridge is not None:
-                    bridges[port] = tap_plan.bridge.name
+                    bridges[port] = tap_plan.bridge.link.name
                 overlays += _overlays(tap_plan, port)
             uplink = open_uplink(config.underlay, plan, underlay, net, undo)
         vtep = Vtep(overlays, plan.addresses, config.underlay.port)
@@ -102,6 +105,7 @@ def bring_up(config: Config) -> Iterator[Runtime]:
             underlay_mtu=plan.underlay_mtu,
             bridges=bridges,
             watched={name: linux.ifindex(name) for name in _needed(config, plan)},
+            warnings=tuple(_warnings(plan)),
         )
 
 
@@ -111,7 +115,16 @@ def _needed(config: Config, plan: ResolvedConfig) -> Iterator[str]:
         yield config.underlay.dev
     for tap in plan.taps:
         if tap.bridge is not None:
-            yield tap.bridge.name
+            yield tap.bridge.link.name
+
+
+def _warnings(plan: ResolvedConfig) -> Iterator[str]:
+    for tap in plan.taps:
+        if tap.bridge is not None:
+            clamp_mss = all(overlay.config.clamp_mss for overlay in tap.overlays)
+            line = mtu_warning(tap.bridge, tap.name, tap.mtu, clamp_mss)
+            if line is not None:
+                yield line
 
 
 def _overlays(plan: ResolvedTap, port: AccessPort) -> Iterator[Overlay]:
@@ -202,9 +215,9 @@ def _open_tap(
     if link.mtu != plan.mtu:
         on_exit(partial(_restore, plan.name, mtu=link.mtu))
         _set(net, plan.name, f"mtu {plan.mtu}", mtu=plan.mtu)
-    if plan.bridge is not None and plan.bridge.index != link.master:
+    if plan.bridge is not None and plan.bridge.link.index != link.master:
         on_exit(partial(_restore, plan.name, master=link.master or 0))
-        _set(net, plan.name, f"master {plan.bridge.name}", master=plan.bridge.index)
+        _set(net, plan.name, f"master {plan.bridge.link.name}", master=plan.bridge.link.index)
     if not link.up:
         on_exit(partial(_restore, plan.name, up=False))
         _set(net, plan.name, "up", up=True)

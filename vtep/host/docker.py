@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, quote, urlsplit
 
 from vtep.errors import HostError, closest
@@ -20,6 +20,9 @@ from vtep.host.unix_http import UnixConnection
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 BRIDGE_OPTION = "com.docker.network.bridge.name"
+MTU_OPTION = "com.docker.network.driver.mtu"
+DEFAULT_MTU = 1500
+"""MTU of containers in a network without that option, in octets."""
 
 TCP_PORT, TLS_PORT = 2375, 2376
 """Ports of tcp:// by default, without and with TLS."""
@@ -30,8 +33,20 @@ MAX_RESPONSE = 4 << 20
 _TIMEOUT_S = 10
 
 
-def bridge_of(network: str) -> str:
-    """Return the name of the bridge of a Docker network, given by name or id.
+class DockerNetwork(NamedTuple):
+    """A network with driver bridge.
+
+    Attributes:
+        bridge: name of its bridge.
+        mtu: MTU of its containers, in octets.
+    """
+
+    bridge: str
+    mtu: int
+
+
+def find_network(network: str) -> DockerNetwork:
+    """Return the Docker network with this name or id.
 
     Asks the engine at DOCKER_HOST, or the local engine if that is not set. The bridge's name is the
     network's option com.docker.network.bridge.name, else br- and the first 12 digits of its id.
@@ -52,7 +67,10 @@ def bridge_of(network: str) -> str:
                 "use a network with driver 'bridge'"
             )
         options = found.get("Options") or {}
-        return str(options.get(BRIDGE_OPTION) or f"br-{found['Id'][:12]}")
+        return DockerNetwork(
+            bridge=str(options.get(BRIDGE_OPTION) or f"br-{found['Id'][:12]}"),
+            mtu=int(options.get(MTU_OPTION) or DEFAULT_MTU),
+        )
 
 
 class _Engine:
