@@ -17,9 +17,11 @@ PACKAGES = (
     *("libip4tc2", "libip6tc2", "libmnl0", "libnfnetlink0", "libnetfilter-conntrack3"),
     *("libnftnl11", "libxtables12", "libdevmapper1.02.1", "libseccomp2"),
 )
+_IN_NEWER_RELEASES = ("docker-cli",)  # part of docker.io before
 
 # name on the PATH of the engine -> its paths in current and older Debian packages
 _PROGRAMS = {
+    "docker": ("usr/bin/docker",),
     "dockerd": ("usr/sbin/dockerd", "usr/bin/dockerd"),
     "docker-proxy": ("usr/sbin/docker-proxy", "usr/libexec/docker/docker-proxy"),
     "containerd": ("usr/bin/containerd",),
@@ -82,7 +84,7 @@ def fetch(cache: Path, say: Callable[[str], None]) -> DockerParts:
     parts = DockerParts(tree, cache / "bin")
     with _locked(cache):
         stamp = cache / "packages"
-        wanted = "\n".join(PACKAGES) + "\n"
+        wanted = "\n".join((*PACKAGES, *_PROGRAMS)) + "\n"
         if not (stamp.exists() and stamp.read_text() == wanted):
             stamp.unlink(missing_ok=True)
             say(f"fetching {len(PACKAGES)} Debian packages for the Docker engines into {cache}")
@@ -106,7 +108,10 @@ def _unpack(tree: Path) -> None:
     with tempfile.TemporaryDirectory(dir=tree.parent) as name:
         folder = Path(name)
         folder.chmod(0o755)
-        download = ["apt-get", "-qq", "download", *PACKAGES]
+        newer = [
+            name for name in _IN_NEWER_RELEASES if _run(["apt-cache", "show", name], folder) is None
+        ]
+        download = ["apt-get", "-qq", "download", *PACKAGES, *newer]
         if _run(download, folder) is not None:
             _run(["apt-get", "-qq", "update"], folder)
             if (reason := _run(download, folder)) is not None:

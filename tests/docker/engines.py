@@ -56,6 +56,7 @@ class Engine:
         """
         self.name = name
         self.address = address
+        self._programs = parts.programs
         self._group = f"{_PREFIX}{os.getpid()}-{name}"
         self._undo = ExitStack()
         try:
@@ -132,14 +133,25 @@ class Engine:
         enter = ["nsenter", "--target", str(self.init), "--mount", "--uts", "--ipc", "--net"]
         return [*enter, "--", *command]
 
+    def shell(self, line: str) -> list[str]:
+        """Return the command line that runs a line of a page, with `docker` and our `vtep`."""
+        path = f"PATH={Path(sys.executable).parent}:{self._programs}:{os.environ['PATH']}"
+        return self.inside("env", path, "bash", "-c", line)
+
     def run(self, *command: str) -> str:
         """Run `command` on the host and return its output; LabError if it fails."""
         return execute(tied_to_parent(self.inside(*command)), timeout=GENEROUS_S).stdout
 
-    def capture(self) -> Capture:
-        """Record the VXLAN datagrams that cross the underlay from now on."""
+    def capture(self, match: Callable[[bytes], bool] = is_vxlan) -> Capture:
+        """Record the frames that `match` and cross the underlay from now on."""
         here = Path(f"/proc/{self.init}/ns/net")
-        return Capture(socket_in(here, socket.AF_PACKET, socket.SOCK_RAW), "eth0", is_vxlan)
+        return Capture(socket_in(here, socket.AF_PACKET, socket.SOCK_RAW), "eth0", match)
+
+    def remove_networks(self) -> None:
+        """Remove all containers, and all networks that tests have created."""
+        for container in self.client.containers.list(all=True):
+            container.remove(force=True)
+        self.client.networks.prune()
 
     def close(self) -> None:
         """End the engine with its containers and release everything; may be called twice."""

@@ -1,11 +1,14 @@
-"""Build a container image from a static busybox, so that no registry is needed."""
+"""Build a container image from a static busybox, so that no registry is needed.
+
+Its name is that of the image in the tutorials, so `docker run busybox` finds it.
+"""
 
 import io
 import subprocess
 import tarfile
 from pathlib import Path
 
-NAME = "vtep-test:latest"
+NAME = "busybox:latest"
 CHANGES = ["ENV PATH=/bin", 'CMD ["sleep", "3600"]']
 
 

@@ -79,3 +79,21 @@ def carries(source: Site, target: Site, size: int = 20_000_000) -> bool:
     with Transfer(source, target, size) as transfer:
         transfer.go_on.set()
         return transfer.arrives_intact()
+
+
+def delivers(source: Site, target: Site, size: int, attempts: int = 5) -> bool:
+    """Tell whether a UDP packet with `size` octets of data reaches the other container unchanged.
+
+    The source fragments it if its own MTU demands that.
+    """
+    data = os.urandom(size)
+    with target.socket(socket.SOCK_DGRAM) as receiver, source.socket(socket.SOCK_DGRAM) as sender:
+        receiver.bind((target.address, PORT))
+        receiver.settimeout(1)
+        for _ in range(attempts):
+            sender.sendto(data, (target.address, PORT))
+            try:
+                return receiver.recv(1 << 16) == data
+            except TimeoutError:
+                continue
+    return False

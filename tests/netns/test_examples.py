@@ -1,4 +1,4 @@
-"""Every console example of README.md and docs/control.md, run on a host with a running vtep."""
+"""Every console example of the pages about a running vtep, run on a host with one."""
 
 import os
 import socket
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.netns
 
 EXAMPLES = {
     f"{page.name}:{example}": example
-    for page in (ROOT / "README.md", ROOT / "docs" / "control.md")
+    for page in (ROOT / "README.md", ROOT / "docs" / "control.md", ROOT / "docs" / "docker.md")
     for example in examples(page)
 }
 
