@@ -3,7 +3,10 @@
 test_cli_guessed_daemon.py has those for a daemon, tests/netns/test_control.py those for devices.
 """
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -223,3 +226,21 @@ def test_the_kernels_words_are_options(words: str, capsys: pytest.CaptureFixture
     assert capsys.readouterr().out == (
         "tap vx0 vni 100 dstport 4789 peers 10.0.1.41 mtu auto bridge br0\nok\n"
     )
+
+
+@pytest.mark.parametrize("words", ["", "--help", "--nope", "show --help", "show -x", "check -h"])
+def test_the_program_has_one_name_however_it_is_started(words: str) -> None:
+    as_script = "import sys; sys.argv[0] = '/usr/bin/vtep.py'; from vtep.cli.main import main\n"
+    said = [
+        subprocess.run(
+            [sys.executable, *start, *words.split()],
+            env={"PATH": os.defpath, "PYTHONPATH": str(Path(__file__).parents[2])},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        for start in (["-m", "vtep"], ["-c", f"{as_script}sys.exit(main())"])
+    ]
+    assert (said[0].stdout, said[0].stderr) == (said[1].stdout, said[1].stderr)
+    assert not re.search(r"vtep\.py|__main__|python", said[0].stdout + said[0].stderr)
