@@ -240,7 +240,7 @@ def test_letters_are_no_shortcuts_in_a_field_or_when_switched_off(page: LivePage
 
 def test_a_crafted_frame_walks(page: LivePage) -> None:
     page.walk.click()
-    expect(page.walk_said).to_contain_text("The last one arrived")
+    expect(page.walk_said).to_contain_text("all arrived")
     expect(page.stations.nth(9)).to_be_visible()
     vxlan_on = page.stations.filter(has_text=re.compile(r"^\s*h1 vxlan"))
     expect(vxlan_on).to_have_count(1)
@@ -249,6 +249,7 @@ def test_a_crafted_frame_walks(page: LivePage) -> None:
     page.what_if.select_option("vni")
     page.walk.click()
     expect(page.page.locator(".station.dropped")).to_contain_text("unknown_vni")
+    expect(page.walk_said).to_have_text("Dropped at step 1.10, on h2.")
 
 
 def test_a_frame_that_cannot_walk_is_refused_with_the_reason(page: LivePage) -> None:

@@ -42,6 +42,12 @@ def test_the_text_is_short_and_repeats_no_explanation() -> None:
     assert len(explained) == 1
 
 
+@pytest.mark.parametrize("options", [Options(), Options(what_if="mtu")])
+def test_a_long_piece_is_cut_to_fit_the_width(options: Options) -> None:
+    (cut,) = [line for line in lines(options) if line.endswith(" more")]
+    assert len(cut) <= WIDTH
+
+
 def test_colour_adds_nothing_but_colour() -> None:
     plain, coloured = lines(Options(inner="tcp")), lines(Options(inner="tcp"), colour=True)
     assert plain == [ESCAPE.sub("", line) for line in coloured]

@@ -209,7 +209,7 @@ def _drop_warner(runtime: Runtime) -> Callable[[float], None]:
             return
         for (place, reason), count in new.items():
             log.warning(
-                f"{place}: dropped {count}: {reason.meaning}",
+                f"{place}: dropped {count} {reason}: {reason.meaning}",
                 place=place,
                 reason=reason,
                 count=count,

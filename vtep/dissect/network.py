@@ -51,7 +51,12 @@ _INNER_HOPS = "routers that may still forward it; the tunnel does not count"
 _DIFFERENTIATED = (
     FieldSpec("ip.dscp", "DSCP", 6, "class of service", source="RFC 2474 section 3"),
     FieldSpec(
-        *("ip.ecn", "ECN", 2, "whether routers may mark congestion, and whether one did"),
+        *(
+            "ip.ecn",
+            "ECN",
+            2,
+            "congestion notification bits: whether routers may mark, and whether one did",
+        ),
         _show_ecn,
         source="RFC 3168 section 5",
     ),

@@ -30,6 +30,8 @@ C2 = VirtualContainer("c2", bytes.fromhex("0242ac12000c"), "172.18.0.12", "fd00:
 
 _TTL = 64
 _PAYLOAD = bytes(range(0x61, 0x71))
+_PING_DATA = (_PAYLOAD * 4)[:56]
+"""As long as the data of ping(8), so that the lengths are those of a real ping: 84 and 98 bytes."""
 """Payload of a ping or a datagram: "abc" and so on, 16 octets."""
 
 _ECHO = {False: (8, 0), True: (128, 129)}
@@ -70,7 +72,7 @@ def echo(
     *,
     is_ipv6: bool,
     is_reply: bool = False,
-    payload: bytes = _PAYLOAD,
+    payload: bytes = _PING_DATA,
 ) -> bytes:
     """Return an ICMP echo request or reply, with sequence number 1."""
     kind = _ECHO[is_ipv6][is_reply]

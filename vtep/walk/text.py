@@ -10,6 +10,8 @@ from vtep.walk.model import Piece, Result, Sign, Station, TableChange, Walk
 _INDENT = " " * 7
 _ROW = 20
 """Maximum number of octets per line."""
+_MORE = 5
+"""Room for "... 1436 more" at the end of a row, in octets."""
 _ROW_AT = 30
 """Column where the octets begin."""
 
@@ -110,7 +112,9 @@ class Text:
         return " ".join(sentences)
 
     def _piece(self, piece: Piece) -> Iterator[str]:
-        shown = piece.octets if self._verbose else piece.octets[: 2 * _ROW]
+        shown = piece.octets
+        if not self._verbose and piece.size > 2 * self._row:
+            shown = shown[: 2 * self._row - _MORE]
         starts = range(0, len(shown), self._row)
         rows = [shown[at : at + self._row].hex(" ") for at in starts] or [""]
         if len(shown) < piece.size:

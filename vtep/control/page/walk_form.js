@@ -53,13 +53,18 @@ export class WalkForm {
     try {
       const result = await get("v1/walk", wanted);
       byId("stations").replaceChildren(...drawn(result));
-      const stations = result.walks.reduce((sum, walk) => sum + walk.stations.length, 0);
-      const last = result.walks.at(-1);
-      say(byId("craft-said"), `${format.plural(result.walks.length, "frame")} over ${format.plural(stations, "step")}. ${last?.arrived ? "The last one arrived." : "The last one did not arrive."}`);
+      say(byId("craft-said"), outcomeOf(result.walks));
     } catch (error) {
       say(byId("craft-said"), `The walk failed: ${error.message}`);
     }
   }
+}
+
+/** Return what became of the frames, and where the last one ended. */
+function outcomeOf(walks) {
+  const last = walks.at(-1).stations.at(-1);
+  if (walks.at(-1).arrived) return `${format.plural(walks.length, "frame")} sent, all arrived.`;
+  return `Dropped at step ${last.number}, on ${last.host}.`;
 }
 
 /** Return why the frame cannot be walked; "" if it can, or if there is none. */
