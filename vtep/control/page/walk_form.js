@@ -60,7 +60,7 @@ export class WalkForm {
   }
 }
 
-/** Return what became of the frames, and where the last one ended. */
+/** Return the outcome of the walks in a sentence. */
 function outcomeOf(walks) {
   const last = walks.at(-1).stations.at(-1);
   if (walks.at(-1).arrived) return `${format.plural(walks.length, "frame")} sent, all arrived.`;
