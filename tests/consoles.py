@@ -9,7 +9,8 @@
 
 A command follows "$ ", or "lab$ " in the lab's shell. It continues after a backslash, or in a line
 that begins with ">". Its output, on stdout and stderr, extends to the next command. "..." in a line
-matches any text, and alone in a line any number of lines.
+matches any text, and alone in a line any number of lines. README shows values of one run instead
+of "..."; see `with_placeholders`.
 """
 
 import os
@@ -90,6 +91,24 @@ def run(
         check=False,
     )
     return done.stdout
+
+
+_VARIES = (
+    (r"(?!00:00:00:00:00:00)(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", "MAC"),
+    (r"^\d+: ", "INDEX: "),
+    (r"(?<=heard )[\d.]+(?=s ago)", "SECONDS"),
+    (r"(?<=broadcast )\d+|(?<=multicast )\d+", "COUNT"),
+    (r"^( +\d+)+$", "    COUNTS"),
+    (r"(?<=pid )\d+", "PID"),
+)
+"""Values that differ from run to run, with the placeholder for each."""
+
+
+def with_placeholders(text: str) -> str:
+    """Replace values that differ from run to run, such as MAC addresses; see `_VARIES`."""
+    for pattern, placeholder in _VARIES:
+        text = re.sub(pattern, placeholder, text, flags=re.MULTILINE)
+    return text
 
 
 def says(example: Example, printed: str) -> bool:
