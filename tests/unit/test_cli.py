@@ -136,7 +136,7 @@ def test_check_has_its_own_help() -> None:
     assert "usage: vtep check" in said
     assert "without root" in said
     for option in OPTIONS:
-        assert re.search(rf"[ ,] {option.flag}( |$)", said, re.MULTILINE), option
+        assert re.search(rf"[ ,] {option.flag}(,| |$)", said, re.MULTILINE), option
 
 
 def test_the_examples_of_help_are_valid() -> None:
