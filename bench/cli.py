@@ -21,9 +21,10 @@ _TABLE_WIDTH = 200  # when the output is not a terminal
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command; return its exit code: 0, 2 if it cannot run, 130 if interrupted.
+    """Run the command; return its exit code.
 
-    `compare --fail-below` returns 1 if a figure is worse.
+    0; 1 if a run failed, or a figure is worse than `compare --fail-below` allows; 2 if the command
+    cannot run; 130 if it was interrupted.
     """
     arguments = _parser().parse_args(argv)
     try:
@@ -136,7 +137,7 @@ def _measured(
         results.machine["stolen_percent"] = conditions.stolen_percent(before, after)
         if any(cell.figures for cell in results.cells):
             _show(results, arguments.output)
-    return 0
+    return 1 if results.failed else 0
 
 
 def _chosen(arguments: argparse.Namespace) -> list[Contender]:

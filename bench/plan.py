@@ -33,12 +33,12 @@ def cross(cases: Iterable[Case], rigs: Sequence[Rig], names: Iterable[str]) -> l
 
 
 def everything(contenders: Iterable[Contender]) -> list[Test]:
-    """Return the whole benchmark, about an hour with the default rounds.
+    """Return the whole benchmark, about 70 minutes with the default rounds.
 
-    All contenders take part in TCP with one stream and in idle round trips every 10 ms, and those
-    that another one resembles in nothing else. The reference and vtep take part in every test. UDP
-    and round trips are measured over "wire" only: they use no GSO frames from the containers, so
-    "veth" gives nearly the same figures.
+    All contenders take part in TCP with one stream and in idle round trips every 10 ms; most of
+    those that are not VTEPs take part in nothing else. The reference and vtep take part in every
+    test. UDP and round trips are measured over "wire" only: they use no GSO frames from the
+    containers, so "veth" gives nearly the same figures.
     """
     names = [one.name for one in contenders]
 

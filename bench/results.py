@@ -69,6 +69,7 @@ class Results:
         left_out: the reasons of contenders that did not take part, by name.
         cells: the tests.
         curves: the results of `scaling`.
+        failed: the runs that failed, a line each; they have no figure.
     """
 
     machine: dict[str, Any] = field(default_factory=dict)
@@ -77,6 +78,7 @@ class Results:
     left_out: dict[str, str] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
     curves: list[Curve] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
 
     def find(self, kind: str, case: str, rig: Rig) -> Cell | None:
         """Return the cell of one test, or None."""

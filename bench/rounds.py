@@ -59,7 +59,7 @@ def run(
     """Run the tests and add each figure to *results* immediately.
 
     A contender that cannot start on a rig is reported once and left out of that rig from then on.
-    A failed run is reported too, and has no figure.
+    A failed run is reported too, and has no figure; the others go on.
 
     Args:
         tests: the tests, in order.
@@ -85,8 +85,9 @@ def run(
                         results.left_out[f"{name}, {test.rig}"] = str(error)
                         _print(progress, f"left out: {name}, {test.rig}: {error}")
                     except _FAILURES as error:
-                        what = f"{name}, {cell.kind} {cell.case}, {cell.rig}"
-                        _print(progress, f"failed: {what}: {in_a_line(error)}")
+                        what = f"{name}, {cell.kind} {cell.case}, {cell.rig}, round {round_ + 1}"
+                        results.failed.append(f"{what}: {in_a_line(error)}")
+                        _print(progress, f"failed: {results.failed[-1]}")
                     else:
                         cell.add(name, round_, values)
                 progress.advance(task)

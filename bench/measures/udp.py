@@ -50,7 +50,7 @@ class Udp:
             "received_kpps": sent.received / sent.seconds / 1e3,
             "lost_percent": 100 * (1 - sent.received / sent.offered),
             "lost_before_eth0_percent": lost_percent(sent.offered, sent.arrived),
-            **per_gigabyte(usage, sent.received * self.size),
+            **per_gigabyte(usage, sent.arrived * self.size),
         }
 
 

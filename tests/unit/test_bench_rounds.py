@@ -73,5 +73,7 @@ def test_a_run_that_fails_has_no_figure_and_stops_nothing(error: Exception) -> N
     _, results, said = run(outcome)
     assert results.cells[1].series("c", "gbps") == [1.0, None, 3.0]
     assert results.cells[1].series("a", "gbps") == [1.0, 2.0, 3.0]
-    assert said.count("failed: c, tcp 1 stream, wire 1500: ") == 1
+    [failed] = results.failed
+    assert failed.startswith("c, tcp 1 stream, wire 1500, round 2: ")
+    assert said.count(f"failed: {failed}") == 1
     assert "bad news" in said
