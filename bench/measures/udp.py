@@ -23,7 +23,7 @@ _EXTRA_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Udp:
-    """Datagrams with *size* octets of data from c1 to c2, without a limit on the rate."""
+    """Datagrams with *size* octets of payload from c1 to c2, without a limit on the rate."""
 
     kind: ClassVar[str] = "udp"
     size: int = SIZES[0]
@@ -100,7 +100,7 @@ class Count(NamedTuple):
 
 
 def count(report: dict[str, Any]) -> Count:
-    """Read the datagrams from a UDP report; up to iperf3 3.11 it has one sum only."""
+    """Read the datagrams from a UDP report; before iperf3 3.11 it has one sum only."""
     end = report["end"]
     sent, got = end.get("sum_sent", end["sum"]), end.get("sum_received", end["sum"])
     return Count(sent["packets"], got["packets"] - got["lost_packets"], sent["seconds"])

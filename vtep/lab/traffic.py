@@ -111,7 +111,7 @@ def iperf3_result(output: str) -> Throughput:
     end = report["end"]
     total = end.get("sum_received", end.get("sum"))
     arrived = 1.0
-    if "sum_received" not in end:  # iperf3 up to 3.12 reports only the sender's sum for UDP
+    if "sum_received" not in end:  # before 3.11, iperf3 reports only the sender's sum for UDP
         arrived -= total["lost_percent"] / 100
     return Throughput(total["bits_per_second"] * arrived, report)
 
