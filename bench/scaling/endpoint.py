@@ -70,16 +70,6 @@ class Endpoint:
             overlay, [_put(self._large, at, TAP_AT, one) for at, one in enumerate(packed)]
         )
 
-    def datagrams(self, overlay: Overlay, frame: bytes) -> int:
-        """Return the number of datagrams for *frame*, as read from the overlay's TAP."""
-        places = [_put(self._small, 0, TAP_AT, _PLAIN + frame)]
-        made: list[int] = []
-        self._worker.begin_batch(_NOW)
-        self._worker.encap.encapsulate(
-            overlay.port, places, lambda transmit: made.append(len(transmit.next_hop.peers))
-        )
-        return sum(made)
-
     def decapsulate(self, messages: Sequence[tuple[int, str, bytes]]) -> float:
         """Return the seconds for decapsulating *messages*, each (VNI, sender, frame)."""
         received = []

@@ -59,11 +59,6 @@ class Table:
             batch.append((vni, endpoint.address(peer), frame(endpoint.OWN_MAC, source)))
         return self.endpoint.decapsulate(batch)
 
-    def datagrams(self) -> int:
-        """Return the number of datagrams for a flooded frame."""
-        flooded = frame(endpoint.BROADCAST, endpoint.OWN_MAC)
-        return self.endpoint.datagrams(self.overlays[0], flooded)
-
     def _mac(self) -> tuple[bytes, int]:
         """Return a MAC of the table, and its peer."""
         number = self._random.choice(self._talking)
