@@ -9,7 +9,7 @@ daemons and iperf3 share, and their caches. So the figures are the daemon's own 
 the share of frames that arrived, not the throughput of the machine. The third run separates the
 daemon's work for the page from what the browser takes from all others.
 
-It needs what the tests of the page need: Chromium, and the extra "test" for Playwright.
+It needs what the tests of the page need: Chromium, and the dependency group "test" for Playwright.
 """
 
 import socket
