@@ -8,6 +8,8 @@ LOSS = {
     ("rtt", "median_us"): "lost_percent",
 }
 """By kind and Metric.key of a rate: the key of its loss. Both are shown together."""
+LOWER_BOUND = {("ndr", "kpps"): "sender_limited", ("ndr", "mbps"): "sender_limited"}
+"""By kind and Metric.key of a rate: the key that is 1 if the true rate may be higher."""
 
 
 def yes_or_no(share: float) -> str:

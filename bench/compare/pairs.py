@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from bench.compare.rank_test import chance, least_chance
 from bench.contenders import REFERENCE
 from bench.figures import Series, Summary, overlap, ratios, summarize
-from bench.meaning import LOSS, is_lower_better
+from bench.meaning import LOSS, LOWER_BOUND, is_lower_better
 from bench.measures import COMPARED, METRICS, Metric
 from bench.results import Cell, Results
 
 BETTER, WORSE, SAME, FEW = "better", "worse", "no difference seen", "too few rounds"
+LIMITED = "limited by sender"
 LIMIT = 0.05
 """A difference is reported if it occurs by chance less often than this."""
 _NOT_COMPARED = ("samples", "trials", "sender_limited")
@@ -29,7 +30,8 @@ class Pair:
         lost: median loss in a and in b that belongs to a rate, in percent.
         rounds: number of rounds with a figure in a and in b.
         chance: how often the rank test expects such an order if nothing differs, from 0 to 1.
-        verdict: BETTER or WORSE (b than a), SAME, or FEW.
+        verdict: BETTER or WORSE (b than a), SAME, FEW, or LIMITED, if the rates are lower bounds
+            that prove none of them.
     """
 
     test: str
@@ -95,6 +97,9 @@ def _pair(cell: Cell, other: Cell, name: str, metric: Metric, relative: bool) ->
         by_chance = chance(ours, theirs)
         enough = least_chance(len(ours), len(theirs)) <= LIMIT
         verdict = _verdict(metric.key, first, second, by_chance, enough)
+        bounds = [_is_lower_bound(each, name, metric) for each in (cell, other)]
+        if not _is_proven(verdict, *bounds):
+            verdict = LIMITED
         amounts = (len(ours), len(theirs))
         test = f"{cell.kind} {cell.case}, {cell.rig}"
         lost = (_lost(cell, name, metric), _lost(other, name, metric))
@@ -106,6 +111,17 @@ def _lost(cell: Cell, name: str, metric: Metric) -> float | None:
     return found.median if found else None
 
 
+def _is_lower_bound(cell: Cell, name: str, metric: Metric) -> bool:
+    """Return whether the sender was the limit of a rate, in the median of the rounds."""
+    found = summarize(cell.series(name, LOWER_BOUND.get((cell.kind, metric.key), "")))
+    return found is not None and found.median >= 0.5
+
+
+def _is_proven(verdict: str, a_is_bound: bool, b_is_bound: bool) -> bool:
+    """Return whether a verdict holds although the true rates of a or b may be higher."""
+    return (verdict == WORSE or not a_is_bound) and (verdict == BETTER or not b_is_bound)
+
+
 def _series(cell: Cell, name: str, key: str, relative: bool) -> Series:
     mine = cell.series(name, key)
     return ratios(mine, cell.series(REFERENCE, key)) if relative else mine
@@ -114,6 +130,6 @@ def _series(cell: Cell, name: str, key: str, relative: bool) -> Series:
 def _verdict(key: str, a: Summary, b: Summary, by_chance: float, enough: bool) -> str:
     if not enough:
         return SAME if overlap(a, b) else FEW
-    if by_chance > LIMIT:
+    if by_chance > LIMIT or a.median == b.median:
         return SAME
     return BETTER if (b.median < a.median) == is_lower_better(key) else WORSE

@@ -8,13 +8,13 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.compare.differences import differences, missing, other_processor
-from bench.compare.pairs import BETTER, FEW, LIMIT, WORSE, Pair
+from bench.compare.pairs import BETTER, FEW, LIMIT, LIMITED, WORSE, Pair
 from bench.contenders import REFERENCE
 from bench.figures import Summary, percent, with_spread
 from bench.results import Results
 from bench.table import empty
 
-_STYLES = {BETTER: "green", WORSE: "bold red", FEW: "yellow"}
+_STYLES = {BETTER: "green", WORSE: "bold red", FEW: "yellow", LIMITED: "yellow"}
 _WARNING = (
     "warning: the processors differ; compare the ratios to the kernel's vxlan, not the figures"
 )
@@ -96,6 +96,8 @@ def _reading(found: Sequence[Pair]) -> list[str]:
         "equally likely; this share of them separates A and B as much (Mann-Whitney).",
         f'"better" or "worse": the chance is {100 * LIMIT:.0f} % or less. "{FEW}": A and B do not '
         "overlap, but so few rounds can do that by chance; measure at least 4.",
+        f'"{LIMITED}": the sender was the limit of a rate, so the tunnel may carry more, and no '
+        "difference is proven.",
         f"{reported} of {len(found)} comparisons report a difference. If nothing differs, expect "
         f"up to {LIMIT * len(found):.0f}.",
         "Two runs differ in more than the program: the machine has fast and slow hours. Repeat a "

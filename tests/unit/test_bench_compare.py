@@ -37,6 +37,14 @@ def pings(*median_us: float) -> Results:
     return Results(cells=[cell])
 
 
+def no_drop(kpps: Rounds, *, limited: bool) -> Results:
+    """Return results of a no-drop rate of vtep, which the sender has limited or not."""
+    cell = Cell("ndr", "64 bytes", Rig())
+    for round_, value in enumerate(kpps):
+        cell.add("vtep", round_, {"kpps": value, "sender_limited": float(limited)})
+    return Results(cells=[cell])
+
+
 def verdicts(a: Results, b: Results, *, relative: bool = False) -> dict[str, str]:
     """Return the verdicts by contender."""
     return {one.contender: one.verdict for one in pairs(a, b, None, relative=relative)}
@@ -58,6 +66,35 @@ def test_more_throughput_is_better_and_a_longer_round_trip_is_worse() -> None:
 def test_noise_is_no_difference() -> None:
     noisy = tcp(vtep=[3.9, 4.05, 4.25, 4.35, 4.6])
     assert verdicts(tcp(vtep=FIVE), noisy)["vtep"] == "no difference seen"
+
+
+def test_equal_medians_are_no_difference_whatever_the_ranks() -> None:
+    low, high = [1.0, 1.0, 1.0, 3.0, 3.0, 3.0, 3.0], [3.0, 3.0, 3.0, 3.0, 5.0, 5.0, 5.0]
+    assert chance(low, high) < 0.05
+    assert verdicts(tcp(vtep=low), tcp(vtep=high))["vtep"] == "no difference seen"
+    assert verdicts(pings(*low), pings(*high)) == {"vtep": "no difference seen"}
+
+
+@pytest.mark.parametrize(
+    ("limited", "factor", "verdict"),
+    [
+        ((False, False), 0.5, "worse"),
+        ((True, True), 0.5, "limited by sender"),
+        ((True, True), 2.0, "limited by sender"),
+        ((True, False), 0.5, "worse"),
+        ((True, False), 2.0, "limited by sender"),
+        ((False, True), 0.5, "limited by sender"),
+        ((False, True), 2.0, "better"),
+        ((False, True), 1.0, "limited by sender"),
+    ],
+)
+def test_a_rate_that_the_sender_limits_gets_a_verdict_only_if_it_proves_one(
+    limited: tuple[bool, bool], factor: float, verdict: str, tmp_path: Path
+) -> None:
+    a, b = no_drop(FIVE, limited=limited[0]), no_drop(times(factor), limited=limited[1])
+    assert verdicts(a, b) == {"vtep": verdict}
+    code = main(["compare", *files(tmp_path, a, b), "--fail-below", "0.9"])
+    assert code == (verdict == "worse")
 
 
 def test_three_rounds_are_too_few_even_if_they_do_not_overlap() -> None:
