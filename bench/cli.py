@@ -17,7 +17,7 @@ from bench.rig import UNDERLAYS, Rig
 from vtep.lab import LabError
 
 _RESULTS = Path(__file__).parent / "results"
-_TABLE_WIDTH = 200  # when the output is not a terminal
+_TABLE_WIDTH = 220  # when the output is not a terminal
 
 
 def main(argv: Sequence[str]) -> int:

@@ -84,7 +84,7 @@ def add_rigs(part: Parser) -> None:
         list(UNDERLAYS),
         "|".join(UNDERLAYS),
     )
-    add_list(part, "--mtu", "set the MTU of the underlay", positive, [1500], "OCTETS")
+    add_list(part, "--mtu", "set the MTU of the underlay", positive, [1500], "BYTES")
     add_list(part, "--family", "set the IP version of the underlay", _family, [4], "4|6")
     add_list(part, "--inside", "set the IP version of the traffic", _family, [4], "4|6")
 

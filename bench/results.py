@@ -86,6 +86,23 @@ class Results:
         found = (cell for cell in self.cells if (cell.kind, cell.case, cell.rig) == wanted)
         return next(found, None)
 
+    def fail(self, cell: Cell, contender: str, round_: int, reason: str) -> str:
+        """Add a failed run to *failed*, and return its line; rounds are numbered from 0."""
+        self.failed.append(f"{_runs(cell, contender)}{round_ + 1}: {reason}")
+        return self.failed[-1]
+
+    def failures(self, kind: str) -> list[str]:
+        """Return the failed runs of a kind."""
+        return [one for one in self.failed if one.partition(", ")[2].startswith(f"{kind} ")]
+
+    def took_part(self, cell: Cell, contender: str) -> bool:
+        """Return whether a contender was to run a test, even if it never succeeded in it."""
+        return (
+            contender in cell.figures
+            or f"{contender}, {cell.rig}" in self.left_out
+            or any(one.startswith(_runs(cell, contender)) for one in self.failed)
+        )
+
     def of(self, kind: str) -> list[Cell]:
         """Return the cells of a kind that have figures."""
         return [cell for cell in self.cells if cell.kind == kind and cell.figures]
@@ -125,6 +142,11 @@ def keep(results: Results, folder: Path) -> Path:
     path = folder / "results.json"
     path.write_text(dump(results))
     return path
+
+
+def _runs(cell: Cell, contender: str) -> str:
+    """Return the beginning of the lines for failed runs of a contender in a test."""
+    return f"{contender}, {cell.kind} {cell.case}, {cell.rig}, round "
 
 
 def _lines(value: object) -> str:

@@ -85,9 +85,8 @@ def run(
                         results.left_out[f"{name}, {test.rig}"] = str(error)
                         _print(progress, f"left out: {name}, {test.rig}: {error}")
                     except _FAILURES as error:
-                        what = f"{name}, {cell.kind} {cell.case}, {cell.rig}, round {round_ + 1}"
-                        results.failed.append(f"{what}: {in_a_line(error)}")
-                        _print(progress, f"failed: {results.failed[-1]}")
+                        line = results.fail(cell, name, round_, in_a_line(error))
+                        _print(progress, f"failed: {line}")
                     else:
                         cell.add(name, round_, values)
                 progress.advance(task)

@@ -8,9 +8,9 @@ from rich.table import Table
 
 from bench.contenders import BEFORE, REFERENCE
 from bench.figures import Summary, median, percent, ratios, summarize, with_spread
-from bench.meaning import LOSS, is_lower_better, yes_or_no
+from bench.meaning import GIGABYTE, LOSS, is_lower_better, notes, title, yes_or_no
 from bench.measures import COMPARED, METRICS
-from bench.measures.metric import Metric
+from bench.measures.metric import MACHINE, Metric
 from bench.measures.page import CLOSED
 from bench.results import Cell, Results
 
@@ -31,7 +31,9 @@ def tables(results: Results) -> Iterator[Table]:
     """Yield a table for each kind of test with figures, and for each curve."""
     for kind in METRICS:
         if cells := results.of(kind):
-            yield _table(kind, cells)
+            table = _table(kind, cells)
+            table.caption = "\n".join([*_reading(kind, cells), *notes(results, kind)])
+            yield table
     service = list(_ipv6(results))
     if service:
         yield _ipv6_table(service)
@@ -56,10 +58,9 @@ def _table(kind: str, cells: list[Cell]) -> Table:
     ]
     metrics = _shown(kind, cells)
     table = empty(_TITLES[kind], "test", "", *ratio_headings, *map(heading, metrics), "n")
-    table.caption = _reading(kind)
     for cell in cells:
         table.add_section()
-        where = f"{cell.case}, {cell.rig}"
+        where = title(cell)
         for name in cell.figures:
             shares = [
                 summarize(ratios(cell.series(name, one.key), cell.series(reference, one.key)))
@@ -97,11 +98,14 @@ def heading(metric: Metric) -> str:
     return f"{metric.title}\n{metric.unit}"
 
 
-def _reading(kind: str) -> str:
+def _reading(kind: str, cells: list[Cell]) -> Iterator[str]:
+    """Yield how to read the table, and the unit of CPU time."""
     better = "lower" if is_lower_better(COMPARED[kind][0].key) else "higher"
-    return (
+    yield (
         f"Medians (lowest-highest) of n rounds; ratios within a round. A {better} ratio is better."
     )
+    if MACHINE in _shown(kind, cells):
+        yield GIGABYTE[kind]
 
 
 def _ipv6(results: Results) -> Iterator[tuple[Cell, str, Summary]]:
@@ -122,7 +126,7 @@ def _ipv6(results: Results) -> Iterator[tuple[Cell, str, Summary]]:
 def _ipv6_table(rows: list[tuple[Cell, str, Summary]]) -> Table:
     table = empty("IPv6 compared with IPv4, for each contender", "test", "", "ratio to IPv4")
     for cell, name, ratio in rows:
-        table.add_row(f"{cell.kind} {cell.case}, {cell.rig}", name, with_spread(ratio))
+        table.add_row(f"{cell.kind} {title(cell)}", name, with_spread(ratio))
     return table
 
 

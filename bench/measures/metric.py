@@ -18,4 +18,4 @@ TUNNEL = Metric("tunnel_s_per_gb", "tunnel CPU", "s/GB")
 MACHINE = Metric("machine_s_per_gb", "machine CPU", "s/GB")
 PEAK = Metric("peak_mb", "tunnel memory", "MB")
 USAGE = (TUNNEL, MACHINE, PEAK)
-"""Figures of bench/measures/usage.py. GB = 10^9 octets carried, MB = 10^6 octets."""
+"""Figures of bench/measures/usage.py; MB = 10^6 bytes, and meaning.GIGABYTE defines GB by kind."""

@@ -42,7 +42,10 @@ class Tcp:
         return seconds + WARM_UP_S
 
     def measure(self, ends: Joined, seconds: int) -> Values:
-        """Run it once. CPU time is that of the whole run, for all octets of the whole run."""
+        """Run it once.
+
+        CPU time is for the bytes that iperf3 counts, the warm-up included.
+        """
         options = [*_OPTIONS[self.direction], "--omit", str(WARM_UP_S)]
         command = iperf3_command(ends.address, *options, seconds=seconds, streams=self.streams)
         with iperf3_server(ends.server), measured(ends.pids) as usage:
@@ -66,7 +69,10 @@ def retransmits(report: dict[str, Any]) -> int:
 
 
 def carried(report: dict[str, Any]) -> int:
-    """Return the octets of all intervals, those of the warm-up included, of both directions."""
+    """Return the bytes that iperf3 counts, the warm-up included, the sum of both directions.
+
+    The client counts them in its intervals: those that it sent, and those that it received.
+    """
     keys = ("sum", "sum_bidir_reverse")
     return sum(part[key]["bytes"] for part in report["intervals"] for key in keys if key in part)
 

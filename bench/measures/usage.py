@@ -45,7 +45,7 @@ def resident_octets(pid: int) -> int:
 def measured(pids: Iterable[int]) -> Iterator[Values]:
     """Yield a dictionary that gets CPU seconds and memory at the end of the block.
 
-    Its keys are those of USAGE; per_gigabyte() divides the seconds by the amount received.
+    Its keys are those of USAGE; per_gigabyte() divides the seconds by the amount of data.
     """
     pids = tuple(pids)
     values: Values = {}
@@ -59,7 +59,7 @@ def measured(pids: Iterable[int]) -> Iterator[Values]:
 
 
 def per_gigabyte(values: Values, octets: float) -> Values:
-    """Return *values* of measured() with seconds for 10^9 octets received."""
+    """Return *values* of measured() with seconds for 10^9 of *octets*."""
     per_gb = (TUNNEL.key, MACHINE.key)
     if octets <= 0:
         return {key: value for key, value in values.items() if key not in per_gb}

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
+from bench import meaning
 from bench.figures import Summary, summarize, with_spread
 from bench.plots.rows import ROW, Group, Rows, length
 from bench.plots.sheet import Sheet, rounds
@@ -57,7 +58,7 @@ def chart(
 
 def by_test(cells: Sequence[Cell]) -> list[Group]:
     """Return a group for each test."""
-    return [(f"{cell.case}, {cell.rig}", list(cell.figures)) for cell in cells]
+    return [(meaning.title(cell), list(cell.figures)) for cell in cells]
 
 
 def summaries(cell: Cell, key: str) -> dict[str, Summary | None]:

@@ -4,6 +4,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from bench.figures import short, with_spread
+from bench.meaning import GIGABYTE
 from bench.measures import Tcp
 from bench.plots.chart import HEAD, Column, medians, summaries
 from bench.plots.rows import ROW, Group, Rows, length
@@ -38,7 +39,7 @@ def cost(results: Results) -> Figure | None:
     for ax in sheet.axes:
         ax.set_xlim(left=0)
     time.counts([cell], "machine_s_per_gb")
-    time.write("CPU time", "CPU seconds for each GB received")
+    time.write("CPU time", "CPU seconds for each GB")
     memory.write("peak of the tunnel's memory", "MB")
     hue = PALETTE["vtep"]
     sheet.legend(
@@ -52,4 +53,5 @@ def cost(results: Results) -> Figure | None:
         "round, of the whole machine and of the memory. The kernel's vxlan has no process: "
         "only the time of the whole machine includes its work."
     )
+    sheet.note(GIGABYTE["tcp"])
     return sheet.finish(results, "tcp")

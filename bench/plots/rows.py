@@ -99,14 +99,17 @@ class Rows:
     def ranges(
         self, heading: str, groups: Sequence[Mapping[str, Summary | None]], write: Write
     ) -> None:
-        """Add a column of medians and ranges, marked if they overlap that of the reference."""
+        """Add a column of medians and ranges, marked if they overlap that of the reference.
+
+        A value that is None becomes a dash.
+        """
         texts: dict[float, str] = {}
         marks: dict[float, str] = {}
         for group, values in enumerate(groups):
             for name, one in values.items():
+                y = self._places[group, name]
+                texts[y] = "-" if one is None else write(one)
                 if one is not None:
-                    y = self._places[group, name]
-                    texts[y] = write(one)
                     marks[y] = _mark(self._sheet, name, one, values.get(REFERENCE))
         self.column(heading, texts)
         self.column("", marks)

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from bench.machine import caption
+from bench.meaning import notes
 from bench.plots.style import FAINT, GRID, INK
 from bench.results import Cell, Results
 
@@ -71,9 +72,10 @@ class Sheet:
     def finish(self, results: Results, kind: str) -> Figure:
         """Write title, footnotes, machine and lengths of the runs; return the figure."""
         width, room = self._size
-        notes = [*self._notes, caption(results.machine, results.options, kind)]
+        described = caption(results.machine, results.options, kind)
+        paragraphs = [*self._notes, *notes(results, kind), described]
         columns = round((width - 2 * _EDGE) * _CHARACTERS)
-        lines = [line for note in notes for line in textwrap.wrap(note, columns)]
+        lines = [line for one in paragraphs for line in textwrap.wrap(one, columns)]
         bottom = _EDGE + _LINE * len(lines)
         top = _TOP + (_LEGEND if self._handles else 0)
         height = room + top + bottom

@@ -26,6 +26,7 @@ _RIGS = {
     "IPv6 underlay": Rig("wire", family=6),
 }
 _WIDTH = 12.5
+_NO_FIGURE = "-: the contender was not measured in this test, or all of its runs failed."
 
 
 def ratio(results: Results) -> Figure | None:
@@ -46,6 +47,8 @@ def ratio(results: Results) -> Figure | None:
         panel.bars(0, shares)
         panel.spreads(0, shares)
         panel.ranges("ratio\n(lowest-highest)", [shares], with_spread)
+        if None in shares.values():
+            sheet.note(_NO_FIGURE)
         gbps = Column("median\nGb/s", "gbps", short)
         panel.column(gbps.heading, medians(panel, [cell], gbps))
         panel.counts([cell], "gbps")
@@ -79,11 +82,14 @@ def rigs(results: Results) -> Figure | None:
 
 
 def _grouped(results: Results, title: str, panels: dict[str, dict[str, Cell]]) -> Figure | None:
-    """Draw a panel for each underlay, with a group of rows for each test."""
-    if not panels:
-        return None
+    """Draw a panel for each underlay, with a group of rows for each test.
+
+    The contenders are those that took part in every test, even if they failed in some.
+    """
     cells = [cell for panel in panels.values() for cell in panel.values()]
-    names = [name for name in _names(cells) if all(name in cell.figures for cell in cells)]
+    names = [name for name in _names(cells) if all(results.took_part(cell, name) for cell in cells)]
+    if not names:
+        return None
     headings = list(dict.fromkeys(name for panel in panels.values() for name in panel))
     rows: list[Group] = [(heading, names) for heading in headings]
     width = _WIDTH if len(panels) > 1 else 8.5
@@ -98,6 +104,8 @@ def _grouped(results: Results, title: str, panels: dict[str, dict[str, Cell]]) -
             panel.bars(group, one)
             panel.spreads(group, one)
         panel.ranges("median\n(lowest-highest)", values, with_spread)
+        if any(None in one.values() for one in values):
+            sheet.note(_NO_FIGURE)
         ax.set_xlim(left=0)
         panel.write(where, "received, Gb/s")
     sheet.note(f"Bars: medians, {rounds(cells, 'gbps')}. Thin lines: lowest to highest round.")

@@ -38,6 +38,15 @@ def sample() -> Results:
     return Results(machine, {"rounds": 2}, {"vtep": "ours"}, {"tinc": "why"}, cells, [curve])
 
 
+def shown(results: Results) -> str:
+    """Return all tables."""
+    console = Console(width=300, highlight=False)
+    with console.capture() as capture:
+        for one in table.tables(results):
+            console.print(one)
+    return capture.get()
+
+
 def test_a_round_without_a_figure_stays_empty() -> None:
     cell = Cell("tcp", "1 stream", Rig())
     cell.add("vtep", 0, {"gbps": 1.0})
@@ -66,11 +75,7 @@ def test_a_test_is_found_by_kind_case_and_rig() -> None:
 
 
 def test_tables_show_the_ratio_of_the_same_round_first() -> None:
-    console = Console(width=200, highlight=False)
-    with console.capture() as capture:
-        for one in table.tables(sample()):
-            console.print(one)
-    lines = [line.split() for line in capture.get().splitlines()]
+    lines = [line.split() for line in shown(sample()).splitlines()]
     assert ["vtep", "0.50", "2.00", "0.40", "0.50", "50.0", "1"] in lines  # the first round alone
     kernel = ["kernel", "1.00", "4.05", "(4.00-4.10)", "-", "0.25", "-", "2"]
     assert kernel in [line[-8:] for line in lines]
@@ -81,17 +86,36 @@ def test_tables_show_the_ratio_of_the_same_round_first() -> None:
 
 
 def test_a_loss_is_beside_its_rate_and_has_no_column_of_its_own() -> None:
-    console = Console(width=300, highlight=False)
-    with console.capture() as capture:
-        for one in table.tables(made_up(("kernel", "vtep"), spread=0)):
-            console.print(one)
-    lines = capture.get().splitlines()
-    [udp] = [line for line in lines if line.startswith(" 64 bytes") and "400" in line]
+    said = shown(made_up(("kernel", "vtep"), spread=0))
+    lines = said.splitlines()
+    [udp] = [line for line in lines if line.startswith(" 64-byte") and "400" in line]
     assert "240, 40 % lost" in udp
     assert "168, 58 % lost" in udp
     assert not [line for line in lines if line.split()[:1] == ["lost"]]
     assert any("saturated" in line and "4.00" in line for line in lines)
-    assert "A lower ratio is better" in capture.get()
+    assert "A lower ratio is better" in said
+
+
+def test_tables_have_units_and_explain_sizes_intervals_and_gigabytes() -> None:
+    said = shown(made_up(("kernel", "vtep")))
+    assert "200 connections, writes of 1 to 65,000 bytes, wire 1500" in said
+    assert said.count(" 64-byte payload, wire 1500") == 2
+    assert said.count("the inner Ethernet frame is 42 bytes longer") == 2
+    assert said.count("ping waits 10 to 17 ms") == 1
+    assert said.count("GB: 10^9 bytes that iperf3 counts, the warm-up included.") == 1
+    assert "failed" not in said
+
+
+def test_tables_count_failed_runs_and_name_searches_that_used_up_their_trials() -> None:
+    results = made_up(("kernel", "vtep"))
+    udp, ndr = results.of("udp")[0], results.of("ndr")[1]
+    results.fail(udp, "vtep", 0, "rtt, a reason")
+    ndr.figures["vtep"]["trials"][1] = 16.0
+    lines = [line.strip() for line in shown(results).splitlines()]
+    assert lines.count("1 run of udp failed, see results.json.") == 1
+    assert not any("of ndr failed" in line or "of rtt failed" in line for line in lines)
+    [stopped] = [line for line in lines if line.startswith("Search stopped at 16 trials")]
+    assert stopped.endswith(": vtep, 512-byte payload, wire 1500 (1 of 5 rounds).")
 
 
 def test_without_figures_nothing_is_drawn(tmp_path: Path) -> None:
