@@ -1,7 +1,7 @@
 # Each target sets itself up on Debian or Ubuntu: it creates the virtual environment .venv with the
 # Python packages, and installs missing programs by apt-get.  demo, lab, test and bench need root,
 # because they create network namespaces; these disappear when the target ends.  install is
-# independent of .venv.
+# independent of .venv; .ci/install reads PREFIX and DESTDIR from make's command line.
 
 PYTHON_FILES = vtep bench tests docs/man
 RUN = .venv/bin/python -m
@@ -12,8 +12,6 @@ TEST_TOOLS = $(LAB_TOOLS) curl=curl tcpdump=tcpdump tshark=tshark dpkg=dpkg chro
 	openssl=openssl man=man-db
 HOSTS = 2
 SUITE = bookworm
-PREFIX = /usr/local
-export PREFIX DESTDIR
 
 .PHONY: help install uninstall demo lab test test-install check pictures bench lock clean
 
