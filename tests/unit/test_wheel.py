@@ -3,6 +3,7 @@
 It is built without a network, by the locked hatchling of the virtual environment of the tests.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -20,25 +21,37 @@ ROOT = Path(__file__).parents[2]
 SHARE = "vtep-*.data/data/share"
 
 
-def pip(*argv: str | Path) -> None:
+def pip(*argv: str | Path, **variables: str) -> None:
+    environ = os.environ | variables
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)
     done = subprocess.run(
         [sys.executable, "-m", "pip", "--quiet", "--isolated", *map(str, argv)],
-        capture_output=True, text=True, check=False, timeout=120,
+        env=environ, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy of the source code."""
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the source code."""
     source = tmp_path_factory.mktemp("source")
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
     for name in filter(None, listed.stdout.decode().split("\0")):
         if name.startswith(("vtep/", "docs/man/")) or "/" not in name:
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, source / name)
+    return source
+
+
+@pytest.fixture(scope="module")
+def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built beside an installed package that is named docs, too."""
+    other = tmp_path_factory.mktemp("packages")
+    (other / "docs").mkdir()
+    (other / "docs/__init__.py").touch()
     built = tmp_path_factory.mktemp("wheel")
-    pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", built, source)
+    options = ("--no-deps", "--no-build-isolation", "--wheel-dir", built)
+    pip("wheel", *options, source, PYTHONPATH=str(other))
     (file,) = built.iterdir()
     return file
 
@@ -74,6 +87,11 @@ def test_the_wheel_contains_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         tops = {name.partition("/")[0] for name in archive.namelist()}
     assert {top.partition("-")[0] for top in tops} == {"vtep"}
+
+
+def test_the_build_leaves_no_bytecode_in_the_source_code(source: Path, wheel: Path) -> None:
+    assert wheel.exists()
+    assert list(source.rglob("__pycache__")) == []
 
 
 def metadata(wheel: Path) -> Message:
