@@ -200,7 +200,8 @@ def test_bash_completes(line: str, offered: list[str], installed: Path) -> None:
     assert complete(installed, line) == offered
 
 
-def test_zsh_accepts_its_completion(installed: Path) -> None:
+def test_the_completion_for_zsh_is_for_vtep_and_has_every_option(installed: Path) -> None:
     text = (installed / "share/zsh/site-functions/_vtep").read_text()
     assert text.startswith("#compdef vtep\n")
-    assert "--docker-network" in text
+    for option in OPTIONS:
+        assert any(option.flag + end in text for end in "[,}"), option.flag
