@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from vtep import __version__
+from vtep.cli.dispatch import split_command
 from vtep.cli.guesses import FDB_ACTIONS, NOT_COMMANDS, PEER_ACTIONS
 from vtep.cli.main import main
 from vtep.cli.registry import COMMANDS
-from vtep.config.options import OPTIONS
+from vtep.config.options import OPTIONS, Option
 from vtep.config.unsupported import UNSUPPORTED
 
 IP_LINK_VXLAN = """
@@ -107,7 +108,44 @@ def test_a_suggestion_is_similar_or_absent(
         ("-d", "vtep -d show"),
         (f"-d {JOIN}", "service"),
         ("-json", "vtep -json show"),
-        ("-s -j", "vtep -s show"),
+        ("-s -j", "vtep -s -j show"),
+        ("--socket", "vtep --socket PATH show"),
+        ("--socket show", "vtep --socket PATH show"),
+        ("-s -socket show", "vtep -s -socket PATH show"),
+        ("--socket=/x", "vtep --socket=/x show"),
+        ("-br show", "use -o"),
+        ("-brief show", "use -o"),
+        ("show -br", "use -o"),
+        ("-4 show", "IP version"),
+        ("-6 peer", "IP version"),
+        ("-f inet show", "IP version"),
+        ("-family inet6 peer", "IP version"),
+        ("peer -f inet", "IP version"),
+        ("-n blue show", "ip netns exec NS vtep"),
+        ("-s -netns blue fdb", "ip netns exec NS vtep"),
+        (f"-n blue {JOIN}", "ip netns exec NS vtep"),
+        (f"{JOIN} -netns blue", "ip netns exec NS vtep"),
+        ("-N fdb", "always prints numbers"),
+        ("-r peer", "always prints addresses"),
+        ("-resolve peer", "always prints addresses"),
+        ("-b FILE", "shell script"),
+        ("-batch -", "shell script"),
+        ("-rc 10 monitor", "netlink"),
+        ("-a show", "vtep monitor"),
+        ("-all fdb", "vtep monitor"),
+        ("-t peer", "vtep monitor"),
+        ("show -timestamp", "vtep monitor"),
+        ("-ts show", "vtep monitor"),
+        ("-color monitor", "no colours"),
+        ("-color=always show", "remove 'always'"),
+        ("-c show", "write -c after show"),
+        ("-s -c fdb", "write -c after fdb"),
+        ("ttl 5", "ip_default_ttl"),
+        ("learning", "always behaves so"),
+        (f"{JOIN} ttl 5", "ip_default_ttl"),
+        ("show vpn", "did you mean 'vni'? For a TAP write dev vpn"),
+        ("show type bridge", "all overlays are VXLAN"),
+        ("monitor dropz", "event 'dropz': unknown; did you mean 'drop'?\n"),
         ("st", "vtep --help"),
         ("vni 100", "'--vni'"),
         ("remote 10.0.1.41", "'--remote'"),
@@ -124,7 +162,7 @@ def test_a_suggestion_is_similar_or_absent(
         ("fdb show state", "state VALUE"),
         ("peer foo", "use show"),
         ("monitor link", "learned, moved, expired, refused, flooded, dropped, fdb, all"),
-        ("monitor droped", "'dropped'"),
+        ("monitor droped", "event 'droped': unknown; did you mean 'dropped'?\n"),
         ("monitor dev", "dev VALUE"),
         ("show --json=yes", "takes no value"),
         ("show -jx", "vtep show --help"),
@@ -172,7 +210,7 @@ def test_vtep_alone_prints_the_usage_and_fails_as_ip_does(
 
 
 @pytest.mark.parametrize(
-    "words", ["version", "--version", "-V", "-version", "-V show", "-s -V fdb"]
+    "words", ["version", "--version", "-V", "-version", "-V show", "-s -V fdb", "-s -V"]
 )
 def test_the_version_has_the_spellings_of_ip(
     words: str, capsys: pytest.CaptureFixture[str]
@@ -194,6 +232,10 @@ def test_the_version_has_the_spellings_of_ip(
         ("show help", "usage: vtep show"),
         ("link help", "usage: vtep show"),
         ("-h peer", "usage: vtep peer"),
+        ("-s -h", "vtep connects"),
+        ("-sc show -h", "usage: vtep show"),
+        ("-socket x show -h", "usage: vtep show"),
+        ("-tsh monitor -h", "usage: vtep monitor"),
         ("peer -help", "usage: vtep peer"),
         ("mon --help", "usage: vtep monitor"),
         ("m -h", "usage: vtep monitor"),
@@ -226,6 +268,22 @@ def test_the_kernels_words_are_options(words: str, capsys: pytest.CaptureFixture
     assert capsys.readouterr().out == (
         "tap vx0 vni 100 dstport 4789 peers 10.0.1.41 mtu auto bridge br0\nok\n"
     )
+    assert complaint(f"{words} -mtu 5", capsys).startswith("mtu 5: ")  # read by the daemon, too
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.key or "config")
+def test_an_option_with_one_dash_is_one_of_the_daemon(option: Option) -> None:
+    for name in (option.flag, *option.aliases):
+        words = [f"-{name.lstrip('-')}", "x"]
+        assert split_command(words) == (None, words)
+
+
+def test_a_file_may_have_the_name_of_a_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "show").write_text("vni 1")
+    assert complaint("-c show", capsys).startswith("show: line 1: ")
 
 
 @pytest.mark.parametrize("words", ["", "--help", "--nope", "show --help", "show -x", "check -h"])

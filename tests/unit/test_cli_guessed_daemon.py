@@ -85,6 +85,22 @@ def test_the_words_of_bridge_fdb_select_entries(
     assert sorted(f"{line[0]} {line[4]}" for line in lines) == sorted(found)
 
 
+@pytest.mark.parametrize("words", ["", "type vxlan", "vx0 type vxlan", "dev vx0"])
+@pytest.mark.parametrize("command", ["show", "link show", "link"])
+def test_the_words_of_ip_link_select_overlays(
+    command: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ask(tmp_path, f"{command} {words}") == 0
+    assert "vxlan id 100 " in capsys.readouterr().out
+
+
+def test_the_same_word_for_a_command_twice_is_a_tap(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ask(tmp_path, "link link") == 0
+    assert capsys.readouterr().out == ""
+
+
 def test_getting_an_entry_that_does_not_exist_is_an_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

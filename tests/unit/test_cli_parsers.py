@@ -10,7 +10,7 @@ import pytest
 from tests.unit.test_cli import HEAVY
 from vtep.cli.main import main
 from vtep.cli.parsers import full_parser
-from vtep.cli.registry import COMMANDS, parser_of
+from vtep.cli.registry import COMMANDS
 from vtep.config.options import BOOLEAN, OPTIONS
 from vtep.errors import UsageError
 
@@ -34,7 +34,7 @@ def test_it_has_every_option_and_every_command_with_help() -> None:
     for name, of_command in commands.choices.items():
         assert of_command.prog == f"vtep {name}"
         assert of_command.description
-        assert actions(of_command).keys() == actions(parser_of(name)).keys()
+        assert actions(of_command).keys() == actions(COMMANDS[name].parser(name)).keys()
 
 
 def test_it_parses_as_the_commands_do() -> None:
@@ -48,7 +48,9 @@ def test_it_parses_as_the_commands_do() -> None:
 def test_every_switch_of_a_command_may_come_before_it(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    switches = [one for one, action in actions(parser_of(name)).items() if action.nargs == 0]
+    switches = [
+        one for one, action in actions(COMMANDS[name].parser(name)).items() if action.nargs == 0
+    ]
     for switch in sorted(set(switches) - {"-c"}):  # before the command it is --config
         for spelling in {switch, f"-{switch.lstrip('-')}"}:
             assert main([spelling, name, "--help"]) == 0

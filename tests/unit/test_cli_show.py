@@ -8,7 +8,7 @@ import pytest
 import uvloop
 
 from tests.unit.api_daemon import ApiDaemon
-from vtep.cli.registry import run as run_command
+from vtep.cli.dispatch import run as run_command
 from vtep.dataplane.fdb import LOCAL
 from vtep.errors import UsageError
 

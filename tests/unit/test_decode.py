@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.vectors.corpus import corpus
 from tests.vectors.example import capture
 from vtep import pcap
-from vtep.cli.registry import run as run_command
+from vtep.cli.dispatch import run as run_command
 from vtep.dataplane.counters import Drop
 from vtep.decode.inputs import guess
 from vtep.errors import UsageError

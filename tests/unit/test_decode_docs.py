@@ -8,7 +8,7 @@ import pytest
 
 from tests.consoles import ROOT, Example, examples, run, says
 from tests.unit.test_decode import BARE
-from vtep.cli.registry import run as run_command
+from vtep.cli.dispatch import run as run_command
 
 PAGE = ROOT / "docs" / "decode.md"
 

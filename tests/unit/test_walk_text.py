@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.consoles import ROOT
-from vtep.cli.registry import run as run_command
+from vtep.cli.dispatch import run as run_command
 from vtep.decode.terminal import WIDTH
 from vtep.errors import UsageError
 from vtep.walk.engine import run

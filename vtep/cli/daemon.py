@@ -4,18 +4,18 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from vtep.cli import help
+from vtep.cli import help_text
 from vtep.config.arguments import Parser
 from vtep.config.load import from_arguments
 from vtep.config.options import BOOLEAN, COUNT, GROUPS, OPTIONS, PORT_RANGE, Option
-from vtep.config.unsupported import UNSUPPORTED
+from vtep.config.unsupported import IPROUTE2, UNSUPPORTED
 from vtep.errors import UsageError
 
 
 def parser() -> Parser:
-    """Return the parser of the options before any command; it has no help of its own."""
+    """Return the parser of a command line without a command; the caller acts on -h and -V."""
     made = Parser(add_help=False)
-    made.unsupported = UNSUPPORTED
+    made.unsupported = UNSUPPORTED | IPROUTE2
     made.add_argument("-h", "--help", action="store_true", help="print this help")
     made.add_argument("-V", "--version", action="store_true", help="print the version")
     add_options(made)
@@ -27,7 +27,7 @@ def build_check(parser: Parser) -> None:
     parser.set_defaults(run=_check)
     parser.description = "Check options, variables and file without root, and change nothing."
     parser.epilog = "Takes the options of the daemon. Prints a line for each overlay, and ok."
-    parser.unsupported = UNSUPPORTED
+    parser.unsupported = UNSUPPORTED | IPROUTE2
     add_options(parser)
 
 
@@ -42,7 +42,7 @@ def add_options(parser: Parser) -> None:
 
 def _add_option(section: argparse._ArgumentGroup, option: Option) -> None:
     names = sorted((option.flag, *option.aliases), key=lambda name: name.startswith("--"))
-    text = help.with_default(option).replace("%", "%%")
+    text = help_text.with_default(option).replace("%", "%%")
     if option.kind in (BOOLEAN, COUNT):
         section.add_argument(
             *names, dest=option.dest, action="append_const", const="yes", help=text

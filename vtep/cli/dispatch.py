@@ -1,20 +1,31 @@
-"""Find the command in a command line; options may come before it, as in iproute2."""
+"""Find the command in a command line, and run it; options may come before it, as in iproute2."""
 
-import re
 from collections.abc import Sequence
+from pathlib import Path
 
-from vtep.cli.guesses import ABBREVIATED, NOT_COMMANDS, SYNONYMS
+from vtep.cli import early
+from vtep.cli.guesses import ABBREVIATED, NOT_COMMANDS, SYNONYMS, means_show
 from vtep.cli.registry import COMMANDS
 from vtep.config.options import OPTIONS
+from vtep.config.unsupported import UNSUPPORTED
 from vtep.errors import UsageError, did_you_mean
 
-_EARLY = (
-    *("statistics", "stats", "details", "json", "pretty", "oneline", "color"),
-    *("timestamp", "all", "help", "version"),
-)
-"""Options without a value that may come before a command; `-c` before it is --config."""
-_EARLY_LETTERS = frozenset("sdjpotahV")
-_SHOW = ("show", *SYNONYMS)
+_HELP = {"-h", "-help", "--help"}
+_VERSION = {"-V", "-version", "--version"}
+
+
+def run(name: str, words: Sequence[str]) -> int:
+    """Run a command with the words after its name; return the exit code.
+
+    Raises:
+        UsageError: a word is wrong; and what the command raises.
+    """
+    try:
+        arguments = COMMANDS[name].parser(name).parse_command(words)
+    except SystemExit as printed:  # by argparse, after --help
+        return int(printed.code or 0)
+    code: int = arguments.run(arguments)
+    return code
 
 
 def split_command(words: Sequence[str]) -> tuple[str | None, list[str]]:
@@ -23,56 +34,65 @@ def split_command(words: Sequence[str]) -> tuple[str | None, list[str]]:
     Raises:
         UsageError: the command is unknown, or options that need a command have none.
     """
-    early = _count_early(words)
-    if early < len(words) and not words[early].startswith("-"):
-        options, word, rest = [*words[:early]], words[early], [*words[early + 1 :]]
-        name = _command(word)
-        if set(options) & {"-V", "--version", "-version"}:
-            return "version", []
-        if rest == ["help"]:
-            rest = ["--help"]
-        elif name == "help" and rest and not rest[0].startswith("-"):
-            rest = [_command(rest[0]), *rest[1:]]
-        elif word == "link":
-            rest = _after_link(rest)
-        return name, [*options, *rest]
-    if early and not re.fullmatch("-[hV]|--?(help|version)", words[0]):
-        example = f"vtep {words[0]} show"
-        hint = "; to run it in the background use a service or nohup" if words[0] == "-d" else ""
+    number = early.count(words)
+    options, rest = [*words[:number]], [*words[number:]]
+    _refuse_early_color(rest)
+    if not rest or rest[0].startswith("-"):
+        return _without_command(options, rest)
+    word = rest.pop(0)
+    name = _command(word)
+    if _VERSION.intersection(options):
+        return "version", []
+    if rest == ["help"]:
+        rest = ["--help"]
+    elif name == "help" and rest and not rest[0].startswith("-"):
+        rest = [_command(rest[0]), *rest[1:]]
+    elif word == "link":
+        rest = _after_link(rest)
+    return name, [*options, *rest]
+
+
+def _without_command(options: list[str], rest: list[str]) -> tuple[str | None, list[str]]:
+    """Return what `split_command` does for early options that no command follows."""
+    if not options:
+        return None, rest
+    if _HELP.intersection(options):
+        return "help", []
+    if _VERSION.intersection(options):
+        return "version", []
+    hint = "; to run it in the background use a service or nohup" if options[0] == "-d" else ""
+    raise UsageError(
+        f"option {options[0]!r}: not an option of the daemon, but of commands; "
+        f"write for example vtep {early.as_example(options)} show{hint}"
+    )
+
+
+def _refuse_early_color(words: list[str]) -> None:
+    """Explain `-c show`, which is `--config show`, but `--color show` in iproute2.
+
+    Raises:
+        UsageError: the words begin so, and there is no such file.
+    """
+    if words[:1] == ["-c"] and words[1:] and _meant(words[1]) and not Path(words[1]).exists():
         raise UsageError(
-            f"option {words[0]!r}: not an option of the daemon, but of commands; "
-            f"write for example {example}{hint}"
+            f"option '-c': means --config FILE before a command; write -c after {words[1]}, "
+            "or write -color"
         )
-    return None, [*words]
 
 
 def _after_link(words: list[str]) -> list[str]:
     """Return the words for `vtep show` of `vtep link [show] ...`."""
     if words and words[0] in NOT_COMMANDS:
         raise UsageError(f"link {words[0]}: {NOT_COMMANDS[words[0]]}")
-    if words and any(one.startswith(words[0]) for one in _SHOW):
-        return words[1:]
-    return words
+    return words[1:] if words and means_show(words[0]) else words
 
 
-def _count_early(words: Sequence[str]) -> int:
-    """Return the number of words at the start that may belong to a command after them."""
-    at = 0
-    while at < len(words):
-        if words[at] == "--socket":
-            at += 2
-        elif words[at].startswith("--socket=") or _is_early(words[at]):
-            at += 1
-        else:
-            break
-    return at
-
-
-def _is_early(word: str) -> bool:
-    if re.fullmatch("-[a-zA-Z]+", word) and _EARLY_LETTERS.issuperset(word[1:]):
-        return True
-    name = re.fullmatch("--?([a-z]{2,})", word)
-    return name is not None and any(one.startswith(name[1]) for one in _EARLY)
+def _meant(word: str) -> str | None:
+    """Return the name of the command that a word means; None if it means none, or several."""
+    if word in COMMANDS:
+        return word
+    meant = {SYNONYMS.get(one, one) for one in ABBREVIATED if one.startswith(word)}
+    return meant.pop() if len(meant) == 1 else None
 
 
 def _command(word: str) -> str:
@@ -81,13 +101,12 @@ def _command(word: str) -> str:
     Raises:
         UsageError: it means none.
     """
-    if word in COMMANDS:
-        return word
-    if word in NOT_COMMANDS:
-        raise UsageError(f"{word}: {NOT_COMMANDS[word]}")
-    meant = {SYNONYMS.get(one, one) for one in ABBREVIATED if one.startswith(word)}
-    if len(meant) == 1:
-        return meant.pop()
+    for refused in (NOT_COMMANDS, UNSUPPORTED):
+        if word in refused:
+            raise UsageError(f"{word}: {refused[word]}")
+    name = _meant(word)
+    if name is not None:
+        return name
     names = {
         name.lstrip("-"): name for option in OPTIONS for name in (option.flag, *option.aliases)
     }

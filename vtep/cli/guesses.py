@@ -32,7 +32,10 @@ FDB_ACTIONS = {
 }
 """Actions of `vtep fdb` that are refused, and the rest of the error for each."""
 
-SYNONYMS = {"list": "show", "lst": "show", "ls": "show", "link": "show"}
+_SHOW = ("show", "list", "lst", "ls")
+"""The words of iproute2 for showing."""
+
+SYNONYMS = dict.fromkeys((*_SHOW[1:], "link"), "show")
 """Words of iproute2 for our commands."""
 
 ABBREVIATED = ("show", "fdb", "peer", "monitor", *SYNONYMS)
@@ -76,3 +79,8 @@ NOT_COMMANDS = {
     "shell": "not a command; write vtep lab",
 }
 """Words that users try, and the rest of the error for each."""
+
+
+def means_show(word: str) -> bool:
+    """Whether an action means to show; the beginning of a word is enough, as in iproute2."""
+    return any(one.startswith(word) for one in _SHOW)

@@ -10,10 +10,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from vtep import __version__
-from vtep.cli import daemon
-from vtep.cli.dispatch import split_command
-from vtep.cli.registry import help_text, run, usage_text
+from vtep.cli import daemon, help_text
+from vtep.cli.dispatch import run, split_command
+from vtep.cli.registry import COMMANDS
 from vtep.config.options import OPTIONS
 from vtep.errors import UsageError
 
@@ -57,7 +56,7 @@ def _discard_output() -> None:
 
 def _dispatch(words: Sequence[str]) -> int:
     if not words and not any(os.environ.get(option.variable) for option in OPTIONS):
-        print(usage_text(), file=sys.stderr, end="")
+        print(help_text.usage(COMMANDS.values()), file=sys.stderr, end="")
         return USAGE_ERROR
     name, rest = split_command(words)
     return _daemon(rest) if name is None else run(name, rest)
@@ -66,9 +65,7 @@ def _dispatch(words: Sequence[str]) -> int:
 def _daemon(words: Sequence[str]) -> int:
     arguments = daemon.parser().parse_command(words)
     if arguments.help:
-        print(help_text(), end="")
-        return 0
+        return run("help", [])
     if arguments.version:
-        print(f"vtep {__version__}")
-        return 0
+        return run("version", [])
     return daemon.run(arguments)

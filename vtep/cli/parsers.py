@@ -1,7 +1,6 @@
 """The complete command line as one argparse parser."""
 
-from vtep import __version__
-from vtep.cli.daemon import add_options
+from vtep.cli import daemon
 from vtep.cli.registry import COMMANDS
 from vtep.config.arguments import Parser
 
@@ -13,15 +12,9 @@ def full_parser() -> Parser:
     it: it makes only the parser of the command that it runs, from the same `build` functions. No
     large package is imported.
     """
-    parser = Parser(usage="%(prog)s [option ...] [COMMAND ...]")
+    parser = daemon.parser()
+    parser.usage = "%(prog)s [option ...] [COMMAND ...]"
     parser.description = "Connect Ethernet segments across an IP network (VXLAN, RFC 7348)."
-    parser.add_argument(
-        *["-V", "--version"],
-        action="version",
-        version=f"vtep {__version__}",
-        help="print the version",
-    )
-    add_options(parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", prog="vtep")
     for name, command in COMMANDS.items():
         command.build(commands.add_parser(name, usage=command.usage, help=command.help))

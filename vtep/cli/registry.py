@@ -1,31 +1,10 @@
-"""The commands; each is imported when it is used.
+"""The table of commands; each is imported when it is used.
 
-Dispatch, `vtep --help`, `vtep help COMMAND`, suggestions and `vtep.cli.parsers` follow this table.
+Dispatch, `vtep --help`, `vtep help COMMAND`, suggestions and `vtep.cli.parsers` follow it.
 """
 
-import argparse
-import sys
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
-
-from vtep import __version__
-from vtep.cli import help
+from vtep.cli.command import Command
 from vtep.config.arguments import Parser
-from vtep.errors import UsageError, did_you_mean
-
-
-class Command(NamedTuple):
-    """One command.
-
-    Attributes:
-        build: adds description and arguments to a parser, and sets the default `run`, a function
-            that takes the parsed arguments and returns the exit code. Imports no large package.
-        usage, help: one line of --help.
-    """
-
-    build: Callable[[Parser], None]
-    usage: str
-    help: str
 
 
 def _check(parser: Parser) -> None:
@@ -35,15 +14,15 @@ def _check(parser: Parser) -> None:
 
 
 def _help(parser: Parser) -> None:
-    parser.set_defaults(run=_print_help)
-    parser.completions = tuple(COMMANDS)
-    parser.description = "Print the help of vtep, or of one command."
-    parser.add_argument("command", nargs="?", metavar="COMMAND", help=", ".join(COMMANDS))
+    from vtep.cli.help_command import build_help
+
+    build_help(parser, COMMANDS)
 
 
 def _version(parser: Parser) -> None:
-    parser.set_defaults(run=_print_version)
-    parser.description = "Print the version of vtep."
+    from vtep.cli.help_command import build_version
+
+    build_version(parser)
 
 
 def _show(parser: Parser) -> None:
@@ -101,13 +80,13 @@ def _walk(parser: Parser) -> None:
 
 
 def _demo(parser: Parser) -> None:
-    from vtep.cli.commands.lab import build_demo
+    from vtep.cli.lab import build_demo
 
     build_demo(parser)
 
 
 def _lab(parser: Parser) -> None:
-    from vtep.cli.commands.lab import build_lab
+    from vtep.cli.lab import build_lab
 
     build_lab(parser)
 
@@ -128,50 +107,3 @@ COMMANDS = {
     "help": Command(_help, "vtep help [COMMAND]", "print help"),
     "version": Command(_version, "vtep version", "print the version"),
 }
-
-
-def parser_of(name: str) -> Parser:
-    """Return the parser of a command; `arguments.run(arguments)` runs what it has parsed."""
-    parser = Parser(f"vtep {name}", usage=COMMANDS[name].usage)
-    COMMANDS[name].build(parser)
-    return parser
-
-
-def run(name: str, words: Sequence[str]) -> int:
-    """Run a command with the words after its name; return the exit code.
-
-    Raises:
-        UsageError: a word is wrong; and what the command raises.
-    """
-    try:
-        arguments = parser_of(name).parse_command(words)
-    except SystemExit as printed:  # by argparse, after --help
-        return int(printed.code or 0)
-    code: int = arguments.run(arguments)
-    return code
-
-
-def help_text() -> str:
-    """Return the text of `vtep --help`."""
-    return help.text((one.usage, one.help) for one in COMMANDS.values())
-
-
-def usage_text() -> str:
-    """Return the text of `vtep` alone: the commands, and where to read about options."""
-    return help.usage((one.usage, one.help) for one in COMMANDS.values()) + help.MORE
-
-
-def _print_help(arguments: argparse.Namespace) -> int:
-    name = arguments.command
-    if name is None:
-        print(help_text(), end="")
-        return 0
-    if name not in COMMANDS:
-        raise UsageError(f"command {name!r}: unknown; {did_you_mean(name, list(COMMANDS))}")
-    parser_of(name).print_help(sys.stdout)
-    return 0
-
-
-def _print_version(arguments: argparse.Namespace) -> int:
-    print(f"vtep {__version__}")
-    return 0

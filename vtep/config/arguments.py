@@ -25,7 +25,8 @@ class Parser(argparse.ArgumentParser):
     Attributes:
         abbreviates: accept the beginning of an option if it is unambiguous, as iproute2 does.
         completions: words that an argument may be, for the completion in a shell.
-        unsupported: options of other programs, without dashes, and the rest of the error for each.
+        unsupported: options of other programs, and the rest of the error for each: without dashes
+            if they may be words too, else with one.
     """
 
     abbreviates = False
@@ -55,7 +56,7 @@ class Parser(argparse.ArgumentParser):
         for word in unknown:
             if word.startswith("-"):
                 raise self._unknown(word)
-            raise UsageError(f"argument {word!r}: unexpected; {self._remedy_of_argument(word)}")
+            raise UsageError(f"argument {word!r}: {self._why_unexpected(word)}")
         return arguments
 
     def error(self, message: str) -> Never:
@@ -95,13 +96,16 @@ class Parser(argparse.ArgumentParser):
     def _unknown(self, word: str) -> UsageError:
         name = word.partition("=")[0]
         plain = name.lstrip("-")
-        why = self.unsupported.get(plain) or self.unsupported.get(plain.replace("no-", "no", 1))
+        spellings = (plain, plain.replace("no-", "no", 1), f"-{plain}")
+        why = next((self.unsupported[one] for one in spellings if one in self.unsupported), None)
         if why is None:
             known = self._option_string_actions
             why = f"unknown; {did_you_mean(name, list(known), f'see {self.prog} --help')}"
         return UsageError(f"option {name!r}: {why}")
 
-    def _remedy_of_argument(self, word: str) -> str:
+    def _why_unexpected(self, word: str) -> str:
+        if word in self.unsupported:
+            return self.unsupported[word]
         if f"--{word}" in self._option_string_actions:
-            return f"did you mean '--{word}'?"
-        return "write each value after its option"
+            return f"unexpected; did you mean '--{word}'?"
+        return "unexpected; write each value after its option"

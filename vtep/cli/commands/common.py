@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 
 from vtep.config.arguments import Parser
+from vtep.config.unsupported import IPROUTE2, IPROUTE2_MONITOR
 from vtep.control.client.client import Gone
 
 DAEMON_GONE = 1
@@ -37,6 +38,7 @@ def add_socket(parser: Parser) -> None:
 def add_output_options(parser: Parser, details: str) -> None:
     """Add the options that iproute2 has for all its objects; *details* is the help of -d."""
     parser.abbreviates = True
+    parser.unsupported = IPROUTE2 | IPROUTE2_MONITOR
     section = parser.add_argument_group("output, with the options of iproute2")
     for names, summary in (
         (("-s", "--statistics", "--stats"), "show counters too"),

@@ -10,6 +10,7 @@ from vtep.cli.commands.common import add_socket, reports_gone
 from vtep.cli.commands.streaming import STDOUT, Interrupts, interrupt_when_reader_ends, write_all
 from vtep.cli.commands.words import parse_words
 from vtep.config.arguments import Parser
+from vtep.config.unsupported import IPROUTE2
 from vtep.control.client.client import Gone
 from vtep.control.client.discover import find
 from vtep.control.query import read_events
@@ -28,6 +29,7 @@ _EVENTS: dict[str, tuple[str, ...]] = {
     "moves": ("moved",),
 }
 """Words for events: their names, the objects of `bridge monitor`, and plurals."""
+_NO_COLOR = dict.fromkeys(("-c", "-color"), "not supported: the output has no colours; remove it")
 _EXAMPLES = f"""\
 Events: {", ".join(EVENT_TYPES)};
 all of them by default. fdb is short for the first four.
@@ -52,8 +54,11 @@ def build(parser: Parser) -> None:
     )
     add_socket(parser)
     parser.abbreviates = True
+    parser.unsupported = IPROUTE2 | _NO_COLOR
     parser.add_argument("-j", "--json", action="store_true", help="print one JSON object a line")
-    parser.add_argument("-t", "--timestamp", action="store_true", help="print the time first")
+    parser.add_argument(
+        *["-t", "-ts", "--timestamp", "--tshort"], action="store_true", help="print the time first"
+    )
     parser.add_argument(
         *["-a", "--all"], action="store_true", help="include normal bridge filtering"
     )
@@ -130,6 +135,6 @@ def _query(words: Sequence[str]) -> dict[str, str]:
             rest.append(word)
         else:
             known = f"use {', '.join(EVENT_TYPES)}, fdb, all, dev TAP or vni VNI"
-            raise UsageError(f"event {word!r}: unknown; {did_you_mean(word, _EVENTS, known)}")
+            raise UsageError(f"event {word!r}: unknown; {did_you_mean(word, list(_EVENTS), known)}")
     query = parse_words(rest, {name: name for name in _CONDITIONS})
     return query | ({"event": ",".join(dict.fromkeys(types))} if types else {})

@@ -15,8 +15,9 @@ from vtep.cli.commands.words import parse_words
 from vtep.config.arguments import Parser
 from vtep.control.client.discover import find
 from vtep.control.query import Query
+from vtep.errors import UsageError
 
-_KEYS = {"dev": "dev", "vni": "vni", "master": "master", "br": "master"}
+_KEYS = {"dev": "dev", "vni": "vni", "master": "master", "br": "master", "type": "type"}
 _COUNTED = {"stats64", "flooded", "reserved_bits", "clamped", "last_refused", "fdb"}
 _COUNTED |= {"drops", "tap_drops", "underlay_drops"}
 
@@ -41,6 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
         UsageError: an argument is wrong, or no daemon matches.
     """
     wanted = parse_words(arguments.words, _KEYS)
+    if wanted.get("type", "vxlan") != "vxlan":
+        raise UsageError(f"type {wanted['type']}: all overlays are VXLAN; remove it")
     vni = Query(wanted).vni()
     found = [
         overlay

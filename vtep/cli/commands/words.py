@@ -3,10 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from vtep.cli.guesses import means_show
 from vtep.errors import UsageError, closest, did_you_mean
-
-_SHOW = ("show", "list", "lst", "ls")
-"""The words of iproute2 for showing; the beginning of one is enough."""
 
 _MAC = re.compile(r"[0-9a-fA-F]{1,2}([:-][0-9a-fA-F]{1,2}){5}")
 _ADDRESS = re.compile(r"[\d.]+|[^:]*:.*")  # IPv4, or anything with a colon, in place of ipaddress
@@ -40,7 +38,7 @@ def split_action(
         raise UsageError(f"{command} {first}: {refused[first]}")
     if first in more:
         return first, rest
-    if any(one.startswith(first) for one in _SHOW):
+    if means_show(first):
         return "show", rest
     if first in conditions or _kind(first) != "dev":
         return "show", list(words)
@@ -94,11 +92,15 @@ def parse_tap(words: Sequence[str]) -> str | None:
 def _alone(word: str, keys: Mapping[str, str], known: Sequence[str]) -> str:
     """Return the condition that a word sets which is not a key."""
     kind = _kind(word)
+    if kind in keys.values() and kind != "dev":
+        return kind
     is_mistyped = not re.search(r"\d", word) and closest(word, known)  # most TAPs have a digit
-    if kind not in keys.values() or (kind == "dev" and is_mistyped):
-        listed = f"use {', '.join(known)}"
-        raise UsageError(f"word {word!r}: unknown; {did_you_mean(word, known, listed)}")
-    return kind
+    if kind in keys.values() and not is_mistyped:
+        return kind
+    remedy = did_you_mean(word, known, f"use {', '.join(known)}")
+    if kind in keys.values():
+        remedy += f" For a TAP write dev {word}"
+    raise UsageError(f"word {word!r}: unknown; {remedy}")
 
 
 def _kind(word: str) -> str:

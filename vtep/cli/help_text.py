@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from vtep.cli.command import Command
 from vtep.config.model import default
 from vtep.config.options import BOOLEAN, COUNT, GROUPS, OPTIONS, Option
 
@@ -13,8 +14,7 @@ It is a VXLAN tunnel endpoint (RFC 7348).
   vtep --config FILE                                  run several overlays
 """
 _COMMANDS = "Commands; vtep help COMMAND explains one:"
-MORE = "\nvtep --help also explains the options.\n"
-"""The end of the usage."""
+_MORE = "vtep --help also explains the options.\n"
 _EXAMPLES = """\
 Examples:
   Connect a TAP to the VTEP at 10.0.1.41:
@@ -27,9 +27,9 @@ and an environment variable, such as VTEP_TAP or VTEP_PEER: see docs/options.md.
 """
 
 
-def text(commands: Iterable[tuple[str, str]]) -> str:
-    """Return the text of `vtep --help`; *commands* are usage and help of each."""
-    sections = [usage(commands)]
+def text(commands: Iterable[Command]) -> str:
+    """Return the text of `vtep --help`."""
+    sections = [_usage(commands)]
     for group in GROUPS:
         lines = [_option_line(option) for option in OPTIONS if option.group == group]
         sections.append("\n".join([f"{group}:", *lines]) + "\n")
@@ -38,16 +38,21 @@ def text(commands: Iterable[tuple[str, str]]) -> str:
     return "\n".join([*sections, _EXAMPLES])
 
 
-def usage(commands: Iterable[tuple[str, str]]) -> str:
-    """Return the first part of the text: the forms of the command line, and the commands."""
-    lines = [f"  {form:<28} {summary}" for form, summary in commands]
-    return "\n".join([_INTRODUCTION, _COMMANDS, *lines]) + "\n"
+def usage(commands: Iterable[Command]) -> str:
+    """Return the text of `vtep` alone: the commands, and where to read about options."""
+    return f"{_usage(commands)}\n{_MORE}"
 
 
 def with_default(option: Option) -> str:
     """Return the help of an option, with its default in brackets."""
     value = "" if option.kind is COUNT else default(option)
     return option.help + (f" [{value}]" if value else "")
+
+
+def _usage(commands: Iterable[Command]) -> str:
+    """Return the first part of the text: the forms of the command line, and the commands."""
+    lines = [f"  {command.usage:<28} {command.help}" for command in commands]
+    return "\n".join([_INTRODUCTION, _COMMANDS, *lines]) + "\n"
 
 
 def _option_line(option: Option) -> str:
