@@ -8,8 +8,9 @@ import ssl
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -235,6 +236,35 @@ def test_another_server_than_docker_is_reported_in_one_line(
             find_network("vxlan-net")
     assert str(caught.value).startswith(f"Docker at {host}: ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [b"", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\n\r\n"],
+    ids=["status", "header", "body"],
+)
+def test_a_response_that_drips_has_a_deadline(
+    beginning: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(1024)
+            self.request.sendall(beginning)
+            with suppress(OSError):  # until the client closes
+                for _ in range(600):
+                    self.request.sendall(b"1")
+                    time.sleep(0.02)
+
+    with serving(server := socketserver.ThreadingTCPServer(("127.0.0.1", 0), Slow)):
+        host = f"tcp://127.0.0.1:{server.server_address[1]}"
+        monkeypatch.setenv("DOCKER_HOST", host)
+        started = time.monotonic()
+        with pytest.raises(HostError) as caught:
+            find_network("vxlan-net", 0.3)
+        assert time.monotonic() - started < 5
+    assert str(caught.value) == (
+        f"Docker at {host}: no complete response in 0.3 seconds; check the engine"
+    )
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from urllib.parse import SplitResult, quote, urlsplit
 
 from vtep.errors import HostError, closest
+from vtep.host.deadline import Deadline
 from vtep.host.unix_http import UnixConnection
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
@@ -30,7 +31,8 @@ TCP_PORT, TLS_PORT = 2375, 2376
 MAX_RESPONSE = 4 << 20
 """Longest response in octets; a network with a thousand containers takes 0.3 MB."""
 
-_TIMEOUT_S = 10
+LIMIT_S = 10.0
+"""Time for the whole query, in seconds."""
 
 
 class DockerNetwork(NamedTuple):
@@ -45,19 +47,24 @@ class DockerNetwork(NamedTuple):
     mtu: int
 
 
-def find_network(network: str) -> DockerNetwork:
+def find_network(network: str, limit_s: float = LIMIT_S) -> DockerNetwork:
     """Return the Docker network with this name or id.
 
     Asks the engine at DOCKER_HOST, or the local engine if that is not set. The bridge's name is the
     network's option com.docker.network.bridge.name, else br- and the first 12 digits of its id.
 
+    Args:
+        network: its name or id.
+        limit_s: seconds for the whole query, except to look up the name of the engine's host.
+
     Raises:
-        HostError: Docker does not run or denies access, DOCKER_HOST is not supported, the network
-            does not exist, or its driver has no bridge.
+        HostError: Docker does not run, denies access or is too slow, DOCKER_HOST is not supported,
+            the network does not exist, or its driver has no bridge.
     """
     host = os.environ.get("DOCKER_HOST") or DEFAULT_HOST
-    with _errors_explained(host), closing(_connection(host)) as connection:
-        engine = _Engine(connection, host)
+    deadline = Deadline(limit_s)
+    with _errors_explained(host, limit_s), closing(_connection(host)) as connection:
+        engine = _Engine(connection, host, deadline)
         found = engine.get(f"/networks/{quote(network, safe='')}", missing_ok=True)
         if found is None:
             raise HostError(_unknown(network, [one["Name"] for one in engine.get("/networks")]))
@@ -76,8 +83,11 @@ def find_network(network: str) -> DockerNetwork:
 class _Engine:
     """A Docker engine, asked in the version of the API that it prefers."""
 
-    def __init__(self, connection: http.client.HTTPConnection, host: str) -> None:
+    def __init__(
+        self, connection: http.client.HTTPConnection, host: str, deadline: Deadline
+    ) -> None:
         self._connection = connection
+        self._deadline = deadline
         self._host = host
         self._prefix = ""
         version = self.get("/version")["ApiVersion"]
@@ -90,8 +100,10 @@ class _Engine:
 
         Raises:
             HostError: the engine answered with an error.
+            TimeoutError: the deadline passes.
             ValueError: the response is too long, or not JSON.
         """
+        self._deadline.apply(self._connection)
         self._connection.request("GET", self._prefix + path)
         with self._connection.getresponse() as response:
             body = response.read(MAX_RESPONSE + 1)
@@ -114,18 +126,16 @@ def _connection(host: str) -> http.client.HTTPConnection:
     """
     url = urlsplit(host)
     if url.scheme == "unix":
-        return UnixConnection("/" + host.removeprefix("unix://").lstrip("/"), _TIMEOUT_S)
+        return UnixConnection("/" + host.removeprefix("unix://").lstrip("/"), None)
     if url.scheme != "tcp" or not url.hostname:
         raise HostError(
             f"Docker at {host}: DOCKER_HOST is not supported; use unix://PATH or tcp://HOST:PORT"
         )
     certificates = os.environ.get("DOCKER_CERT_PATH")
     if not certificates and not os.environ.get("DOCKER_TLS_VERIFY"):
-        return http.client.HTTPConnection(url.hostname, _port(url, TCP_PORT), timeout=_TIMEOUT_S)
+        return http.client.HTTPConnection(url.hostname, _port(url, TCP_PORT))
     context = _tls_context(Path(certificates or "~/.docker").expanduser())
-    return http.client.HTTPSConnection(
-        url.hostname, _port(url, TLS_PORT), timeout=_TIMEOUT_S, context=context
-    )
+    return http.client.HTTPSConnection(url.hostname, _port(url, TLS_PORT), context=context)
 
 
 def _port(url: SplitResult, otherwise: int) -> int:
@@ -149,7 +159,7 @@ def _tls_context(certificates: Path) -> ssl.SSLContext:
 
 
 @contextmanager
-def _errors_explained(host: str) -> Iterator[None]:
+def _errors_explained(host: str, limit_s: float) -> Iterator[None]:
     """Turn errors of connection and protocol into errors for the user."""
     try:
         yield
@@ -159,7 +169,7 @@ def _errors_explained(host: str) -> Iterator[None]:
         ) from error
     except TimeoutError as error:
         raise HostError(
-            f"Docker at {host}: no response in {_TIMEOUT_S} seconds; check the engine"
+            f"Docker at {host}: no complete response in {limit_s:g} seconds; check the engine"
         ) from error
     except ssl.SSLError as error:
         reason = getattr(error, "verify_message", "") or error.reason
