@@ -29,8 +29,9 @@ const state = { paused: false, before: null, stats: null, show: null, shownAt: 0
 
 async function refresh() {
   const stats = await get("v1/stats");
-  if (!state.show || !isSame(stats, state.before)) await loadSettings();
-  if (stats.uptime - state.shownAt >= SHOW_EVERY_S) {
+  if (!state.show || !isSame(stats, state.before)) {
+    await loadSettings(stats);
+  } else if (stats.uptime - state.shownAt >= SHOW_EVERY_S) {
     // The devices may change while the daemon runs.
     state.show = await get("v1/show");
     state.shownAt = stats.uptime;
@@ -50,9 +51,9 @@ function isSame(stats, before) {
 }
 
 /** Load the settings of the daemon, at first and after a restart. */
-async function loadSettings() {
+async function loadSettings(stats) {
   const [root, show, reasons] = await Promise.all([get("v1"), get("v1/show"), get("v1/reasons")]);
-  Object.assign(state, { show, shownAt: 0, before: null });
+  Object.assign(state, { show, shownAt: stats.uptime, before: null });
   drops.reasons = reasons;
   for (const part of [fdb, drops, charts]) part.clear();
   say(byId("who"), root.taps.join(", "));
