@@ -10,10 +10,11 @@ from pathlib import Path
 from vtep.lab.errors import LabError
 from vtep.lab.wait import GENEROUS_S
 
-_SYSTEM_PATHS = (
-    "/usr/sbin",
-    "/sbin",
-)  # the directories of ip, bridge and ethtool; not in every user's PATH
+_SYSTEM_PATHS = [path for path in ("/usr/sbin", "/sbin") if not os.path.islink(path)]
+"""Directories of ip, bridge and ethtool that are not in every user's PATH.
+
+A link leads to the other one or to /usr/bin.
+"""
 
 _PACKAGES = {
     "bridge": "iproute2",

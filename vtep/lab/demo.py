@@ -35,9 +35,9 @@ _OVERHEAD = (
 )
 
 MORE = """\
-Next steps: vtep lab opens a shell on these hosts; docs/learn has lessons for it.
+Next steps: vtep lab (or make lab) opens a shell on these hosts; docs/learn has lessons for it.
 vtep walk explains one frame byte by byte; vtep decode explains captured frames.
-vtep demo --web shows the live page in a browser."""
+vtep demo --web (or make demo WEB=1) shows the live page in a browser."""
 
 DRAWING = """\
    c1 172.18.0.11                                        c2 172.18.0.12
