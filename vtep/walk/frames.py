@@ -30,9 +30,9 @@ C2 = VirtualContainer("c2", bytes.fromhex("0242ac12000c"), "172.18.0.12", "fd00:
 
 _TTL = 64
 _PAYLOAD = bytes(range(0x61, 0x71))
+"""Payload of a datagram, 16 octets: "abc" and so on; repeated in pings."""
 _PING_DATA = (_PAYLOAD * 4)[:56]
-"""As long as the data of ping(8), so that the lengths are those of a real ping: 84 and 98 bytes."""
-"""Payload of a ping or a datagram: "abc" and so on, 16 octets."""
+"""Data of a ping, 56 octets as in ping(8): over IPv4 the packet has 84 octets, the frame 98."""
 
 _ECHO = {False: (8, 0), True: (128, 129)}
 _CLIENT_PORT, _TCP_PORT, _UDP_PORT = 40_000, 80, 7
