@@ -246,7 +246,6 @@ def test_a_mistake_in_flags_is_one_line_that_names_it(
         ("--ready-fd 913", ["--ready-fd 913"]),
         ("--control /", ["control socket /", "not a socket"]),
         ("--control /x/y", ["/x/y", "No such file or directory", "--control"]),
-        (f"--control {'x' * 200}", ["x" * 200, "AF_UNIX path too long", "--control"]),
         (
             "--metrics 192.0.2.1:80",
             ["--metrics", "192.0.2.1:80", "Cannot assign requested address"],
@@ -304,6 +303,11 @@ TRUNK = TWO.replace('"b"', '"a"')
             ["overlay 2 (vni 200)", "mtu", "1300", "1400", "overlay 1", "TAP a"],
         ),
         (f"{ONE}{TWO}mtu = 5", ["overlay 2 (vni 200)", "mtu 5", "576..65535"]),
+        (f"{ONE}mtu = 9000\n[underlay]\nmtu = 1500", ["vni 100", "mtu 9000", "at most 1450"]),
+        (
+            ONE.replace('"h"', '"10.0.0.1"') + TWO.replace('"h"', '"fd00::1"'),
+            ["fd00::1: IPv6", "10.0.0.1 is IPv4"],
+        ),
         (ONE.replace("peers", "peer"), ["vtep.toml", "key 'peer'", "[[overlay]] 1", "'peers'"]),
         (f"{ONE}docker_network = 'n'", ["key 'docker_network'", "'docker-network'"]),
         (f"{ONE}maxaddress = 1", ["key 'maxaddress'", "'max-address'"]),

@@ -7,7 +7,8 @@ from typing import Any
 
 from tests.unit.namespaces import in_private_namespaces, sh
 from tests.unit.one_host import PEER, config, host
-from vtep.config.model import MIN_MTU, Config, OverlayConfig, UnderlayConfig
+from vtep.config.model import Config, OverlayConfig, UnderlayConfig
+from vtep.config.underlay import MIN_MTU
 from vtep.daemon.forwarder import Forwarder
 from vtep.daemon.setup import Runtime, bring_up
 from vtep.dataplane.counters import Drop

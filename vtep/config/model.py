@@ -14,14 +14,23 @@ from math import inf
 from typing import Literal
 
 from vtep.config.options import OFFLOADS, Option, TableName
+from vtep.config.underlay import (
+    MAX_IP_PACKET,
+    MIN_MTU,
+    IPAddress,
+    common_versions,
+    mtu_problems,
+    overhead,
+    parse_address,
+    why_not_peer,
+)
 from vtep.errors import UsageError
 from vtep.wire.vxlan import MAX_VNI, PORT
 
-MIN_MTU = 576
-"""Smallest MTU of an overlay: the size that every IPv4 host must accept (RFC 791 section 3.1)."""
 MAX_MTU = 65535
-_LEAST_OVERHEAD = 50
 _TAP_NAME_MAX = 15
+_SOCKET_PATH_MAX = 107
+"""Of struct sockaddr_un, without the NUL at its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,17 +169,51 @@ def _problems(config: Config) -> Iterator[str]:
         for earlier, other in enumerate(config.overlays[: number - 1], 1):
             for problem in _conflicts(overlay, other, f"overlay {earlier}"):
                 yield where + problem
+    yield from _path_problems(config)
+
+
+def _path_problems(config: Config) -> Iterator[str]:
+    """Yield the overlays that no underlay can carry, as far as peers are IP addresses."""
+    underlay = config.underlay
+    local = None if underlay.local is None else parse_address(underlay.local)
+    addresses = {
+        name: address
+        for overlay in config.overlays
+        for name in overlay.peers
+        if (address := parse_address(name)) is not None
+    }
+    for name, address in addresses.items():
+        has_device = underlay.dev is not None or "%" in name
+        if why := why_not_peer(address, has_device=has_device):
+            yield f"peer {name}: {why}"
+        if address == local:
+            yield f"peer {name}: the local address; give the address of the other VTEP"
+    versions = {name: [address.version] for name, address in addresses.items()}
+    version = (common_versions(underlay.local, versions) or [4])[0]
+    if underlay.mtu is None:
+        return
+    for overlay in config.overlays:
+        added = overhead(version, overlay.tags)
+        for problem in mtu_problems(overlay.mtu, min(underlay.mtu, MAX_IP_PACKET), added):
+            yield f"vni {overlay.vni}: {problem}"
 
 
 def _socket_problems(config: Config) -> Iterator[str]:
     if config.control is not None and "\0" in config.control:
         yield f"control {config.control!r}: contains a NUL character; remove it"
+    length = len(os.fsencode(config.control or ""))
+    if length > _SOCKET_PATH_MAX:
+        yield (
+            f"control {config.control}: {length} bytes long; use a path of at most "
+            f"{_SOCKET_PATH_MAX}"
+        )
+    listening = []
     for name, example in (("web", "127.0.0.1:8789"), ("metrics", "127.0.0.1:9478")):
         place = getattr(config, name)
         if place is None or inherited_fd(place) is not None:
             continue
         try:
-            address, _ = address_and_port(place)
+            address, port = address_and_port(place)
         except ValueError:
             yield f"{name} {place!r}: not an IP address and port; write for example {example}"
             continue
@@ -183,6 +226,20 @@ def _socket_problems(config: Config) -> Iterator[str]:
                 f"web {place}: reachable from other hosts; use a loopback address such as "
                 f"{example}, or set web-remote"
             )
+        listening.append((ipaddress.ip_address(address), port))
+    if len(listening) == 2 and _overlap(*listening):
+        yield f"web {config.web} and metrics {config.metrics}: one address; give each its own port"
+
+
+def _overlap(one: tuple[IPAddress, int], other: tuple[IPAddress, int]) -> bool:
+    """Whether two sockets cannot listen at the same time; port 0 is any free one."""
+    (address, port), (other_address, other_port) = one, other
+    is_any = address.is_unspecified or other_address.is_unspecified
+    return (
+        port == other_port != 0
+        and address.version == other_address.version
+        and (is_any or address == other_address)
+    )
 
 
 def _underlay_problems(underlay: UnderlayConfig) -> Iterator[str]:
@@ -195,12 +252,12 @@ def _underlay_problems(underlay: UnderlayConfig) -> Iterator[str]:
         yield (
             f"srcport {first} {last}: the first port is greater than the last; write {last} {first}"
         )
-    mtu, least = underlay.mtu, MIN_MTU + _LEAST_OVERHEAD
+    mtu, least = underlay.mtu, MIN_MTU + overhead(4, "strip")
     if mtu is not None and mtu < least:
         yield f"underlay mtu {mtu}: leaves less than {MIN_MTU} for the overlay; use {least} or more"
     if mtu is not None and mtu > MAX_MTU:
         yield f"underlay mtu {mtu}: out of range; use at most {MAX_MTU}"
-    if underlay.local is not None and not _is_address(underlay.local):
+    if underlay.local is not None and parse_address(underlay.local) is None:
         yield f"local {underlay.local!r}: not an IP address; use an address of this host"
 
 
@@ -210,6 +267,8 @@ def _overlay_problems(overlay: OverlayConfig) -> Iterator[str]:
     yield from _tap_problems(overlay.tap)
     if overlay.vlan is not None and not 1 <= overlay.vlan <= 4094:
         yield f"vlan {overlay.vlan}: out of range; use 1..4094, strip or pass"
+    if overlay.bridge == overlay.tap:
+        yield f"bridge {overlay.bridge}: the TAP itself; give the name of a bridge"
     if overlay.bridge is not None and overlay.docker_network is not None:
         yield "bridge and docker-network: cannot be combined; remove one"
     if overlay.mtu is not None and not MIN_MTU <= overlay.mtu <= MAX_MTU:
@@ -233,7 +292,7 @@ def _tap_problems(name: str) -> Iterator[str]:
 
 
 def _peer_problems(peer: str) -> Iterator[str]:
-    if _is_address(peer):
+    if parse_address(peer) is not None:
         return
     host = re.fullmatch(r"\[(.+)\](:\d+)?|([^:]+):\d+", peer)
     if host:
@@ -291,11 +350,3 @@ def address_and_port(text: str) -> tuple[str, int]:
     if (found.version == 6) != bracketed:
         raise ValueError
     return str(found), int(port)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

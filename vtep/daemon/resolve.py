@@ -14,19 +14,24 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from vtep.config.model import MIN_MTU, Config, OverlayConfig, UnderlayConfig
+from vtep.config.model import Config, OverlayConfig, UnderlayConfig
+from vtep.config.underlay import (
+    BROADCAST,
+    MAX_IP_PACKET,
+    common_versions,
+    mtu_problems,
+    overhead,
+    why_not_peer,
+)
 from vtep.daemon.bridge import Bridge, find_bridge
-from vtep.errors import HostError
+from vtep.errors import HostError, UsageError
 from vtep.host.docker import DockerNetwork
-from vtep.host.linux import family_name
 from vtep.host.netlink import Netlink, Route
 
 Address: TypeAlias = tuple[str | int, ...]
 
-_OVERHEAD = {socket.AF_INET: 50, socket.AF_INET6: 70}
-_TAG_LEN = 4
-_MAX_IP_PACKET = 65535
-"""Longest IPv4 packet, one octet shorter than the loopback's MTU."""
+_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+_VERSIONS = {family: version for version, family in _FAMILIES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,24 +141,15 @@ def resolve(
         HostError: a name does not resolve, or the names have no common family.
     """
     candidates = {name: _lookup(name, underlay) for name in names}
-    common: list[socket.AddressFamily] = []
-    reference = ""
-    if underlay.local is not None:
-        is_ipv6 = ipaddress.ip_address(underlay.local).version == 6
-        common = [socket.AF_INET6 if is_ipv6 else socket.AF_INET]
-        reference = f"local {underlay.local}"
-    for name, by_family in candidates.items():
-        shared = [family for family in common or by_family if family in by_family]
-        if not shared:
-            raise HostError(
-                f"peer {name}: {_families(by_family)}, but {reference} is {_families(common)}; "
-                "use one family for local and all peers"
-            )
-        common = shared
-        reference = reference or f"peer {name}"
-    if not common:
-        common = [(underlay.dev and family_of(underlay.dev)) or socket.AF_INET]
-    family = common[0]
+    versions = {name: [_VERSIONS[family] for family in found] for name, found in candidates.items()}
+    try:
+        common = common_versions(underlay.local, versions)
+    except UsageError as error:
+        raise HostError(str(error)) from None
+    if common:
+        family = _FAMILIES[common[0]]
+    else:
+        family = (underlay.dev and family_of(underlay.dev)) or socket.AF_INET
     return family, {name: by_family[family] for name, by_family in candidates.items()}
 
 
@@ -169,13 +165,9 @@ def _lookup(name: str, underlay: UnderlayConfig) -> dict[socket.AddressFamily, A
     by_family: dict[socket.AddressFamily, Address] = {}
     address: Any
     for family, _, _, _, address in found:
-        if family in _OVERHEAD:
+        if family in _VERSIONS:
             by_family.setdefault(family, address)
     return by_family
-
-
-def _families(families: Iterable[int]) -> str:
-    return " and ".join(family_name(family) for family in families)
 
 
 def _checked_route(
@@ -189,27 +181,18 @@ def _checked_route(
     text = str(address[0])
     peer = f"peer {name}" if name == text else f"peer {name} ({text})"
     ip = ipaddress.ip_address(text)
-    if ip.is_unspecified:
-        raise HostError(f"{peer}: the unspecified address; give the address of the other VTEP")
-    if ip.is_multicast:
-        raise HostError(
-            f"{peer}: a multicast address; give each VTEP as a peer, vtep floods to all of them"
-        )
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
-        raise HostError(f"{peer}: an IPv4-mapped IPv6 address; use {ip.ipv4_mapped}")
     dev = underlay.dev
     if ip.version == 6 and ip.is_link_local and dev is None:
         scope = int(address[3])
         link = net.link_by_index(scope) if scope else None
-        if link is None:
-            raise HostError(f"{peer}: link-local; append its device, as in {text}%eth0")
-        dev = link.name
+        dev = None if link is None else link.name
+    why = why_not_peer(ip, has_device=dev is not None)
+    if why is not None:
+        raise HostError(f"{peer}: {why}")
     local = _local(underlay)
     route = net.route(text, dev, local)
-    if text == "255.255.255.255" or (route is not None and route.kind == "broadcast"):
-        raise HostError(
-            f"{peer}: a broadcast address; give each VTEP as a peer, vtep floods to all of them"
-        )
+    if route is not None and route.kind == "broadcast":
+        raise HostError(f"{peer}: {BROADCAST}")
     if text in ours or (route is not None and route.kind == "local"):
         raise HostError(f"{peer}: an address of this host; give the address of the other VTEP")
     if route is None:
@@ -252,7 +235,7 @@ def _check_underlay(underlay: UnderlayConfig, net: Netlink) -> None:
 
 
 def _family_of(dev: str, net: Netlink) -> socket.AddressFamily | None:
-    for family in _OVERHEAD:
+    for family in _VERSIONS:
         if net.address_of(dev, family):
             return family
     return None
@@ -287,27 +270,18 @@ def overlay_mtu(
     Raises:
         HostError: `mtu` does not fit the path, the path MTU is too small, or both are unknown.
     """
-    overhead = _OVERHEAD[family] + _TAG_LEN * (overlay.tags == "pass")
+    added = overhead(_VERSIONS[family], overlay.tags)
     where = f"vni {overlay.vni}"
     if path_mtu is None:
         if overlay.mtu is None:
             raise HostError(
                 f"{where}: the MTU is unknown without a peer; give --mtu, --dev or --local"
             )
-        return overlay.mtu, overlay.mtu + overhead
-    path_mtu = min(path_mtu, _MAX_IP_PACKET)
-    largest = path_mtu - overhead
-    if largest < MIN_MTU:
-        raise HostError(
-            f"{where}: underlay MTU {path_mtu} leaves an MTU of {max(largest, 0)}, less than "
-            f"{MIN_MTU}; raise the underlay MTU to at least {MIN_MTU + overhead}"
-        )
-    if overlay.mtu is not None and overlay.mtu > largest:
-        raise HostError(
-            f"{where}: mtu {overlay.mtu} does not fit underlay MTU {path_mtu} minus {overhead} "
-            f"octets of headers; use at most {largest}"
-        )
-    return overlay.mtu or largest, path_mtu
+        return overlay.mtu, overlay.mtu + added
+    path_mtu = min(path_mtu, MAX_IP_PACKET)
+    for problem in mtu_problems(overlay.mtu, path_mtu, added):
+        raise HostError(f"{where}: {problem}")
+    return overlay.mtu or path_mtu - added, path_mtu
 
 
 def _path_mtu(name: str, route: Route, underlay: UnderlayConfig) -> int:

@@ -75,8 +75,3 @@ def own_netns() -> int | None:
         return os.stat(namespace).st_ino
     finally:
         os.close(namespace)
-
-
-def family_name(family: int) -> str:
-    """Return "IPv4" or "IPv6"."""
-    return "IPv6" if family == socket.AF_INET6 else "IPv4"

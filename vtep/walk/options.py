@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal, TypeAlias, get_args
 
-from vtep.config.model import MIN_MTU
+from vtep.config.underlay import MIN_MTU
 from vtep.decode.hexdump import octets_of
 from vtep.errors import UsageError
 from vtep.wire import ethernet, ip, vxlan
