@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -188,6 +189,15 @@ GOLDEN = "command 'chekc': unknown; did you mean 'check'?"
         (f"{JOIN} 10.0.1.42", ["'10.0.1.42'"]),
         ("--vni", ["--vni/--id"]),
         ("--vni ten", ["--vni", "whole number", "'ten'"]),
+        ("--vni 1_0_0", ["--vni", "whole number", "'1_0_0'"]),
+        ("--vni \u0661\u0660\u0660", ["--vni", "whole number", "\u0661\u0660\u0660"]),
+        ("--vni 0b11", ["--vni", "whole number", "'0b11'"]),
+        ("--ageing 1_0", ["--ageing", "number", "'1_0'"]),
+        (f"{JOIN} --srcport 1_0 2_0", ["--srcport", "49152 65535", "'1_0 2_0'"]),
+        (f"{JOIN} --clamp-mss no", ["--clamp-mss: takes no value; write --no-clamp-mss"]),
+        (f"{JOIN} --clamp-mss=no", ["--clamp-mss: takes no value; write --no-clamp-mss"]),
+        (f"{JOIN} --bridge no --clamp-mss no", ["--clamp-mss: takes no value"]),
+        (f"{JOIN} --clamp-mss yes", ["--clamp-mss: takes no value; remove 'yes'"]),
         ("--ageing soon", ["--ageing", "number", "'soon'"]),
         ("--vlan all", ["--vlan", "strip", "pass", "'all'"]),
         ("--log-format xml", ["--log-format", "text", "json", "'xml'"]),
@@ -279,6 +289,29 @@ def test_a_mistake_in_a_variable_names_it(
     assert_named(complaint(run("check", environ=environ, folder=tmp_path)), named)
 
 
+def test_a_mistyped_variable_is_a_warning() -> None:
+    done = run(*JOIN.split(), environ={"VTEP_AGING": "5", "VTEP_SERVICE_HOST": "10.0.0.1"})
+    assert done.returncode == 0
+    assert done.stderr == "vtep: warning: VTEP_AGING: unknown variable; did you mean VTEP_AGEING?\n"
+    done = run(*JOIN.split(), environ={"VTEP_REMOTE": "10.0.0.1"})
+    assert done.stderr.endswith("did you mean VTEP_PEER?\n")
+
+
+def test_an_interrupt_ends_a_background_job_of_a_script(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "vtep.toml")
+    with (
+        subprocess.Popen(
+            [sys.executable, "-m", "vtep", "-c", "vtep.toml"],
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+            cwd=tmp_path,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        ) as job,
+        open(tmp_path / "vtep.toml", "w"),
+    ):  # waits until it reads its file
+        job.send_signal(signal.SIGINT)
+        assert job.wait(30) == 130
+
+
 ONE = '[[overlay]]\nvni = 100\ntap = "a"\npeers = ["h"]\n'
 TWO = ONE.replace("100", "200").replace('"a"', '"b"')
 TRUNK = TWO.replace('"b"', '"a"')
@@ -321,7 +354,7 @@ TRUNK = TWO.replace('"b"', '"a"')
         (f"{ONE}[underlay]\nport = '1'", ["port in [underlay]", "whole number", "'1'"]),
         (f"{ONE}[underlay]\nsrcport = 5000", ["srcport in [underlay]", "[49152, 65535]", "5000"]),
         (f"offload = ['gro', 7]\n{ONE}", ["offload", "top level", '"auto"', "['gro', 7]"]),
-        (f"{ONE}mtu = true", ["mtu in [[overlay]] 1", "whole number", "True"]),
+        (f"{ONE}mtu = true", ["mtu in [[overlay]] 1", "whole number", ": true is not valid"]),
         (f"{ONE}bridge = ''", ["bridge in [[overlay]] 1", "''"]),
         (ONE.replace('["h"]', '"h"'), ["peers in [[overlay]] 1", '["10.0.1.41"]', "'h'"]),
         (ONE.replace('["h"]', "[]"), ["no peer", "--peer", "accept-any"]),

@@ -138,6 +138,7 @@ def test_a_suggestion_is_similar_or_absent(
         ("-ts show", "vtep monitor"),
         ("-color monitor", "no colours"),
         ("-color=always show", "remove 'always'"),
+        ("-color=it's show", "takes no value; remove"),
         ("-c show", "write -c after show"),
         ("-s -c fdb", "write -c after fdb"),
         ("ttl 5", "ip_default_ttl"),

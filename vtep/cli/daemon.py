@@ -2,11 +2,13 @@
 
 import argparse
 import os
+import signal
+import sys
 from collections.abc import Sequence
 
 from vtep.cli import help_text
 from vtep.config.arguments import Parser
-from vtep.config.load import from_arguments
+from vtep.config.load import from_arguments, mistyped_variables
 from vtep.config.options import BOOLEAN, COUNT, GROUPS, OPTIONS, PORT_RANGE, Option
 from vtep.config.unsupported import IPROUTE2, UNSUPPORTED
 from vtep.errors import UsageError
@@ -89,6 +91,8 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: the configuration is wrong, or the host refuses it.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # by a shell, for a background job
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config = from_arguments(arguments, os.environ)
 
     from vtep.control.service import open_listeners
@@ -98,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         process.reserve_stdio(config.ready_fd)
         with open_listeners(config) as service:
-            return process.run(config, service)
+            return process.run(config, service, mistyped_variables(os.environ))
     except HostError as error:
         raise UsageError(str(error)) from error
 
@@ -106,6 +110,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     """`vtep check`: print the configuration; do not look at the host."""
     config = from_arguments(arguments, os.environ)
+    for line in mistyped_variables(os.environ):
+        print(f"vtep: warning: {line}", file=sys.stderr)
     for overlay in config.overlays:
         words: list[tuple[str, object]] = [
             ("tap", overlay.tap),

@@ -3,6 +3,7 @@
 import argparse
 
 from vtep.config.arguments import Parser
+from vtep.config.numbers import whole_number
 from vtep.errors import UsageError
 
 _NOTES = """\
@@ -35,14 +36,14 @@ def build_demo(parser: Parser) -> None:
     parser.epilog = _DEMO_EXAMPLES
     parser.add_argument(
         *["--seconds"],
-        type=int,
+        type=whole_number,
         default=5,
         metavar="S",
         help="run iperf3 for this time [%(default)s]",
     )
     parser.add_argument(
         *["--web"],
-        type=int,
+        type=whole_number,
         nargs="?",
         const=8789,
         metavar="PORT",
@@ -57,21 +58,21 @@ def build_lab(parser: Parser) -> None:
     parser.epilog = _LAB_EXAMPLES
     parser.add_argument(
         *["--hosts"],
-        type=int,
+        type=whole_number,
         default=2,
         metavar="N",
         help="build this number of hosts [%(default)s]",
     )
     parser.add_argument(
         *["--family"],
-        type=int,
+        type=whole_number,
         choices=(4, 6),
         default=4,
         help="use this IP version on the underlay [4]",
     )
     parser.add_argument(
         *["--underlay-mtu"],
-        type=int,
+        type=whole_number,
         default=1500,
         metavar="MTU",
         help="set the MTU of the underlay [%(default)s]",

@@ -7,15 +7,16 @@ import argparse
 import dataclasses
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from vtep.config.model import CLASSES, Config, OverlayConfig, UnderlayConfig
 from vtep.config.options import CONFIG, COUNT, LIST, OPTIONS, Option, TableName, keys
 from vtep.config.unsupported import UNSUPPORTED
-from vtep.errors import UsageError, did_you_mean
+from vtep.errors import UsageError, closest, did_you_mean
 
+_PREFIX = "VTEP_"
 _TITLES: dict[TableName, str] = {
     "underlay": "[underlay]",
     "overlay": "[[overlay]]",
@@ -96,6 +97,23 @@ def from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str]) ->
     return Config(UnderlayConfig(**values["underlay"]), (overlay,), **values["process"])
 
 
+def mistyped_variables(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield a warning for each unknown VTEP_* variable whose name is similar to a known one.
+
+    Others may belong to another program: Kubernetes makes VTEP_SERVICE_HOST for a service "vtep".
+    """
+    variables = {option.variable for option in OPTIONS}
+    known = {
+        name.lstrip("-").replace("-", "_").upper(): option.variable
+        for option in OPTIONS
+        for name in (*option.aliases, option.flag)
+    }
+    for name in sorted(environ):
+        if name.startswith(_PREFIX) and name not in variables:
+            for near in closest(name.removeprefix(_PREFIX), known):
+                yield f"{name}: unknown variable; did you mean {known[near]}?"
+
+
 def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
     import tomllib  # slow to import, and needed with --config only
 
@@ -170,7 +188,8 @@ def _from_text(option: Option, text: str, source: str) -> Any:
 
 
 def _not_valid(source: str, value: object, expected: str) -> UsageError:
-    return UsageError(f"{source}: {value!r} is not valid; use {expected}")
+    shown = str(value).lower() if isinstance(value, bool) else repr(value)  # as TOML writes it
+    return UsageError(f"{source}: {shown} is not valid; use {expected}")
 
 
 def _overlay(values: dict[str, Any]) -> OverlayConfig:

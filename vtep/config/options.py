@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from vtep.config.numbers import number, whole_number
+
 TableName: TypeAlias = Literal["overlay", "underlay", "process", "command"]
 """Where an option belongs: a table of the TOML file, its top level, or only the command line."""
 
@@ -58,10 +60,6 @@ def _is_list(value: object) -> bool:
     return isinstance(value, list) and all(map(_is_text, value))
 
 
-def _whole_number(text: str) -> int:
-    return int(text, 0)
-
-
 def _boolean(text: str) -> bool:
     if text.lower() not in _TRUE + _FALSE:
         raise ValueError
@@ -69,7 +67,7 @@ def _boolean(text: str) -> bool:
 
 
 def _vlan(text: str) -> int | str:
-    return text if text in ("strip", "pass") else _whole_number(text)
+    return text if text in ("strip", "pass") else whole_number(text)
 
 
 def _split(text: str) -> list[str]:
@@ -77,14 +75,14 @@ def _split(text: str) -> list[str]:
 
 
 def _port_range(text: str) -> list[int]:
-    return [int(part) for part in re.split(r"[\s,-]+", text.strip())]
+    return [whole_number(part) for part in re.split(r"[\s,-]+", text.strip())]
 
 
 TEXT = ValueType("non-empty text", _is_text, str)
-INTEGER = ValueType("a whole number", _is_int, _whole_number)
-NUMBER = ValueType("a number", lambda value: _is_int(value) or isinstance(value, float), float)
+INTEGER = ValueType("a whole number", _is_int, whole_number)
+NUMBER = ValueType("a number", lambda value: _is_int(value) or isinstance(value, float), number)
 BOOLEAN = ValueType("true or false", lambda value: isinstance(value, bool), _boolean)
-COUNT = ValueType("a whole number", _is_int, _whole_number)
+COUNT = ValueType("a whole number", _is_int, whole_number)
 LIST = ValueType(
     'a list of addresses or names, such as ["10.0.1.41"]',
     _is_list,

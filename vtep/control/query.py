@@ -6,7 +6,7 @@ it before they send them. Standard library only.
 
 from collections.abc import Collection, Mapping, Sequence
 
-from vtep.config.numbers import parse_int
+from vtep.config.numbers import number, parse_int
 from vtep.dataplane.counters import Drop
 from vtep.errors import UsageError, did_you_mean
 from vtep.trace.filters import (
@@ -64,7 +64,7 @@ class Query:
         if text is None:
             return None
         try:
-            seconds = float(text)
+            seconds = number(text)
         except ValueError:
             seconds = -1.0
         if not 0 < seconds <= _MAX_SECONDS:

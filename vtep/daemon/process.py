@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any, Protocol
@@ -42,16 +42,19 @@ class Service(Protocol):
         ...
 
 
-def run(config: Config, service: Service) -> int:
+def run(config: Config, service: Service, warnings: Iterable[str] = ()) -> int:
     """Run the VTEP of *config* until SIGINT, SIGTERM or SIGHUP; return the exit code.
 
     The exit code is 0, or 1 if a device was deleted while in use. Signals are blocked while devices
-    are set up and while changes are reverted, so neither is interrupted.
+    are set up and while changes are reverted, so neither is interrupted. The
+    *warnings* are logged first.
 
     Raises:
         HostError: a device could not be set up; all changes are reverted.
     """
     log.setup(logging.DEBUG if config.verbose else logging.INFO, config.log_format)
+    for line in warnings:
+        log.warning(line)
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     with bring_up(config) as runtime:
         _tame_collector()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vtep.config.arguments import Parser
+from vtep.config.numbers import whole_number
 from vtep.errors import UsageError
 from vtep.walk.options import INNERS, WHAT_IFS, Options
 
@@ -39,9 +40,11 @@ def build(parser: Parser) -> None:
         help="send this frame: hexadecimal, FILE.pcap[:NUMBER], or a scapy expression",
     )
     network = parser.add_argument_group("the network")
-    network.add_argument("--vni", type=int, default=100, help="set the VNI of the overlay [100]")
     network.add_argument(
-        "--vlan", type=int, help="connect VTEP and bridge by a trunk with this VLAN"
+        "--vni", type=whole_number, default=100, help="set the VNI of the overlay [100]"
+    )
+    network.add_argument(
+        "--vlan", type=whole_number, help="connect VTEP and bridge by a trunk with this VLAN"
     )
     network.add_argument("--ipv6", action="store_true", help="use IPv6 on the underlay")
     mtu: dict[str, Any] = {"metavar": "MTU", "type": int}
