@@ -101,6 +101,22 @@ def test_the_same_word_for_a_command_twice_is_a_tap(
     assert capsys.readouterr().out == ""
 
 
+def test_a_bridge_that_no_tap_is_attached_to_is_an_error_with_one_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ask(tmp_path, "fdb show br brx") == 2
+    said = capsys.readouterr().err
+    assert said == "vtep: error: br brx: no TAP is attached to a bridge; leave br out\n"
+
+
+@pytest.mark.parametrize("words", ["show vni 5", "show master brx", "peer show 10.9.9.9"])
+def test_a_filter_without_a_match_prints_nothing(
+    words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ask(tmp_path, words) == 0
+    assert capsys.readouterr().out == ""
+
+
 def test_getting_an_entry_that_does_not_exist_is_an_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -37,16 +37,20 @@ def split_command(words: Sequence[str]) -> tuple[str | None, list[str]]:
     number = early.count(words)
     options, rest = [*words[:number]], [*words[number:]]
     _refuse_early_color(rest)
-    if not rest or rest[0].startswith("-"):
+    if rest[:1] == ["--"]:
+        del rest[0]
+        if not rest:
+            raise UsageError("command: missing after --; write for example vtep show")
+    elif not rest or rest[0].startswith("-"):
         return _without_command(options, rest)
     word = rest.pop(0)
     name = _command(word)
     if _VERSION.intersection(options):
         return "version", []
-    if rest == ["help"]:
+    if rest[-1:] == ["help"] and (len(rest) == 1 or (len(rest) == 2 and means_show(rest[0]))):
         rest = ["--help"]
     elif name == "help" and rest and not rest[0].startswith("-"):
-        rest = [_command(rest[0]), *rest[1:]]
+        rest = [_command(rest[0]), *(one for one in rest[1:] if one.startswith("-"))]
     elif word == "link":
         rest = _after_link(rest)
     return name, [*options, *rest]
@@ -71,7 +75,7 @@ def _refuse_early_color(words: list[str]) -> None:
     """Explain `-c show`, which is `--config show`, but `--color show` in iproute2.
 
     Raises:
-        UsageError: the words begin so, and there is no such file.
+        UsageError: the words begin so, and the file does not exist.
     """
     if words[:1] == ["-c"] and words[1:] and _meant(words[1]) and not Path(words[1]).exists():
         raise UsageError(

@@ -63,7 +63,7 @@ NOT_COMMANDS = {
     "statistics": _STATUS,
     "ps": _STATUS,
     "info": _STATUS,
-    "add": _CHANGE,
+    "add": "not a command: the options create the TAP; write vtep --tap vx0 --vni 100 --peer HOST",
     "append": _CHANGE,
     "replace": _CHANGE,
     "set": _CHANGE,
@@ -76,9 +76,20 @@ NOT_COMMANDS = {
     "drops": "not a command; write vtep show -s, or vtep monitor drops",
     "events": "not a command; write vtep monitor",
     "neigh": "not a command: vtep has no ARP table; write vtep fdb",
+    "ip": "not a command; write vtep show, or vtep peer",
+    "bridge": "not a command; write vtep fdb show, or --bridge BRIDGE",
+    "vxlan": "not a command; write vtep show",
     "shell": "not a command; write vtep lab",
 }
 """Words that users try, and the rest of the error for each."""
+
+OBJECTS = {
+    "peer": "write vtep peer show",
+    "peers": "write vtep peer show",
+    "fdb": "write vtep fdb show",
+    "all": "remove it, vtep show shows all overlays",
+}
+"""Words after `vtep show` that are unlikely to be a TAP, and the remedy for each."""
 
 
 def means_show(word: str) -> bool:

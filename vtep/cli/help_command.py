@@ -25,6 +25,7 @@ def build_help(parser: Parser, commands: Mapping[str, Command]) -> None:
         return 0
 
     parser.set_defaults(run=run)
+    parser.help_command = "vtep help"
     parser.completions = tuple(commands)
     parser.description = "Print the help of vtep, or of one command."
     parser.add_argument("command", nargs="?", metavar="COMMAND", help=", ".join(commands))

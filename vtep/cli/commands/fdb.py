@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from vtep.cli.commands import show_text as text
 from vtep.cli.commands.common import add_output_options, add_socket, print_json, reports_gone
-from vtep.cli.commands.words import Conditions, parse_words, split_action
+from vtep.cli.commands.words import Conditions, is_mac, parse_words, split_action
 from vtep.cli.guesses import FDB_ACTIONS
 from vtep.config.arguments import Parser
 from vtep.control.client.client import TIMEOUT_S, Client, read_ahead
@@ -66,6 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
     action, words = split_action(
         "fdb", arguments.words, _KEYS | dict.fromkeys(_FLAGS, ""), FDB_ACTIONS, ["get"]
     )
+    if action == "get" and words and words[0] not in _KEYS | _FLAGS and not is_mac(words[0]):
+        raise UsageError(f"{words[0]!r}: not a MAC address; write it as 02:42:ac:12:00:0b")
     wanted = parse_words(words, _KEYS, _FLAGS)
     if action == "get" and "mac" not in wanted:
         raise UsageError("fdb get: MAC address missing; write vtep fdb get MAC")
@@ -97,7 +99,9 @@ def _lines(client: Client, wanted: Conditions) -> Iterator[bytes]:
     overlays = client.get("/v1/show")
     bridges = {overlay.get("master") for overlay in overlays} - {None}
     if "br" in wanted and wanted["br"] not in bridges:
-        listed = ", ".join(sorted(bridges)) or "none; leave it out"
+        if not bridges:
+            raise UsageError(f"br {wanted['br']}: no TAP is attached to a bridge; leave br out")
+        listed = ", ".join(sorted(bridges))
         raise UsageError(f"br {wanted['br']}: no TAP is attached to it; use {listed}")
     for overlay in overlays:
         data = overlay["linkinfo"]["info_data"]

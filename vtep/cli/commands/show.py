@@ -12,6 +12,7 @@ from vtep.cli.commands.common import (
     reports_gone,
 )
 from vtep.cli.commands.words import parse_words
+from vtep.cli.guesses import OBJECTS
 from vtep.config.arguments import Parser
 from vtep.control.client.discover import find
 from vtep.control.query import Query
@@ -41,6 +42,9 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: an argument is wrong, or no daemon matches.
     """
+    first = next(iter(arguments.words), "")
+    if first in OBJECTS:
+        raise UsageError(f"word {first!r}: not a TAP; {OBJECTS[first]}, or write dev {first}")
     wanted = parse_words(arguments.words, _KEYS)
     if wanted.get("type", "vxlan") != "vxlan":
         raise UsageError(f"type {wanted['type']}: all overlays are VXLAN; remove it")

@@ -7,7 +7,7 @@ from vtep.cli.guesses import means_show
 from vtep.errors import UsageError, closest, did_you_mean
 
 _MAC = re.compile(r"[0-9a-fA-F]{1,2}([:-][0-9a-fA-F]{1,2}){5}")
-_ADDRESS = re.compile(r"[\d.]+|[^:]*:.*")  # IPv4, or anything with a colon, in place of ipaddress
+_IPV4 = re.compile(r"[\d.]+")  # in place of ipaddress, which is slow to import
 
 Conditions = dict[str, str]
 
@@ -103,7 +103,26 @@ def _alone(word: str, keys: Mapping[str, str], known: Sequence[str]) -> str:
     raise UsageError(f"word {word!r}: unknown; {remedy}")
 
 
+def is_mac(word: str) -> bool:
+    """Whether a word has the form of a MAC address."""
+    return _MAC.fullmatch(word) is not None
+
+
 def _kind(word: str) -> str:
-    if _MAC.fullmatch(word):
+    """Return the condition that the form of a word stands for: mac, dst or dev.
+
+    Raises:
+        UsageError: it has a colon, but is not an address.
+    """
+    if is_mac(word):
         return "mac"
-    return "dst" if _ADDRESS.fullmatch(word) else "dev"
+    if ":" not in word:
+        return "dst" if _IPV4.fullmatch(word) else "dev"
+    import ipaddress  # slow to import
+
+    try:
+        ipaddress.ip_address(word)
+    except ValueError:
+        what = "neither a MAC address nor an IP address; correct it"
+        raise UsageError(f"word {word!r}: {what}") from None
+    return "dst"
