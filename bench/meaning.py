@@ -55,7 +55,7 @@ def notes(results: Results, kind: str) -> Iterator[str]:
     stopped = list(_stopped(results.of("ndr"))) if kind == "ndr" else []
     if stopped:
         names = "; ".join(stopped)
-        yield f"Search stopped at {MOST_TRIALS} trials, so the rate may be too low: {names}."
+        yield f"Search used all of its {MOST_TRIALS} trials, so the rate may be too low: {names}."
     if failed := len(results.failures(kind)):
         yield f"{failed} run{'' if failed == 1 else 's'} of {kind} failed, see results.json."
 

@@ -98,7 +98,13 @@ def _pair(cell: Cell, other: Cell, name: str, metric: Metric, relative: bool) ->
         enough = least_chance(len(ours), len(theirs)) <= LIMIT
         verdict = _verdict(metric.key, first, second, by_chance, enough)
         bounds = [_is_lower_bound(each, name, metric) for each in (cell, other)]
-        if not _is_proven(verdict, *bounds):
+        is_proven = _is_proven(verdict, *bounds)
+        if relative:  # a reference that may be faster makes the ratio an upper bound
+            a_may_be_lower, b_may_be_lower = (
+                _is_lower_bound(each, REFERENCE, metric) for each in (cell, other)
+            )
+            is_proven = is_proven and _is_proven(verdict, b_may_be_lower, a_may_be_lower)
+        if not is_proven:
             verdict = LIMITED
         amounts = (len(ours), len(theirs))
         test = f"{cell.kind} {cell.case}, {cell.rig}"

@@ -97,6 +97,23 @@ def test_a_rate_that_the_sender_limits_gets_a_verdict_only_if_it_proves_one(
     assert code == (verdict == "worse")
 
 
+def test_a_limited_kernel_makes_a_ratio_an_upper_bound() -> None:
+    def measured(factor: float, *, limited: bool) -> Results:
+        results = no_drop(times(factor), limited=False)
+        for round_, value in enumerate(FIVE):
+            values = {"kpps": value, "sender_limited": float(limited)}
+            results.cells[0].add("kernel", round_, values)
+        return results
+
+    a, b = measured(1.0, limited=True), measured(0.5, limited=False)
+    assert verdicts(a, b)["vtep"] == "worse"
+    assert verdicts(a, b, relative=True) == {"vtep": "limited by sender"}
+    assert verdicts(b, a, relative=True) == {"vtep": "limited by sender"}
+    assert verdicts(measured(0.5, limited=True), measured(1.0, limited=False), relative=True) == {
+        "vtep": "better"
+    }
+
+
 def test_three_rounds_are_too_few_even_if_they_do_not_overlap() -> None:
     a, b = tcp(vtep=[1.0, 1.1, 1.2]), tcp(vtep=[2.0, 2.1, 2.2])
     assert verdicts(a, b)["vtep"] == "too few rounds"

@@ -114,7 +114,7 @@ def test_tables_count_failed_runs_and_name_searches_that_used_up_their_trials() 
     lines = [line.strip() for line in shown(results).splitlines()]
     assert lines.count("1 run of udp failed, see results.json.") == 1
     assert not any("of ndr failed" in line or "of rtt failed" in line for line in lines)
-    [stopped] = [line for line in lines if line.startswith("Search stopped at 16 trials")]
+    [stopped] = [line for line in lines if line.startswith("Search used all of its 16 trials")]
     assert stopped.endswith(": vtep, 512-byte payload, wire 1500 (1 of 5 rounds).")
 
 

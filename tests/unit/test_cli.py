@@ -290,7 +290,7 @@ def test_a_mistake_in_a_variable_names_it(
 
 
 def test_a_mistyped_variable_is_a_warning() -> None:
-    done = run(*JOIN.split(), environ={"VTEP_AGING": "5", "VTEP_SERVICE_HOST": "10.0.0.1"})
+    done = run(*JOIN.split(), environ={"VTEP_AGING": "5", "VTEP_SERVICE_PORT": "4789"})
     assert done.returncode == 0
     assert done.stderr == "vtep: warning: VTEP_AGING: unknown variable; did you mean VTEP_AGEING?\n"
     done = run(*JOIN.split(), environ={"VTEP_REMOTE": "10.0.0.1"})

@@ -163,6 +163,8 @@ def test_a_suggestion_is_similar_or_absent(
         ("-s --", "vtep show"),
         ("-- --tap", "unknown"),
         ("walk --vni 1_0", "whole number"),
+        ("walk --mtu x", "whole number"),
+        ("walk --underlay-mtu 1_500", "whole number"),
         ("demo --seconds 0x", "whole number"),
         ("show type bridge", "all overlays are VXLAN"),
         ("monitor dropz", "event 'dropz': unknown; did you mean 'drop'?\n"),

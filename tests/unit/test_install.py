@@ -212,6 +212,14 @@ def test_a_failure_changes_nothing(moment: str, upgrade: bool, host: Host) -> No
     assert host.files() == before
 
 
+def test_an_incomplete_environment_of_a_killed_installation_is_replaced(host: Host) -> None:
+    left = host.prefix / "lib" / "vtep.new"
+    left.mkdir(parents=True)
+    (left / ".installed-by-vtep").touch()
+    assert host.install().returncode == 0
+    assert not left.exists()
+
+
 def test_the_environment_of_a_killed_installation_returns(installed: Host) -> None:
     before = installed.files()
     installed.home.rename(f"{installed.home}.old")

@@ -86,7 +86,7 @@ class _Words(argparse.Action):
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the daemon until SIGINT or SIGTERM; return the exit code.
+    """Run the daemon until SIGINT, SIGTERM or SIGHUP; return the exit code.
 
     Raises:
         UsageError: the configuration is wrong, or the host refuses it.

@@ -17,6 +17,7 @@ from vtep.config.unsupported import UNSUPPORTED
 from vtep.errors import UsageError, closest, did_you_mean
 
 _PREFIX = "VTEP_"
+_KUBERNETES_PREFIX = "VTEP_SERVICE_"
 _TITLES: dict[TableName, str] = {
     "underlay": "[underlay]",
     "overlay": "[[overlay]]",
@@ -100,7 +101,8 @@ def from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str]) ->
 def mistyped_variables(environ: Mapping[str, str]) -> Iterator[str]:
     """Yield a warning for each unknown VTEP_* variable whose name is similar to a known one.
 
-    Others may belong to another program: Kubernetes makes VTEP_SERVICE_HOST for a service "vtep".
+    Others may belong to another program: Kubernetes makes VTEP_SERVICE_HOST and VTEP_SERVICE_PORT
+    for a service "vtep".
     """
     variables = {option.variable for option in OPTIONS}
     known = {
@@ -109,7 +111,8 @@ def mistyped_variables(environ: Mapping[str, str]) -> Iterator[str]:
         for name in (*option.aliases, option.flag)
     }
     for name in sorted(environ):
-        if name.startswith(_PREFIX) and name not in variables:
+        is_ours = name.startswith(_PREFIX) and not name.startswith(_KUBERNETES_PREFIX)
+        if is_ours and name not in variables:
             for near in closest(name.removeprefix(_PREFIX), known):
                 yield f"{name}: unknown variable; did you mean {known[near]}?"
 

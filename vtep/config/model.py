@@ -19,9 +19,9 @@ from vtep.config.underlay import (
     MIN_MTU,
     IPAddress,
     common_versions,
-    mtu_problems,
     overhead,
     parse_address,
+    why_not_mtu,
     why_not_peer,
 )
 from vtep.errors import UsageError
@@ -189,13 +189,13 @@ def _path_problems(config: Config) -> Iterator[str]:
         if address == local:
             yield f"peer {name}: the local address; give the address of the other VTEP"
     versions = {name: [address.version] for name, address in addresses.items()}
-    version = (common_versions(underlay.local, versions) or [4])[0]
+    common = common_versions(underlay.local, versions)  # refuses two families
     if underlay.mtu is None:
         return
     for overlay in config.overlays:
-        added = overhead(version, overlay.tags)
-        for problem in mtu_problems(overlay.mtu, min(underlay.mtu, MAX_IP_PACKET), added):
-            yield f"vni {overlay.vni}: {problem}"
+        added = overhead(common[0] if common else 4, overlay.tags)
+        if why := why_not_mtu(overlay.mtu, min(underlay.mtu, MAX_IP_PACKET), added):
+            yield f"vni {overlay.vni}: {why}"
 
 
 def _socket_problems(config: Config) -> Iterator[str]:

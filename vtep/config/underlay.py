@@ -4,7 +4,7 @@ The configuration applies them to IP addresses, the daemon also to addresses tha
 """
 
 import ipaddress
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from vtep.errors import UsageError
 
@@ -82,8 +82,8 @@ def overhead(version: int, tags: str) -> int:
     return _OVERHEAD[version] + _TAG_LEN * (tags == "pass")
 
 
-def mtu_problems(mtu: int | None, path_mtu: int, added: int) -> Iterator[str]:
-    """Yield why the MTU of an overlay does not fit the path.
+def why_not_mtu(mtu: int | None, path_mtu: int, added: int) -> str | None:
+    """Return why the MTU of an overlay does not fit the path, and the remedy; None if it does.
 
     Args:
         mtu: of the overlay; None for the largest possible.
@@ -92,15 +92,16 @@ def mtu_problems(mtu: int | None, path_mtu: int, added: int) -> Iterator[str]:
     """
     largest = path_mtu - added
     if largest < MIN_MTU:
-        yield (
+        return (
             f"underlay MTU {path_mtu} leaves an MTU of {max(largest, 0)}, less than "
             f"{MIN_MTU}; raise the underlay MTU to at least {MIN_MTU + added}"
         )
-    elif mtu is not None and mtu > largest:
-        yield (
+    if mtu is not None and mtu > largest:
+        return (
             f"mtu {mtu} does not fit underlay MTU {path_mtu} minus {added} octets of headers; "
             f"use at most {largest}"
         )
+    return None
 
 
 def _names(versions: Sequence[int]) -> str:

@@ -23,7 +23,7 @@ UNSUPPORTED = {
         "set the sysctl net.ipv4.ip_default_ttl, or net.ipv6.conf.DEVICE.hop_limit"
     ),
     "tos": "not supported: packets have TOS 0; mark them with a firewall rule",
-    "df": ("not supported: vtep always sets DF, so that routers report a smaller MTU; remove it"),
+    "df": "not supported: vtep always sets DF, so that routers report a smaller MTU; remove it",
     "flowlabel": (
         "not supported: the kernel chooses it (0 with --uplink inject); "
         "see the sysctl net.ipv6.auto_flowlabels"
@@ -54,7 +54,7 @@ UNSUPPORTED = {
     "novnifilter": _DEFAULT,
     "gbp": _FORMAT,
     "gpe": _FORMAT,
-    "localbypass": ("not supported: vtep always sends datagrams, even to its own host; remove it"),
+    "localbypass": "not supported: vtep always sends datagrams, even to its own host; remove it",
     "nolocalbypass": _DEFAULT,
     "daemon": _BACKGROUND,
     "background": _BACKGROUND,

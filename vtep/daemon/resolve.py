@@ -19,8 +19,8 @@ from vtep.config.underlay import (
     BROADCAST,
     MAX_IP_PACKET,
     common_versions,
-    mtu_problems,
     overhead,
+    why_not_mtu,
     why_not_peer,
 )
 from vtep.daemon.bridge import Bridge, find_bridge
@@ -279,8 +279,8 @@ def overlay_mtu(
             )
         return overlay.mtu, overlay.mtu + added
     path_mtu = min(path_mtu, MAX_IP_PACKET)
-    for problem in mtu_problems(overlay.mtu, path_mtu, added):
-        raise HostError(f"{where}: {problem}")
+    if why := why_not_mtu(overlay.mtu, path_mtu, added):
+        raise HostError(f"{where}: {why}")
     return overlay.mtu or path_mtu - added, path_mtu
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from vtep.config.numbers import whole_number
 from vtep.decode.inputs import InputFrame, open_input
 from vtep.decode.kernel import Datagram, received
 from vtep.decode.terminal import wants_colour
@@ -137,7 +138,7 @@ def _config(arguments: argparse.Namespace) -> DecodeConfig:
 
 def _number(option: str, text: str, least: int, most: int) -> int:
     try:
-        number = int(text, 0)
+        number = whole_number(text)
     except ValueError:
         number = -1
     if not least <= number <= most:

@@ -4,6 +4,7 @@ import http.client
 import io
 import socket
 import time
+from functools import partial
 from typing import Any
 
 
@@ -29,17 +30,18 @@ class Deadline:
 
         Connecting, the request and the TLS handshake get the remaining time each.
         """
-        deadline = self
-
-        class Response(http.client.HTTPResponse):
-            def __init__(self, sock: socket.socket, *args: Any, **more: Any) -> None:
-                super().__init__(sock, *args, **more)
-                self.fp = io.BufferedReader(_Reader(sock, self.fp.detach(), deadline))
-
         connection.timeout = self.remaining()
         if connection.sock is not None:
             connection.sock.settimeout(connection.timeout)
-        connection.response_class = Response
+        connection.response_class = partial(_Response, self)  # type: ignore[assignment]
+
+
+class _Response(http.client.HTTPResponse):
+    """A response that is read until a deadline."""
+
+    def __init__(self, deadline: Deadline, sock: socket.socket, *args: Any, **more: Any) -> None:
+        super().__init__(sock, *args, **more)
+        self.fp = io.BufferedReader(_Reader(sock, self.fp.detach(), deadline))
 
 
 class _Reader(io.RawIOBase):

@@ -32,7 +32,7 @@ MAX_RESPONSE = 4 << 20
 """Longest response in octets; a network with a thousand containers takes 0.3 MB."""
 
 LIMIT_S = 10.0
-"""Time for the whole query, in seconds."""
+"""Time for all responses, and for each attempt to connect, in seconds."""
 
 
 class DockerNetwork(NamedTuple):
@@ -55,7 +55,7 @@ def find_network(network: str, limit_s: float = LIMIT_S) -> DockerNetwork:
 
     Args:
         network: its name or id.
-        limit_s: seconds for the whole query, except to look up the name of the engine's host.
+        limit_s: seconds for all responses, and for each attempt to connect.
 
     Raises:
         HostError: Docker does not run, denies access or is too slow, DOCKER_HOST is not supported,

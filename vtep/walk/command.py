@@ -47,7 +47,7 @@ def build(parser: Parser) -> None:
         "--vlan", type=whole_number, help="connect VTEP and bridge by a trunk with this VLAN"
     )
     network.add_argument("--ipv6", action="store_true", help="use IPv6 on the underlay")
-    mtu: dict[str, Any] = {"metavar": "MTU", "type": int}
+    mtu: dict[str, Any] = {"metavar": "MTU", "type": whole_number}
     network.add_argument(
         "--underlay-mtu", **mtu, default=1500, help="set the MTU of the underlay [1500]"
     )
