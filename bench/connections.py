@@ -21,6 +21,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
+from vtep.lab.stream import family_of
+
 _LENGTHS = 1 << 14
 """Number of random lengths, drawn in advance; they repeat."""
 _BUFFER = 1 << 18
@@ -36,7 +38,7 @@ def receive(address: str, ready_fd: int, seconds: float) -> None:
     readers: dict[int, Callable[[bytearray], int]] = {}
     connections = []
     octets, began, ends = 0, 0.0, time.monotonic() + _TIMEOUT_S
-    with socket.create_server((address, 0), family=_family(address), backlog=4096) as server:
+    with socket.create_server((address, 0), family=family_of(address), backlog=4096) as server:
         os.write(ready_fd, b"%d\n" % server.getsockname()[1])
         os.close(ready_fd)
         server.setblocking(False)
@@ -111,10 +113,6 @@ def _paced(fds: list[int], pace: int) -> Iterator[int]:
             yield fds[yielded % len(fds)]
             yielded += 1
         time.sleep(_TICK_S)
-
-
-def _family(address: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
 def _main() -> None:

@@ -16,6 +16,7 @@ import statistics
 from time import perf_counter_ns
 
 from bench.figures import percentile
+from vtep.lab.stream import family_of
 
 WARM_UP_S = 0.2
 _NS = 1_000_000_000
@@ -23,7 +24,7 @@ _NS = 1_000_000_000
 
 def respond(address: str, ready_fd: int) -> None:
     """Send one byte for each byte received, until the other end closes the connection."""
-    with socket.create_server((address, 0), family=_family(address)) as server:
+    with socket.create_server((address, 0), family=family_of(address)) as server:
         os.write(ready_fd, b"%d\n" % server.getsockname()[1])
         os.close(ready_fd)
         connection, _ = server.accept()
@@ -66,10 +67,6 @@ def _transactions(connection: socket.socket, seconds: float) -> tuple[list[int],
         times.append(now - before)
         before = now
     return times, before - began
-
-
-def _family(address: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
 def _main() -> None:

@@ -21,7 +21,7 @@ RTT = (
     Metric("max_us", "highest", "us"),
     Metric("samples", "answered", ""),
     Metric("lost_percent", "lost", "%"),
-    Metric("load_gbps", "beside it", "Gb/s"),
+    Metric("load_gbps", "TCP load", "Gb/s"),
 )
 _WORDS = {
     "idle": "idle, every 200 ms",

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from vtep.config.numbers import whole_number
+from vtep.config.numbers import parse_int
 from vtep.decode.inputs import InputFrame, open_input
 from vtep.decode.kernel import Datagram, received
 from vtep.decode.terminal import wants_colour
@@ -121,29 +121,19 @@ def _verdict(verdict: Verdict | None) -> dict[str, Any] | None:
 
 
 def _config(arguments: argparse.Namespace) -> DecodeConfig:
-    ports = tuple(_number("--port", text, 1, 65535) for text in arguments.port or ())
+    ports = tuple(parse_int("--port", text, 1, 65535) for text in arguments.port or ())
     peers = [part for text in arguments.peer or () for part in text.split(",")]
     vlan: Any = arguments.vlan
     if vlan not in ("strip", "pass"):
-        vlan = _number("--vlan", vlan, 1, 4094)
+        vlan = parse_int("--vlan", vlan, 1, 4094)
     return DecodeConfig(
-        vnis=tuple(_number("--vni", text, 0, vxlan.MAX_VNI) for text in arguments.vni or ()),
+        vnis=tuple(parse_int("--vni", text, 0, vxlan.MAX_VNI) for text in arguments.vni or ()),
         peers=tuple(_address("--peer", peer.strip()) for peer in peers),
         accept_any=arguments.accept_any,
         vlan=vlan,
         local=None if arguments.local is None else _address("--local", arguments.local),
         ports=ports or DecodeConfig().ports,
     )
-
-
-def _number(option: str, text: str, least: int, most: int) -> int:
-    try:
-        number = whole_number(text)
-    except ValueError:
-        number = -1
-    if not least <= number <= most:
-        raise UsageError(f"{option} {text}: not a number, or out of range; use {least} to {most}")
-    return number
 
 
 def _address(option: str, text: str) -> str:

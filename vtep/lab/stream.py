@@ -19,7 +19,7 @@ def receive(address: str, ready_fd: int) -> None:
     """Accept one connection on a free port, whose decimal number is written to `ready_fd`."""
     digest, octets = hashlib.sha256(), 0
     buffer = memoryview(bytearray(_CHUNK))
-    with socket.create_server((address, 0), family=_family(address)) as server:
+    with socket.create_server((address, 0), family=family_of(address)) as server:
         server.settimeout(_IDLE_SECONDS)
         os.write(ready_fd, b"%d\n" % server.getsockname()[1])
         os.close(ready_fd)
@@ -43,7 +43,8 @@ def send(address: str, port: int, octets: int, seed: int) -> None:
     _print_result(octets, digest.hexdigest())
 
 
-def _family(address: str) -> socket.AddressFamily:
+def family_of(address: str) -> socket.AddressFamily:
+    """Return the address family of an IP address."""
     return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 

@@ -35,7 +35,7 @@ def add_socket(parser: Parser) -> None:
     parser.add_argument("--socket", metavar="PATH", help="use the control socket PATH")
 
 
-def add_output_options(parser: Parser, details: str) -> None:
+def add_output_options(parser: Parser, details: str = "accepted; adds nothing here") -> None:
     """Add the options that iproute2 has for all its objects; *details* is the help of -d."""
     parser.abbreviates = True
     parser.unsupported = IPROUTE2 | IPROUTE2_MONITOR

@@ -53,7 +53,7 @@ def build(parser: Parser) -> None:
         *["words"], nargs="*", metavar="WORD", help="[show] CONDITIONS, or get MAC CONDITIONS"
     )
     add_socket(parser)
-    add_output_options(parser, "accepted; there are no more details")
+    add_output_options(parser)
 
 
 @reports_gone

@@ -29,7 +29,7 @@ def build(parser: Parser) -> None:
         *["words"], nargs="*", metavar="WORD", help="[show] [[dst] ADDRESS] [dev TAP] [vni VNI]"
     )
     add_socket(parser)
-    add_output_options(parser, "accepted; there are no more details")
+    add_output_options(parser)
 
 
 @reports_gone
